@@ -1,0 +1,26 @@
+// Softmax and cross-entropy, taken together: the loss of a classifier.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "hubel/tensor.hpp"
+
+namespace hubel {
+
+// What a batch of logits says against its labels.
+struct LossResult {
+  double loss = 0;           // the mean over the batch of -log softmax(logits)[label]; 0 for m = 0
+  std::int64_t correct = 0;  // samples whose largest logit (the first, on a tie) is the label
+};
+
+// logits (m, classes); labels m integers in [0, classes). dlogits, when not an empty view, gets the gradient of the
+// mean loss, (softmax(logits) - onehot(label)) / m. The softmax is shifted by the row's maximum, so no finite logit
+// overflows. Throws std::invalid_argument for a wrong rank, a number of labels other than m, a label out of range, or
+// zero classes.
+LossResult softmax_cross_entropy(TensorView<const float> logits, std::span<const std::int32_t> labels,
+                                 TensorView<float> dlogits = {});
+LossResult softmax_cross_entropy(TensorView<const double> logits, std::span<const std::int32_t> labels,
+                                 TensorView<double> dlogits = {});
+
+}  // namespace hubel

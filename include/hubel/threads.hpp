@@ -1,0 +1,13 @@
+// How many threads Hubel computes with. Results do not depend on it: work is cut by the problem, and partial sums are
+// added in a fixed order.
+#pragma once
+
+namespace hubel {
+
+// The number of threads the calling thread's operations use: as set, else OMP_NUM_THREADS, else the number of cores
+// this process may run on.
+int num_threads();
+// n >= 1 sets it, 0 returns to the default; below 0 throws std::invalid_argument.
+void set_num_threads(int n);
+
+}  // namespace hubel
