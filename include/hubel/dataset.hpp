@@ -38,7 +38,7 @@ struct DatasetSplits {
 // Reads a data set from `where`:
 //   "mnist"              the embedded one: the folder HUBEL_DATA_DIR (environment) /mnist, else the one installed with
 //                        Hubel, else the source tree's data/mnist
-//   "fashion-mnist"      /usr/share/dataset-fashion-mnist and the like, as Debian's package of that name installs it
+//   "fashion-mnist"      /usr/share/datasets/fashion-mnist, where Debian's package dataset-fashion-mnist puts it
 //   a folder             IDX files with MNIST's names (train-images-idx3-ubyte, ...), plain or .gz
 //   a file *.npz         arrays X_train, Y_train, X_valid, Y_valid, X_test, Y_test (train or test at least)
 //   http:// or https://  such an NPZ, read into memory; nothing is saved

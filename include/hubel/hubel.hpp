@@ -1,0 +1,22 @@
+// Everything of Hubel: a convolutional-neural-network library for the CPU.
+#pragma once
+
+#include "hubel/activation.hpp"
+#include "hubel/conv.hpp"
+#include "hubel/dataset.hpp"
+#include "hubel/dense.hpp"
+#include "hubel/errors.hpp"
+#include "hubel/image.hpp"
+#include "hubel/initializer.hpp"
+#include "hubel/layers.hpp"
+#include "hubel/loss.hpp"
+#include "hubel/model_file.hpp"
+#include "hubel/network.hpp"
+#include "hubel/npz.hpp"
+#include "hubel/optimizer.hpp"
+#include "hubel/pool.hpp"
+#include "hubel/random.hpp"
+#include "hubel/tensor.hpp"
+#include "hubel/threads.hpp"
+#include "hubel/trainer.hpp"
+#include "hubel/version.hpp"

@@ -1,0 +1,116 @@
+// A sequential network: layers one after another, their weights, and its execution forward and backward.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "hubel/layers.hpp"
+#include "hubel/loss.hpp"
+#include "hubel/tensor.hpp"
+
+namespace hubel {
+
+// A named weight tensor, such as "conv2d_1.kernel".
+template <class T>
+struct Parameter {
+  std::string name;
+  Tensor<T> value;
+};
+
+// One line of a network's summary. Shapes are those of one sample, without the batch axis.
+struct LayerInfo {
+  std::string name;  // kind and running number of that kind: "conv2d_1", "max_pool2d_2", "dense_3"
+  std::string kind;
+  Shape input_shape, output_shape;
+  std::int64_t parameters = 0;
+  std::int64_t macs = 0;  // multiply-adds of a forward pass on one sample
+};
+
+// T is float or double. A Network is a value: copying copies the weights.
+template <class T>
+class Network {
+ public:
+  // input_shape is one sample's: (h, w, c) or (n). Weights start from their initializers with `seed`: the same seed,
+  // the same bits, on any machine with the same C library. Throws std::invalid_argument when a layer does not fit.
+  Network(Shape input_shape, std::vector<Layer> layers, std::uint64_t seed = 0);
+
+  const Shape& input_shape() const { return input_shape_; }    // one sample's
+  const Shape& output_shape() const { return output_shape_; }  // one sample's
+  std::span<const Layer> layers() const { return layers_; }
+  std::span<const LayerInfo> info() const { return info_; }
+
+  std::span<Parameter<T>> parameters() { return parameters_; }
+  std::span<const Parameter<T>> parameters() const { return parameters_; }
+  // Throws std::invalid_argument that lists the names when there is none of that name.
+  Parameter<T>& parameter(std::string_view name);
+  std::int64_t parameter_count() const;
+
+  // True when the network ends in softmax: its output is probabilities, and its training loss is the cross-entropy of
+  // them. (Without it the output is logits and the training loss takes their softmax.)
+  bool ends_in_softmax() const;
+
+  // The table people expect: layer, output shape, parameters, multiply-adds; totals below.
+  std::string summary() const;
+
+  // Puts the network's starting weights back, from `seed`.
+  void reset(std::uint64_t seed);
+
+ private:
+  Shape input_shape_, output_shape_;
+  std::vector<Layer> layers_;
+  std::vector<LayerInfo> info_;
+  std::vector<Parameter<T>> parameters_;
+};
+
+extern template class Network<float>;
+extern template class Network<double>;
+
+// What executes a network: memory for the activations (and, for training, gradients) of up to max_batch samples, laid
+// out once. It keeps a reference to the network, which must outlive it, and reads its current weights on each call.
+// One Execution serves one thread at a time; several may share one network that nobody is changing.
+template <class T>
+class Execution {
+ public:
+  enum class Mode { inference, training };
+
+  Execution(const Network<T>& network, std::int64_t max_batch, Mode mode);
+  ~Execution();
+  Execution(Execution&&) noexcept;
+  Execution& operator=(Execution&&) noexcept;
+
+  // x is (m, ...input_shape), m <= max_batch. The network's output, (m, ...output_shape), is valid until the next call.
+  TensorView<const T> forward(TensorView<const T> x);
+
+  // Mode::training only (std::logic_error otherwise). Forward, mean cross-entropy over the batch, and backward:
+  // afterwards gradients() holds the gradient of that mean loss for every parameter, in parameters()' order.
+  LossResult loss_and_gradients(TensorView<const T> x, std::span<const std::int32_t> labels);
+
+  // Mode::training only. After forward(x): backward from dout = dL/d(output), (m, ...output_shape). The gradients are
+  // replaced. Returns dL/dx, valid until the next call.
+  TensorView<const T> backward(TensorView<const T> dout);
+
+  std::span<const TensorView<T>> gradients();
+
+  // The output of layer i for the last batch, (m, ...), valid until the next call; for looking inside.
+  TensorView<const T> layer_output(std::size_t i) const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+extern template class Execution<float>;
+extern template class Execution<double>;
+
+// LeNet-5 as trained today (LeCun, Bottou, Bengio & Haffner 1998, with ReLU and max pooling): input (28, 28, 1);
+// conv 6@5x5 same, max-pool 2x2/2, conv 16@5x5 valid, max-pool 2x2/2, dense 120, 84, 10 + softmax; he-normal weights.
+std::vector<Layer> lenet5_layers(std::int64_t classes = 10);
+template <class T = float>
+Network<T> lenet5(std::uint64_t seed = 0, std::int64_t classes = 10, Shape input_shape = {28, 28, 1}) {
+  return Network<T>(input_shape, lenet5_layers(classes), seed);
+}
+
+}  // namespace hubel
