@@ -24,7 +24,7 @@ class Shape {
   static constexpr std::size_t kMaxRank = 6;  // (m, d, h, w, c) and one to spare
 
   Shape() = default;
-  // Throws std::invalid_argument for a negative extent, more than kMaxRank axes, or a product beyond 2^62.
+  // Throws std::invalid_argument for a negative extent, more than kMaxRank axes, or a product beyond 2^58.
   Shape(std::initializer_list<std::int64_t> extents) : Shape(std::span(extents.begin(), extents.size())) {}
   explicit Shape(std::span<const std::int64_t> extents);
 
