@@ -45,8 +45,8 @@ Tensor<float> activation_forward(TensorView<const float> x, Activation activatio
 Tensor<double> activation_forward(TensorView<const double> x, Activation activation);
 
 // dx = dL/dx from dy = dL/dy, the pre-activation x and the output y = activation(x). All of one shape; dx may be the
-// memory of dy. The derivative of relu, relu6 and leaky_relu at a kink is that of the side x <= kink (so 0 for relu at
-// 0, as in PyTorch and TensorFlow).
+// memory of dy. At a kink the derivative is PyTorch's: 0 for relu at 0, for relu6 at 0 and 6 and for hard_sigmoid at -3
+// and 3, the negative side's for leaky_relu at 0.
 void activation_backward(TensorView<const float> dy, TensorView<const float> x, TensorView<const float> y,
                          Activation activation, TensorView<float> dx);
 void activation_backward(TensorView<const double> dy, TensorView<const double> x, TensorView<const double> y,
