@@ -4,7 +4,8 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "simd/depthwise.cpp"
-// clang-format off: foreach_target.h must come first, it includes this file again for each instruction set
+// foreach_target.h must come first: it includes this file again for each instruction set.
+// clang-format off
 #include "hwy/foreach_target.h"  // IWYU pragma: keep
 #include "hwy/highway.h"
 #include "simd/vectors-inl.h"

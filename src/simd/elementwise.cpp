@@ -7,9 +7,10 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "simd/elementwise.cpp"
-// clang-format off: foreach_target.h must come first, it includes this file again for each instruction set
-#include "hwy/contrib/math/math-inl.h"
+// foreach_target.h must come first: it includes this file again for each instruction set.
+// clang-format off
 #include "hwy/foreach_target.h"  // IWYU pragma: keep
+#include "hwy/contrib/math/math-inl.h"
 #include "hwy/highway.h"
 #include "simd/vectors-inl.h"
 // clang-format on
