@@ -1,0 +1,146 @@
+// No operation touches memory outside its arrays, nor writes its inputs. Inputs and outputs lie between pages that may
+// not be touched (FencedTensor), once beginning right after one and once ending right before one, which also gives
+// every alignment; the results must be those of ordinary memory, bit for bit.
+#include <gtest/gtest.h>
+
+#include "conv_cases.hpp"
+#include "hubel/activation.hpp"
+#include "hubel/conv.hpp"
+#include "hubel/dense.hpp"
+#include "hubel/loss.hpp"
+#include "hubel/pool.hpp"
+#include "testing.hpp"
+
+namespace hubel::test {
+namespace {
+
+template <class T>
+class MemoryTest : public ::testing::Test {};
+TYPED_TEST_SUITE(MemoryTest, FloatTypes);
+
+// Calls run(out) with fenced memory for the output, for either fence, and compares with what ordinary memory gave.
+template <class T, class Run>
+void expect_fenced(const Tensor<T>& expected, Fence fence, const std::string& what, Run run) {
+  FencedTensor<T> out(expected.shape(), fence);
+  run(TensorView<T>(out));
+  EXPECT_TRUE(out.untouched()) << what;
+  EXPECT_TRUE(same_bits(out.view(), expected.view())) << what;
+}
+
+template <class T>
+void check_conv(const ConvCase& c, Fence fence) {
+  const OnCrashSay say("outside its arrays: " + c.to_string());
+  const ConvData<T> data(c, 11);
+  const FencedTensor<T> A_prev(data.A_prev, fence), W(data.W, fence), b(data.b, fence), dZ(data.dZ, fence);
+  const TensorView<const T> bias = c.bias ? b.view() : TensorView<const T>();
+  for (Activation activation : {Activation::relu, Activation::gelu})
+    expect_fenced(conv_forward(data.A_prev, data.W, data.bias(), activation, c.options), fence, c.to_string(),
+                  [&](TensorView<T> out) { conv_forward(A_prev, W, bias, activation, c.options, out); });
+  const ConvGradients<T> expected = conv_backward(data.dZ, data.A_prev, data.W, data.b, c.options);
+  expect_fenced(expected.dA_prev, fence, "dA_prev: " + c.to_string(),
+                [&](TensorView<T> out) { conv_backward(dZ, A_prev, W, c.options, out, {}, {}); });
+  expect_fenced(expected.dW, fence, "dW: " + c.to_string(),
+                [&](TensorView<T> out) { conv_backward(dZ, A_prev, W, c.options, {}, out, {}); });
+  expect_fenced(expected.db, fence, "db: " + c.to_string(),
+                [&](TensorView<T> out) { conv_backward(dZ, A_prev, W, c.options, {}, {}, out); });
+}
+
+TYPED_TEST(MemoryTest, ConvOfRandomShapes) {
+  for (std::uint64_t seed = 5000; seed < 5400; ++seed)
+    for (Fence fence : {Fence::before, Fence::after}) check_conv<TypeParam>(random_conv(seed), fence);
+}
+
+TYPED_TEST(MemoryTest, ConvOfEveryNumberOfChannels) {
+  for (std::int64_t channels = 1; channels <= 40; ++channels)
+    for (Fence fence : {Fence::before, Fence::after}) {
+      const std::int64_t other = 1 + channels * 11 % 40;
+      check_conv<TypeParam>({{1, 3, 5, other}, {3, 3, other, channels}, {}}, fence);
+      check_conv<TypeParam>({{1, 3, 7, channels}, {1, 1, channels, other}, {}}, fence);
+      ConvOptions depthwise;
+      depthwise.groups = channels;
+      check_conv<TypeParam>({{1, 4, 5, channels}, {3, 3, 1, channels}, depthwise}, fence);
+      check_conv<TypeParam>({{1, 4, 5, channels}, {2, 3, 1, 2 * channels}, depthwise}, fence);
+    }
+}
+
+template <class T>
+void check_pool(const PoolCase& c, Fence fence) {
+  const OnCrashSay say("outside its arrays: " + c.to_string());
+  const Tensor<T> A = random_tensor<T>(c.A_prev, 12), d = random_tensor<T>(c.output(), 13);
+  const FencedTensor<T> A_prev(A, fence), dA(d, fence);
+  expect_fenced(pool_forward(A, c.options), fence, c.to_string(),
+                [&](TensorView<T> out) { pool_forward(A_prev, c.options, out); });
+  expect_fenced(pool_backward(d, A, c.options), fence, "dA_prev: " + c.to_string(),
+                [&](TensorView<T> out) { pool_backward(dA, A_prev, c.options, out); });
+}
+
+TYPED_TEST(MemoryTest, PoolOfEveryNumberOfChannels) {
+  for (std::int64_t channels = 1; channels <= 40; ++channels)
+    for (PoolMode mode : {PoolMode::max, PoolMode::avg})
+      for (Fence fence : {Fence::before, Fence::after}) {
+        check_pool<TypeParam>({{2, 4, 6, channels}, {{2, 2}, {2, 2}, mode}}, fence);
+        check_pool<TypeParam>({{1, 7, 5, channels}, {{3, 2}, {1, 2}, mode}}, fence);
+        check_pool<TypeParam>({{1, 7, 8, channels}, {{2, 1}, {3, 4}, mode}}, fence);
+        check_pool<TypeParam>({{1, 3, 3, channels}, {{3, 3}, {5, 5}, mode}}, fence);
+      }
+}
+
+template <class T>
+void check_dense(std::int64_t m, std::int64_t n_in, std::int64_t n_out, Fence fence) {
+  const std::string what = "dense " + std::to_string(m) + " x " + std::to_string(n_in) + " -> " + std::to_string(n_out);
+  const OnCrashSay say("outside its arrays: " + what);
+  const Tensor<T> x = random_tensor<T>({m, n_in}, 14), w = random_tensor<T>({n_in, n_out}, 15),
+                  bias = random_tensor<T>({n_out}, 16), d = random_tensor<T>({m, n_out}, 17);
+  const FencedTensor<T> X(x, fence), W(w, fence), b(bias, fence), dZ(d, fence);
+  expect_fenced(dense_forward(x, w, bias, Activation::relu), fence, what,
+                [&](TensorView<T> out) { dense_forward(X, W, b, Activation::relu, out); });
+  const DenseGradients<T> expected = dense_backward(d, x, w);
+  expect_fenced(expected.dX, fence, "dX: " + what, [&](TensorView<T> out) { dense_backward(dZ, X, W, out, {}, {}); });
+  expect_fenced(expected.dW, fence, "dW: " + what, [&](TensorView<T> out) { dense_backward(dZ, X, W, {}, out, {}); });
+  expect_fenced(expected.db, fence, "db: " + what, [&](TensorView<T> out) { dense_backward(dZ, X, W, {}, {}, out); });
+}
+
+TYPED_TEST(MemoryTest, DenseOfEverySize) {
+  for (std::int64_t n = 1; n <= 40; ++n)
+    for (Fence fence : {Fence::before, Fence::after}) {
+      check_dense<TypeParam>(1 + n % 5, n, 1 + n * 7 % 40, fence);
+      check_dense<TypeParam>(n, 1 + n * 11 % 40, n, fence);
+    }
+}
+
+TYPED_TEST(MemoryTest, ActivationsOfEverySize) {
+  using T = TypeParam;
+  for (std::string_view name : activation_names())
+    for (std::int64_t n = 1; n <= 40; ++n)
+      for (Fence fence : {Fence::before, Fence::after}) {
+        const Activation activation = activation_from_name(name);
+        const std::string what = std::string(name) + " of (2, " + std::to_string(n) + ")";
+        const OnCrashSay say("outside its arrays: " + what);
+        const Tensor<T> x = random_tensor<T>({2, n}, 18, -4, 4), dy = random_tensor<T>({2, n}, 19);
+        const Tensor<T> y = activation_forward(x, activation);
+        Tensor<T> dx({2, n});
+        activation_backward(dy, x, y, activation, dx);
+        const FencedTensor<T> fenced_x(x, fence), fenced_y(y, fence), fenced_dy(dy, fence);
+        expect_fenced(y, fence, what, [&](TensorView<T> out) { activation_forward(fenced_x, activation, out); });
+        expect_fenced(dx, fence, "dx: " + what,
+                      [&](TensorView<T> out) { activation_backward(fenced_dy, fenced_x, fenced_y, activation, out); });
+      }
+}
+
+TYPED_TEST(MemoryTest, LossOfEveryNumberOfClasses) {
+  using T = TypeParam;
+  for (std::int64_t classes = 1; classes <= 40; ++classes)
+    for (Fence fence : {Fence::before, Fence::after}) {
+      const OnCrashSay say("outside its arrays: " + std::to_string(classes) + " classes");
+      const std::vector<std::int32_t> labels = {0, static_cast<std::int32_t>(classes - 1), 0};
+      const Tensor<T> logits = random_tensor<T>({3, classes}, 20);
+      Tensor<T> dlogits({3, classes});
+      softmax_cross_entropy(logits, labels, dlogits);
+      const FencedTensor<T> fenced(logits, fence);
+      expect_fenced(dlogits, fence, std::to_string(classes) + " classes",
+                    [&](TensorView<T> out) { softmax_cross_entropy(fenced, labels, out); });
+    }
+}
+
+}  // namespace
+}  // namespace hubel::test
