@@ -5,6 +5,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "hubel/layers.hpp"
@@ -36,6 +37,8 @@ class Network {
   // input_shape is one sample's: (h, w, c) or (n). Weights start from their initializers with `seed`: the same seed,
   // the same bits, on any machine with the same C library. Throws std::invalid_argument when a layer does not fit.
   Network(Shape input_shape, std::vector<Layer> layers, std::uint64_t seed = 0);
+  // The same with given weights, which must have the names and shapes, in the order, that parameters() would have.
+  Network(Shape input_shape, std::vector<Layer> layers, std::vector<Parameter<T>> parameters);
 
   const Shape& input_shape() const { return input_shape_; }    // one sample's
   const Shape& output_shape() const { return output_shape_; }  // one sample's
@@ -46,13 +49,14 @@ class Network {
   std::span<const Parameter<T>> parameters() const { return parameters_; }
   // Throws std::invalid_argument that lists the names when there is none of that name.
   Parameter<T>& parameter(std::string_view name);
+  const Parameter<T>& parameter(std::string_view name) const;
   std::int64_t parameter_count() const;
 
-  // True when the network ends in softmax: its output is probabilities, and its training loss is the cross-entropy of
-  // them. (Without it the output is logits and the training loss takes their softmax.)
+  // True when the network ends in softmax over its classes: its output is probabilities, and its training loss is the
+  // cross-entropy of them. (Without it the output is logits and the training loss takes their softmax.)
   bool ends_in_softmax() const;
 
-  // The table people expect: layer, output shape, parameters, multiply-adds; totals below.
+  // The table people expect: layer, output shape of one sample, parameters, multiply-adds; totals below. UTF-8.
   std::string summary() const;
 
   // Puts the network's starting weights back, from `seed`.
@@ -69,32 +73,44 @@ extern template class Network<float>;
 extern template class Network<double>;
 
 // What executes a network: memory for the activations (and, for training, gradients) of up to max_batch samples, laid
-// out once. It keeps a reference to the network, which must outlive it, and reads its current weights on each call.
-// One Execution serves one thread at a time; several may share one network that nobody is changing.
+// out once in one block; after the constructor nothing is allocated. It keeps a reference to the network, which must
+// outlive it and stay where it is, and reads its current weights on each call. One Execution serves one thread at a
+// time; several may share one network that nobody is changing.
+//
+// x is (m, ...input_shape), 0 <= m <= max_batch, else std::invalid_argument. Views that are returned are valid until
+// the next call, and so must x be until then for backward() and layer_output(). The loss is the mean cross-entropy over
+// the batch; it asks for an output of (classes) per sample, or an image of one pixel (1, 1, classes), else
+// std::invalid_argument.
 template <class T>
 class Execution {
  public:
   enum class Mode { inference, training };
 
+  // Throws std::invalid_argument for max_batch < 1.
   Execution(const Network<T>& network, std::int64_t max_batch, Mode mode);
   ~Execution();
   Execution(Execution&&) noexcept;
   Execution& operator=(Execution&&) noexcept;
 
-  // x is (m, ...input_shape), m <= max_batch. The network's output, (m, ...output_shape), is valid until the next call.
+  // The network's output, (m, ...output_shape).
   TensorView<const T> forward(TensorView<const T> x);
 
-  // Mode::training only (std::logic_error otherwise). Forward, mean cross-entropy over the batch, and backward:
-  // afterwards gradients() holds the gradient of that mean loss for every parameter, in parameters()' order.
+  // Forward up to the loss. It is computed from the logits, so that no probability underflows.
+  LossResult loss(TensorView<const T> x, std::span<const std::int32_t> labels);
+
+  // Mode::training only (std::logic_error otherwise). Forward, loss, and backward: afterwards gradients() holds the
+  // gradient of the loss for every parameter, in parameters()' order.
   LossResult loss_and_gradients(TensorView<const T> x, std::span<const std::int32_t> labels);
 
   // Mode::training only. After forward(x): backward from dout = dL/d(output), (m, ...output_shape). The gradients are
-  // replaced. Returns dL/dx, valid until the next call.
+  // replaced. Returns dL/dx.
   TensorView<const T> backward(TensorView<const T> dout);
 
   std::span<const TensorView<T>> gradients();
 
-  // The output of layer i for the last batch, (m, ...), valid until the next call; for looking inside.
+  // For the last batch: what goes into the final softmax, (m, classes); without one, the output.
+  TensorView<const T> logits() const;
+  // The output of layer i for the last batch, (m, ...); for looking inside.
   TensorView<const T> layer_output(std::size_t i) const;
 
  private:

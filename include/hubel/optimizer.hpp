@@ -41,8 +41,9 @@ struct AdamW {
 using OptimizerOptions = std::variant<SGD, Adam, AdamW>;
 
 std::string_view optimizer_name(const OptimizerOptions& options);  // "sgd", "adam", "adamw"
-// An optimiser of that name with its defaults. An unknown name throws std::invalid_argument that lists the names.
-OptimizerOptions optimizer_from_name(std::string_view name);
+// An optimiser of that name with its defaults. An unknown name throws std::invalid_argument that begins with `who` and
+// lists the known names.
+OptimizerOptions optimizer_from_name(std::string_view name, std::string_view who = "optimizer");
 double learning_rate(const OptimizerOptions& options);
 
 // An optimiser at work on one network's parameters: it owns the moments.
@@ -54,15 +55,25 @@ class Optimizer {
   Optimizer(const OptimizerOptions& options, std::span<const Parameter<T>> parameters);
 
   // One step: parameters (in the order given to the constructor) and their gradients. The learning rate is
-  // scale * options.learning_rate; a schedule sets the scale.
+  // scale * options.learning_rate; a schedule sets the scale. Allocates nothing, and the result has the same bits on
+  // any number of threads. Throws std::invalid_argument when shapes are not those of the constructor's parameters.
   void step(std::span<Parameter<T>> parameters, std::span<const TensorView<T>> gradients, double scale = 1.0);
 
   std::int64_t steps() const { return steps_; }
 
  private:
+  // A stretch of one parameter that a thread updates in one go.
+  struct Piece {
+    std::size_t parameter;
+    std::int64_t begin, end;
+  };
+
   OptimizerOptions options_;
   std::int64_t steps_ = 0;
-  std::vector<Tensor<T>> first_, second_;  // momentum or first moment; second moment
+  std::vector<Shape> shapes_;
+  std::vector<bool> decays_;
+  std::vector<Tensor<T>> first_, second_;  // momentum or first moment; second moment; empty where there is none
+  std::vector<Piece> pieces_;
 };
 
 extern template class Optimizer<float>;

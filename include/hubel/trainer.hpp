@@ -27,11 +27,13 @@ class SampleSource {
 //   constant   1
 //   linear     from 1 down to 0
 //   cosine     (1 + cos(pi t)) / 2, t from 0 to 1               Loshchilov & Hutter 2017
-//   one_cycle  up from 1/25 over the first 30 %, then down by the cosine to 1/10000    Smith & Topin 2018
+//   one_cycle  up from 1/25 to 1 by the cosine over the first 30 %, then down by it to 1/10000   Smith & Topin 2018
 enum class Schedule { constant, linear, cosine, one_cycle };
 std::string_view schedule_name(Schedule schedule);
-Schedule schedule_from_name(std::string_view name);  // std::invalid_argument that lists the names
-// The factor at step `step` of `steps`.
+// An unknown name throws std::invalid_argument that begins with `who` and lists the known names.
+Schedule schedule_from_name(std::string_view name, std::string_view who = "schedule");
+// The factor at step `step` = 0, 1, ... of `steps`; t = step / steps, so that the end, where linear and cosine are 0,
+// lies just after the last step and none is wasted.
 double schedule_factor(Schedule schedule, std::int64_t step, std::int64_t steps);
 
 struct Evaluation {
@@ -65,7 +67,7 @@ struct TrainOptions {
   bool shuffle = true;
   std::uint64_t seed = 0;  // of the shuffles
   // With a validation source: at the end the weights are those of the epoch with the highest validation accuracy (the
-  // lower loss, on a tie), also when training was stopped.
+  // lower loss, on a tie), also when training was stopped. Without one it has no effect.
   bool keep_best = false;
   // Called after every step and every epoch; false stops training (the weights stay as they are, or go back to the best
   // with keep_best).
@@ -81,19 +83,21 @@ struct TrainResult {
 
 // Trains on `train` with cross-entropy. The last batch of an epoch may be smaller. The order of samples depends on
 // (seed, epoch) alone, so that the same seed gives the same bits on any number of threads.
-// Throws std::invalid_argument when the samples do not fit the network, a label is out of range, or epochs or
-// batch_size is below 1; std::runtime_error when the loss is no longer finite.
+// Nothing is allocated from one step to the next.
+// Throws std::invalid_argument when there are no samples, they do not fit the network, a label is out of range, or
+// epochs or batch_size is below 1; std::runtime_error when the loss is no longer finite.
 TrainResult fit(Network<float>& network, const SampleSource& train, const TrainOptions& options,
                 const SampleSource* validation = nullptr);
 
 // Mean cross-entropy and accuracy. confusion, if not null, gets a (classes x classes) table of counts, row = label,
-// column = prediction, row-major. on_progress, if given, gets the number of samples done; false stops with what is
-// done.
+// column = prediction (the first of the largest outputs), row-major. on_progress, if given, gets the number of samples
+// done; false stops with what is done. Throws as fit does; no samples give zeros.
 Evaluation evaluate(const Network<float>& network, const SampleSource& source, std::int64_t batch_size = 256,
                     std::vector<std::int64_t>* confusion = nullptr,
                     const std::function<bool(std::int64_t)>& on_progress = {});
 
-// The network's output for x (m, ...input_shape) -> (m, ...output_shape), computed batch by batch.
+// The network's output for x (m, ...input_shape) -> (m, ...output_shape), computed batch by batch. Throws
+// std::invalid_argument when x does not fit or batch_size is below 1.
 Tensor<float> predict(const Network<float>& network, TensorView<const float> x, std::int64_t batch_size = 256);
 
 }  // namespace hubel

@@ -1,0 +1,94 @@
+// The layer Conv2D.
+#pragma once
+
+#include "hubel/conv.hpp"
+#include "nn/layer_kind.hpp"
+
+namespace hubel::detail {
+
+template <>
+struct LayerKind<Conv2D> {
+  static constexpr std::array<std::string_view, 1> kNames = {"conv2d"};
+  static constexpr bool kReshapes = false;
+
+  static std::string_view name(const Conv2D&) { return kNames[0]; }
+  static Conv2D of_name(std::string_view) { return {}; }
+
+  template <class Self, class F>
+  static void fields(Self& layer, F&& f) {
+    f.required("filters", layer.filters);
+    f.optional("kernel_size", layer.kernel_size);
+    f.optional("strides", layer.strides);
+    f.optional("padding", layer.padding);
+    f.optional("dilation_rate", layer.dilation_rate);
+    f.optional("groups", layer.groups);
+    f.optional("activation", layer.activation);
+    f.optional("use_bias", layer.use_bias);
+    f.optional("kernel_initializer", layer.kernel_initializer);
+  }
+
+  static std::string detail(const Conv2D& layer) {
+    constexpr std::array<std::int64_t, 2> kOnes = {1, 1};
+    std::string text = fmt::format("{} @ {}, {}", layer.filters, extent_text(layer.kernel_size), padding_text(layer));
+    if (layer.strides != kOnes) text += fmt::format(", stride {}", extent_text(layer.strides));
+    if (layer.dilation_rate != kOnes) text += fmt::format(", dilation {}", extent_text(layer.dilation_rate));
+    if (layer.groups != 1) text += fmt::format(", groups {}", layer.groups);
+    if (layer.activation != Activation::identity) text += fmt::format(", {}", activation_name(layer.activation));
+    return text;
+  }
+
+  static LayerPlan plan(const Conv2D& layer, const Shape& x, std::string_view who) {
+    if (x.rank() != 4) {
+      throw std::invalid_argument(
+          fmt::format("{}: the input has shape {}, a convolution takes images, (m, h, w, c)", who, x.to_string()));
+    }
+    check_size(who, "filters", layer.filters);
+    check_sizes(who, "kernel_size", layer.kernel_size);
+    check_size(who, "groups", layer.groups);
+    const std::int64_t c = x[3];
+    if (c % layer.groups != 0 || layer.filters % layer.groups != 0) {
+      throw std::invalid_argument(fmt::format("{}: groups = {} must divide the input's channels ({}) and filters ({})",
+                                              who, layer.groups, c, layer.filters));
+    }
+    const auto [kh, kw] = layer.kernel_size;
+    const Shape kernel{kh, kw, c / layer.groups, layer.filters};
+    LayerPlan plan;
+    plan.output = conv_geometry(x, kernel, options(layer), who).output_shape();
+    plan.parameters.push_back({"kernel", kernel, layer.kernel_initializer, kh * kw * kernel[2],
+                               std::max<std::int64_t>(1, kh * kw * (layer.filters / layer.groups))});
+    if (layer.use_bias) plan.parameters.push_back({"bias", Shape{layer.filters}});
+    plan.macs = saturating_product({plan.output.elements(), kh * kw, kernel[2]});
+    return plan;
+  }
+
+  template <class T>
+  static void forward(const Conv2D& layer, TensorView<const T> x, std::span<const Parameter<T>> parameters,
+                      Activation activation, TensorView<T> y) {
+    TensorView<const T> bias;
+    if (layer.use_bias) bias = {parameters[1].value.data(), Shape{1, 1, 1, layer.filters}};
+    conv_forward(x, parameters[0].value.view(), bias, activation, options(layer), y);
+  }
+
+  template <class T>
+  static void backward(const Conv2D& layer, TensorView<const T> dz, TensorView<const T> x,
+                       std::span<const Parameter<T>> parameters, TensorView<T> dx,
+                       std::span<const TensorView<T>> gradients) {
+    TensorView<T> dbias;
+    if (layer.use_bias) dbias = {gradients[1].data(), Shape{1, 1, 1, layer.filters}};
+    conv_backward(dz, x, parameters[0].value.view(), options(layer), dx, gradients[0], dbias);
+  }
+
+ private:
+  static ConvOptions options(const Conv2D& layer) {
+    return {layer.padding, layer.strides, layer.dilation_rate, layer.groups};
+  }
+
+  static std::string padding_text(const Conv2D& layer) {
+    const Padding& p = layer.padding;
+    if (p.kind == Padding::Kind::same) return "same";
+    if (p.kind == Padding::Kind::valid) return "valid";
+    return fmt::format("padding {},{},{},{}", p.top, p.bottom, p.left, p.right);
+  }
+};
+
+}  // namespace hubel::detail

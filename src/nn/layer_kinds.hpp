@@ -1,0 +1,30 @@
+// All kinds of layers, and a look at a layer of whichever kind it is.
+#pragma once
+
+#include <type_traits>
+#include <utility>
+#include <variant>
+
+#include "nn/layer_activation.hpp"
+#include "nn/layer_conv2d.hpp"
+#include "nn/layer_dense.hpp"
+#include "nn/layer_flatten.hpp"
+#include "nn/layer_kind.hpp"
+#include "nn/layer_pool2d.hpp"
+
+namespace hubel::detail {
+
+// f(LayerKind<L>(), layer) for the L that the layer is.
+template <class AnyLayer, class F>
+decltype(auto) with_kind(AnyLayer&& layer, F&& f) {
+  return std::visit([&](auto& l) -> decltype(auto) { return f(LayerKind<std::remove_cvref_t<decltype(l)>>(), l); },
+                    layer);
+}
+
+// Calls f(LayerKind<L>()) for every kind there is.
+template <class F>
+void for_each_kind(F&& f) {
+  [&]<class... L>(std::type_identity<std::variant<L...>>) { (f(LayerKind<L>()), ...); }(std::type_identity<Layer>());
+}
+
+}  // namespace hubel::detail

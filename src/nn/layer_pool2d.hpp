@@ -1,0 +1,59 @@
+// The layer Pool2D: two kinds to a reader, max_pool2d and avg_pool2d, that differ in the mode alone.
+#pragma once
+
+#include "hubel/pool.hpp"
+#include "nn/layer_kind.hpp"
+
+namespace hubel::detail {
+
+template <>
+struct LayerKind<Pool2D> {
+  static constexpr std::array<std::string_view, 2> kNames = {"max_pool2d", "avg_pool2d"};
+  static constexpr bool kReshapes = false;
+
+  static std::string_view name(const Pool2D& layer) { return kNames[layer.mode == PoolMode::max ? 0 : 1]; }
+  static Pool2D of_name(std::string_view name) {
+    Pool2D layer;
+    layer.mode = name == kNames[0] ? PoolMode::max : PoolMode::avg;
+    return layer;
+  }
+
+  template <class Self, class F>
+  static void fields(Self& layer, F&& f) {
+    f.optional("pool_size", layer.pool_size);
+    f.optional("strides", layer.strides);
+  }
+
+  static std::string detail(const Pool2D& layer) {
+    return fmt::format("{}, stride {}", extent_text(layer.pool_size), extent_text(layer.strides));
+  }
+
+  static LayerPlan plan(const Pool2D& layer, const Shape& x, std::string_view who) {
+    if (x.rank() != 4) {
+      throw std::invalid_argument(
+          fmt::format("{}: the input has shape {}, pooling takes images, (m, h, w, c)", who, x.to_string()));
+    }
+    check_sizes(who, "pool_size", layer.pool_size);
+    check_sizes(who, "strides", layer.strides);
+    LayerPlan plan;
+    plan.output = pool_output_shape(x, options(layer), who);
+    return plan;
+  }
+
+  template <class T>
+  static void forward(const Pool2D& layer, TensorView<const T> x, std::span<const Parameter<T>>, Activation,
+                      TensorView<T> y) {
+    pool_forward(x, options(layer), y);
+  }
+
+  template <class T>
+  static void backward(const Pool2D& layer, TensorView<const T> dz, TensorView<const T> x,
+                       std::span<const Parameter<T>>, TensorView<T> dx, std::span<const TensorView<T>>) {
+    if (is_given(dx)) pool_backward(dz, x, options(layer), dx);
+  }
+
+ private:
+  static PoolOptions options(const Pool2D& layer) { return {layer.pool_size, layer.strides, layer.mode}; }
+};
+
+}  // namespace hubel::detail

@@ -1,0 +1,37 @@
+// Options that go by name: one table for each kind, looked up both ways.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+namespace hubel::detail {
+
+template <class Value>
+struct Named {
+  std::string_view name;
+  Value value;
+};
+
+template <class Value, std::size_t N>
+std::string_view name_of(const Named<Value> (&table)[N], Value value) {
+  for (const auto& entry : table)
+    if (entry.value == value) return entry.name;
+  throw std::invalid_argument("not a value of its enumeration");
+}
+
+// Throws std::invalid_argument "<who>: unknown name 'x'; known are a, b, c".
+template <class Value, std::size_t N>
+Value value_of(const Named<Value> (&table)[N], std::string_view name, std::string_view who) {
+  std::string known;
+  for (const auto& entry : table) {
+    if (entry.name == name) return entry.value;
+    known += fmt::format("{}'{}'", known.empty() ? "" : ", ", entry.name);
+  }
+  throw std::invalid_argument(fmt::format("{}: unknown name '{}', known are {}", who, name, known));
+}
+
+}  // namespace hubel::detail

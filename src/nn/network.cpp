@@ -1,0 +1,95 @@
+// A network's weights: made from the architecture, found by name, started from a seed.
+#include "hubel/network.hpp"
+
+#include <fmt/format.h>
+
+#include <stdexcept>
+
+#include "nn/network_plan.hpp"
+
+namespace hubel {
+
+namespace {
+
+template <class T>
+std::string parameter_names(std::span<const Parameter<T>> parameters) {
+  std::string names;
+  for (const Parameter<T>& p : parameters) names += (names.empty() ? "" : ", ") + p.name;
+  return names.empty() ? "none" : names;
+}
+
+}  // namespace
+
+template <class T>
+Network<T>::Network(Shape input_shape, std::vector<Layer> layers, std::uint64_t seed)
+    : input_shape_(input_shape), layers_(std::move(layers)) {
+  detail::NetworkPlan plan = detail::plan_network(input_shape_, layers_);
+  for (const detail::ParameterSpec& spec : plan.parameters)
+    parameters_.push_back({spec.name, Tensor<T>::uninitialized(spec.shape)});
+  info_ = std::move(plan.info);
+  output_shape_ = info_.back().output_shape;
+  reset(seed);
+}
+
+template <class T>
+Network<T>::Network(Shape input_shape, std::vector<Layer> layers, std::vector<Parameter<T>> parameters)
+    : input_shape_(input_shape), layers_(std::move(layers)), parameters_(std::move(parameters)) {
+  detail::NetworkPlan plan = detail::plan_network(input_shape_, layers_);
+  if (parameters_.size() != plan.parameters.size()) {
+    throw std::invalid_argument(fmt::format("Network: {} parameters were given, its layers have {}", parameters_.size(),
+                                            plan.parameters.size()));
+  }
+  for (std::size_t i = 0; i < parameters_.size(); ++i) {
+    const detail::ParameterSpec& wanted = plan.parameters[i];
+    const Parameter<T>& given = parameters_[i];
+    if (given.name == wanted.name && given.value.shape() == wanted.shape) continue;
+    throw std::invalid_argument(fmt::format("Network: parameter {} is {} {}, it must be {} {}", i, given.name,
+                                            given.value.shape().to_string(), wanted.name, wanted.shape.to_string()));
+  }
+  info_ = std::move(plan.info);
+  output_shape_ = info_.back().output_shape;
+}
+
+template <class T>
+void Network<T>::reset(std::uint64_t seed) {
+  const detail::NetworkPlan plan = detail::plan_network(input_shape_, layers_);
+  for (std::size_t i = 0; i < parameters_.size(); ++i) {
+    const detail::ParameterSpec& spec = plan.parameters[i];
+    initialize(parameters_[i].value, spec.initializer, spec.fan_in, spec.fan_out, seed, i);
+  }
+}
+
+template <class T>
+const Parameter<T>& Network<T>::parameter(std::string_view name) const {
+  for (const Parameter<T>& p : parameters_)
+    if (p.name == name) return p;
+  throw std::invalid_argument(
+      fmt::format("Network: no parameter is named '{}', its parameters are {}", name, parameter_names<T>(parameters_)));
+}
+
+template <class T>
+Parameter<T>& Network<T>::parameter(std::string_view name) {
+  return const_cast<Parameter<T>&>(std::as_const(*this).parameter(name));
+}
+
+template <class T>
+std::int64_t Network<T>::parameter_count() const {
+  std::int64_t count = 0;
+  for (const LayerInfo& layer : info_) count += layer.parameters;
+  return count;
+}
+
+template <class T>
+bool Network<T>::ends_in_softmax() const {
+  return detail::softmax_layer(layers_, info_).has_value();
+}
+
+template <class T>
+std::string Network<T>::summary() const {
+  return detail::summary_table(detail::plan_network(input_shape_, layers_), input_shape_, sizeof(T));
+}
+
+template class Network<float>;
+template class Network<double>;
+
+}  // namespace hubel

@@ -1,0 +1,38 @@
+// What follows from an architecture alone, before any weight exists: each layer's name and shapes, and each parameter's
+// name, shape and start. A model file is checked against it before memory is taken for its weights.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "hubel/network.hpp"
+#include "nn/layer_kind.hpp"
+
+namespace hubel::detail {
+
+struct NetworkPlan {
+  std::vector<LayerInfo> info;                // a layer each
+  std::vector<std::string> descriptions;      // a layer each: "conv2d_1 (6 @ 5x5, same, relu)"
+  std::vector<std::size_t> parameter_counts;  // a layer each
+  std::vector<ParameterSpec> parameters;      // of all layers, in their order; named in full: "conv2d_1.kernel"
+};
+
+// Throws std::invalid_argument, its message beginning with the layer's name, when a layer does not fit.
+NetworkPlan plan_network(const Shape& input_shape, std::span<const Layer> layers);
+
+// The layer whose softmax over the classes is the network's output, if it ends so. (A Flatten after it, as behind a
+// convolution that has shrunk the image to one pixel, changes nothing.)
+std::optional<std::size_t> softmax_layer(std::span<const Layer> layers, std::span<const LayerInfo> info);
+
+// The classes of a classifier with this output for a sample: (classes), or (1, 1, classes), an image of one pixel.
+// Throws std::invalid_argument, its message beginning with `who`, for another.
+std::int64_t class_count(const Shape& output, std::string_view who);
+
+// One sample's shape with a batch axis before it.
+Shape batch_shape(std::int64_t m, const Shape& sample);
+
+// The table of a summary; see Network::summary.
+std::string summary_table(const NetworkPlan& plan, const Shape& input_shape, std::int64_t bytes_per_weight);
+
+}  // namespace hubel::detail
