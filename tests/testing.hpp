@@ -8,17 +8,16 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <bit>
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <initializer_list>
 #include <new>
 #include <stdexcept>
 #include <string>
 #include <string_view>
-#include <type_traits>
+#include <vector>
 
 #include "hubel/conv.hpp"
 #include "hubel/pool.hpp"
@@ -258,7 +257,7 @@ class FencedTensor {
 // Succeeds when call() throws std::invalid_argument whose message is one line, begins with `who` and ": ", and holds
 // each of the parts: the argument's name, what it got, what it wanted.
 template <class Call>
-::testing::AssertionResult refuses(Call call, std::string_view who, std::initializer_list<std::string_view> parts) {
+::testing::AssertionResult refuses(Call call, std::string_view who, const std::vector<std::string>& parts) {
   try {
     call();
   } catch (const std::invalid_argument& error) {
@@ -267,7 +266,7 @@ template <class Call>
       return ::testing::AssertionFailure() << "does not begin with \"" << who << ": \": " << message;
     if (message.find('\n') != std::string_view::npos)
       return ::testing::AssertionFailure() << "is more than one line: " << message;
-    for (std::string_view part : parts)
+    for (const std::string& part : parts)
       if (message.find(part) == std::string_view::npos)
         return ::testing::AssertionFailure() << "does not say \"" << part << "\": " << message;
     return ::testing::AssertionSuccess();
