@@ -48,9 +48,9 @@ HWY_NOINLINE void conv_tile(const ConvRow<T>& a, const T* in, T* out) {
   const std::ptrdiff_t step = a.pixel_step;
   Vec acc[P][V];
   unroll<P>([&](auto p) HWY_ATTR { unroll<V>([&](auto v) HWY_ATTR { acc[p][v] = hn::Zero(d); }); });
+  const T* HWY_RESTRICT w = a.weights;
   for (std::size_t t = 0; t < a.tap_count; ++t) {
-    const T* HWY_RESTRICT w = a.weights + a.taps[t].weights;
-    const T* HWY_RESTRICT x = in + a.taps[t].input;
+    const T* HWY_RESTRICT x = in + a.taps[t];
     for (std::size_t c = 0; c < a.channels; ++c, ++x, w += V * n) {
       Vec wv[V];
       unroll<V>([&](auto v) HWY_ATTR { wv[v] = hn::LoadU(d, w + v * n); });

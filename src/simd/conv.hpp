@@ -12,22 +12,16 @@ namespace hubel::simd {
 template <class T>
 std::size_t lanes();
 
-// A kernel tap: where its input lies relative to the output pixel's origin, and where its packed weights begin.
-struct ConvTap {
-  std::ptrdiff_t input;
-  std::ptrdiff_t weights;
-};
-
-// out[p][n] (+)= sum over taps t and channels c of in[p * pixel_step + t.input + c] * w[t.weights + c * width + n],
-// for pixels p and n < out_channels <= width = vectors * lanes<T>().
+// out[p][n] (+)= sum over taps t and channels c of in[p * pixel_step + taps[t] + c] * w[(t * channels + c) * width +
+// n], for pixels p and n < out_channels <= width = vectors * lanes<T>().
 template <class T>
 struct ConvRow {
   const T* in;
   std::ptrdiff_t pixel_step;
-  const ConvTap* taps;
+  const std::ptrdiff_t* taps;
   std::size_t tap_count;
   std::size_t channels;
-  const T* weights;     // readable for width elements from each (tap, channel)
+  const T* weights;
   std::size_t vectors;  // 1 or 2
   T* out;
   std::ptrdiff_t out_step;

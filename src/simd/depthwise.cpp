@@ -46,7 +46,7 @@ HWY_INLINE void depthwise_row_of(const DepthwiseRow<T>& a) {
 }
 
 template <int N, class D, class T>
-HWY_INLINE void depthwise_weights_tile(D d, const DepthwiseWeights<T>& a, const ConvTap* taps, std::size_t c) {
+HWY_INLINE void depthwise_weights_tile(D d, const DepthwiseWeights<T>& a, const DepthwiseTap* taps, std::size_t c) {
   hn::Vec<D> acc[N];
   unroll<N>([&](auto t) HWY_ATTR { acc[t] = hn::Zero(d); });
   for (std::size_t l = 0; l < a.lines; ++l) {

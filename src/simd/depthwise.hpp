@@ -4,16 +4,21 @@
 
 #include <cstddef>
 
-#include "simd/conv.hpp"
-
 namespace hubel::simd {
+
+// A kernel tap: where its input lies relative to the output pixel's origin, and where its weights (one a channel)
+// begin.
+struct DepthwiseTap {
+  std::ptrdiff_t input;
+  std::ptrdiff_t weights;
+};
 
 // out[p][c] (+)= sum over taps t of in[p * pixel_step + t.input + c] * weights[t.weights + c] (+ bias[c]).
 template <class T>
 struct DepthwiseRow {
   const T* in;
   std::ptrdiff_t pixel_step;
-  const ConvTap* taps;
+  const DepthwiseTap* taps;
   std::size_t tap_count;
   const T* weights;
   T* out;
@@ -36,7 +41,7 @@ struct DepthwiseWeights {
   const T* dz;
   std::ptrdiff_t dz_line, dz_pixel;
   std::size_t lines, pixels;
-  const ConvTap* taps;
+  const DepthwiseTap* taps;
   std::size_t tap_count;
   std::size_t channels;
   T* dw;

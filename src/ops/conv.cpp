@@ -1,0 +1,379 @@
+// Convolution: its shapes and errors, and its three passes as correlations and weight gradients.
+#include "hubel/conv.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <stdexcept>
+
+#include "ops/checks.hpp"
+#include "ops/correlate.hpp"
+#include "ops/weight_gradient.hpp"
+#include "ops/workspace.hpp"
+
+namespace hubel {
+
+namespace {
+
+using detail::Correlation;
+using detail::PatchGrid;
+using detail::Tap;
+using detail::WeightGradient;
+
+constexpr std::string_view kInputAxes = "(m, h_prev, w_prev, c_prev)";
+constexpr std::string_view kKernelAxes = "(kh, kw, c_prev, c_new)";
+
+// Strides, dilations and paddings beyond this serve nobody, and below it no product of two of them overflows 64 bits.
+constexpr std::int64_t kMaxOption = std::numeric_limits<std::int32_t>::max();
+
+void check_pair(std::string_view who, std::string_view name, const std::array<std::int64_t, 2>& pair,
+                std::string_view meaning) {
+  for (std::int64_t value : pair) {
+    if (value < 1 || value > kMaxOption) {
+      throw std::invalid_argument(fmt::format("{}: {} is ({}, {}) but both must be {} ({} is {})", who, name, pair[0],
+                                              pair[1], value < 1 ? "at least 1" : "below 2^31", name, meaning));
+    }
+  }
+}
+
+void check_options(std::string_view who, const ConvOptions& o) {
+  check_pair(who, "stride", o.stride, "(sh, sw)");
+  check_pair(who, "dilation", o.dilation, "(dh, dw)");
+  if (o.groups < 1) throw std::invalid_argument(fmt::format("{}: groups is {} but must be at least 1", who, o.groups));
+  for (std::int64_t side : {o.padding.top, o.padding.bottom, o.padding.left, o.padding.right}) {
+    if (side < 0 || side > kMaxOption) {
+      throw std::invalid_argument(
+          fmt::format("{}: padding is (({}, {}), ({}, {})) but each side must be {} (padding is ((top, bottom), (left, "
+                      "right)))",
+                      who, o.padding.top, o.padding.bottom, o.padding.left, o.padding.right,
+                      side < 0 ? "at least 0" : "below 2^31"));
+    }
+  }
+}
+
+void check_channels(std::string_view who, const Shape& A_prev, const Shape& W, std::int64_t groups) {
+  const std::int64_t c_prev = A_prev[3], c_new = W[3];
+  if (groups == 1) {
+    if (W[2] == c_prev) return;
+    throw std::invalid_argument(fmt::format("{}: W has c_prev = {} but A_prev has {} (W is {}, A_prev is {})", who,
+                                            W[2], detail::counted(c_prev, "channel"), kKernelAxes, kInputAxes));
+  }
+  if (c_prev % groups != 0 || c_new % groups != 0) {
+    throw std::invalid_argument(
+        fmt::format("{}: groups = {} must divide both c_prev = {} and c_new = {}", who, groups, c_prev, c_new));
+  }
+  if (W[2] != c_prev / groups) {
+    throw std::invalid_argument(
+        fmt::format("{}: W has c_prev / groups = {} but A_prev has {} in {} groups, which makes {} (W is (kh, kw, "
+                    "c_prev / groups, c_new), A_prev is {})",
+                    who, W[2], detail::counted(c_prev, "channel"), groups, c_prev / groups, kInputAxes));
+  }
+}
+
+struct Axis {
+  std::int64_t before, after, out;
+};
+
+// One axis: the zeros before and after, and the output's extent. `extent` is the input's, `effective` the kernel's with
+// its dilation.
+Axis resolve_axis(Padding::Kind kind, std::int64_t before, std::int64_t after, std::int64_t extent,
+                  std::int64_t effective, std::int64_t stride) {
+  if (kind == Padding::Kind::same) {
+    const std::int64_t out = (extent + stride - 1) / stride;
+    const std::int64_t total = std::max<std::int64_t>((out - 1) * stride + effective - extent, 0);
+    return {total / 2, total - total / 2, out};
+  }
+  const std::int64_t padded = before + extent + after;
+  return {before, after, padded < effective ? -1 : (padded - effective) / stride + 1};
+}
+
+void check_fits(std::string_view who, const ConvGeometry& g) {
+  if (g.h_new >= 0 && g.w_new >= 0) return;
+  const bool high = g.h_new < 0;
+  const std::int64_t k = high ? g.kh : g.kw, dilation = high ? g.dh : g.dw;
+  const std::int64_t extent = high ? g.h_prev : g.w_prev;
+  const std::int64_t before = high ? g.top : g.left, after = high ? g.bottom : g.right;
+  const std::string dilated =
+      dilation == 1 ? "" : fmt::format(" (dilated by {} to {})", dilation, (k - 1) * dilation + 1);
+  throw std::invalid_argument(fmt::format(
+      "{}: the kernel is larger than the padded input: {} = {}{} but {} = {} with {} + {} of padding is {}", who,
+      high ? "kh" : "kw", k, dilated, high ? "h_prev" : "w_prev", extent, before, after, before + extent + after));
+}
+
+// The taps of one kernel axis for the forward pass: tap i lies i * dilation - before pixels from the position's origin.
+std::span<const Tap> forward_taps(Tap* taps, std::int64_t kernel, std::int64_t dilation, std::int64_t before) {
+  for (std::int64_t i = 0; i < kernel; ++i) taps[i] = {i * dilation - before, i};
+  return {taps, static_cast<std::size_t>(kernel)};
+}
+
+PatchGrid forward_grid(const ConvGeometry& g) {
+  Tap* taps = detail::scratch<Tap>(detail::Scratch::taps, static_cast<std::size_t>(g.kh + g.kw));
+  return {g.m,
+          g.h_prev,
+          g.w_prev,
+          g.c_prev,
+          g.h_new,
+          g.w_new,
+          g.sh,
+          g.sw,
+          forward_taps(taps, g.kh, g.dh, g.top),
+          forward_taps(taps + g.kh, g.kw, g.dw, g.left)};
+}
+
+// A 1x1 convolution at stride 1 without padding does not care where rows and images end: one long row serves as well.
+ConvGeometry flattened(ConvGeometry g) {
+  if (g.kh == 1 && g.kw == 1 && g.sh == 1 && g.sw == 1 && g.h_new == g.h_prev && g.w_new == g.w_prev) {
+    g.w_new = g.w_prev = g.m * g.h_prev * g.w_prev;
+    g.m = g.h_new = g.h_prev = 1;
+  }
+  return g;
+}
+
+bool is_row_activation(Activation a) { return a == Activation::softmax || a == Activation::log_softmax; }
+
+template <class T>
+void forward(TensorView<const T> A_prev, TensorView<const T> W, TensorView<const T> b, Activation activation,
+             const ConvOptions& options, TensorView<T> out) {
+  constexpr std::string_view who = "conv_forward";
+  const ConvGeometry exact = conv_geometry(A_prev.shape(), W.shape(), options, who);
+  if (b.data() || b.shape().rank() > 0) {
+    detail::check_rank(who, "b", b.shape(), 4, "(1, 1, 1, c_new)");
+    detail::check_shape(who, "b", b.shape(), Shape{1, 1, 1, exact.c_new}, "(1, 1, 1, c_new) with W's c_new");
+  }
+  detail::check_shape(who, "out", out.shape(), exact.output_shape(), "(m, h_new, w_new, c_new)");
+  if (out.size() == 0) return;
+  ConvGeometry g = flattened(exact);
+  if (g.c_prev == 0) g.kh = g.kw = 1;  // a sum of nothing has no need of taps, of which an empty W may claim billions
+  Correlation<T> k{};
+  k.grid = forward_grid(g);
+  k.source = A_prev.data();
+  k.groups = g.groups;
+  k.channels = g.c_prev / g.groups;
+  k.out_channels = g.c_new / g.groups;
+  k.weights = W.data();
+  k.w_c = g.c_new;
+  k.w_column = k.channels * g.c_new;
+  k.w_row = g.kw * k.w_column;
+  k.w_group = k.out_channels;
+  k.w_n = 1;
+  k.out = out.data();
+  k.out_pixel = g.c_new;
+  k.out_row = g.w_new * g.c_new;
+  k.out_image = g.h_new * k.out_row;
+  k.bias = b.data();
+  k.activation = is_row_activation(activation) ? Activation::identity : activation;
+  detail::correlate(k);
+  if (is_row_activation(activation)) activation_forward(out, activation, out);
+}
+
+// The kernel taps of one axis that reach input positions congruent to `phase` modulo the stride, for the gradient with
+// respect to the input: input position phase + stride * t takes from output position t + offset. Ascending offsets.
+std::span<const Tap> backward_taps(Tap* taps, std::int64_t phase, std::int64_t kernel, std::int64_t stride,
+                                   std::int64_t dilation, std::int64_t before) {
+  std::size_t count = 0;
+  for (std::int64_t i = kernel - 1; i >= 0; --i) {
+    const std::int64_t distance = phase + before - i * dilation;
+    if (distance % stride == 0) taps[count++] = {distance / stride, i};
+  }
+  return {taps, count};
+}
+
+template <class T>
+bool all_finite(const T* x, std::int64_t n) {
+  bool finite = true;
+  for (std::int64_t i = 0; i < n; ++i) finite &= std::abs(x[i]) <= std::numeric_limits<T>::max();
+  return finite;
+}
+
+// dA_prev: for each pair of phases (y mod sh, x mod sw) of the input a correlation of dZ at stride 1, with the taps
+// that reach that phase and with W's two channel axes exchanged.
+template <class T>
+void backward_data(const ConvGeometry& exact, const T* dZ, const T* W, T* dA_prev) {
+  const ConvGeometry g = flattened(exact);
+  Tap* taps = detail::scratch<Tap>(detail::Scratch::taps, static_cast<std::size_t>(g.kh + g.kw));
+  Correlation<T> k{};
+  k.source = dZ;
+  k.groups = g.groups;
+  k.channels = g.c_new / g.groups;
+  k.out_channels = g.c_prev / g.groups;
+  k.weights = W;
+  k.w_c = 1;
+  k.w_n = g.c_new;
+  k.w_column = k.out_channels * g.c_new;
+  k.w_row = g.kw * k.w_column;
+  k.w_group = k.channels;
+  k.out_pixel = g.sw * g.c_prev;
+  k.out_row = g.sh * g.w_prev * g.c_prev;
+  k.out_image = g.h_prev * g.w_prev * g.c_prev;
+  k.skip_outside = !all_finite(W, g.kh * g.kw * k.out_channels * g.c_new);
+  const std::int64_t phases_y = std::min(g.sh, g.h_prev), phases_x = std::min(g.sw, g.w_prev);
+  for (std::int64_t py = 0; py < phases_y; ++py) {
+    for (std::int64_t px = 0; px < phases_x; ++px) {
+      const auto rows = backward_taps(taps, py, g.kh, g.sh, g.dh, g.top);
+      const auto columns = backward_taps(taps + g.kh, px, g.kw, g.sw, g.dw, g.left);
+      if (rows.empty() || columns.empty()) continue;
+      k.grid = {g.m, g.h_new, g.w_new, g.c_new, (g.h_prev - py + g.sh - 1) / g.sh, (g.w_prev - px + g.sw - 1) / g.sw,
+                1,   1,       rows,    columns};
+      k.out = dA_prev + (py * g.w_prev + px) * g.c_prev;
+      detail::correlate(k);
+    }
+  }
+}
+
+// Whether every input position is reached by a tap of its phase, so that backward_data writes all of dA_prev.
+bool covers_input(const ConvGeometry& g) {
+  const auto reached = [](std::int64_t extent, std::int64_t kernel, std::int64_t stride, std::int64_t dilation,
+                          std::int64_t before) {
+    for (std::int64_t phase = 0; phase < std::min(stride, extent); ++phase) {
+      bool hit = false;
+      for (std::int64_t i = 0; i < kernel && !hit; ++i) hit = (phase + before - i * dilation) % stride == 0;
+      if (!hit) return false;
+    }
+    return true;
+  };
+  return reached(g.h_prev, g.kh, g.sh, g.dh, g.top) && reached(g.w_prev, g.kw, g.sw, g.dw, g.left);
+}
+
+template <class T>
+void backward_weights(const ConvGeometry& exact, const T* dZ, const T* A_prev, T* dW) {
+  const ConvGeometry g = flattened(exact);
+  WeightGradient<T> k{};
+  k.grid = forward_grid(g);
+  k.source = A_prev;
+  k.groups = g.groups;
+  k.channels = g.c_prev / g.groups;
+  k.out_channels = g.c_new / g.groups;
+  k.dz = dZ;
+  k.dw = dW;
+  detail::weight_gradient(k);
+}
+
+template <class T>
+void backward(TensorView<const T> dZ, TensorView<const T> A_prev, TensorView<const T> W, const ConvOptions& options,
+              TensorView<T> dA_prev, TensorView<T> dW, TensorView<T> db) {
+  constexpr std::string_view who = "conv_backward";
+  const auto wanted = [](const TensorView<T>& v) { return v.data() || v.shape().rank() > 0; };
+  const ConvGeometry g = conv_geometry(A_prev.shape(), W.shape(), options, who);
+  detail::check_rank(who, "dZ", dZ.shape(), 4, "(m, h_new, w_new, c_new)");
+  detail::check_shape(who, "dZ", dZ.shape(), g.output_shape(), "(m, h_new, w_new, c_new), the shape of the output");
+  if (wanted(dA_prev)) {
+    detail::check_shape(who, "dA_prev", dA_prev.shape(), A_prev.shape(), "the shape of A_prev");
+    const bool nothing = dZ.size() == 0 || W.size() == 0;
+    if (nothing || !covers_input(g)) std::fill(dA_prev.begin(), dA_prev.end(), T(0));
+    if (!nothing && dA_prev.size() > 0) backward_data(g, dZ.data(), W.data(), dA_prev.data());
+  }
+  if (wanted(dW)) {
+    detail::check_shape(who, "dW", dW.shape(), W.shape(), "the shape of W");
+    if (dW.size() > 0) backward_weights(g, dZ.data(), A_prev.data(), dW.data());
+  }
+  if (wanted(db)) {
+    detail::check_shape(who, "db", db.shape(), Shape{1, 1, 1, g.c_new}, "(1, 1, 1, c_new)");
+    detail::column_sums(dZ.data(), g.m * g.h_new * g.w_new, g.c_new, db.data());
+  }
+}
+
+template <class T>
+Tensor<T> forward_new(TensorView<const T> A_prev, TensorView<const T> W, TensorView<const T> b, Activation activation,
+                      const ConvOptions& options) {
+  auto out = Tensor<T>::uninitialized(conv_geometry(A_prev.shape(), W.shape(), options, "conv_forward").output_shape());
+  forward<T>(A_prev, W, b, activation, options, out);
+  return out;
+}
+
+template <class T>
+ConvGradients<T> backward_new(TensorView<const T> dZ, TensorView<const T> A_prev, TensorView<const T> W,
+                              TensorView<const T> b, const ConvOptions& options) {
+  conv_geometry(A_prev.shape(), W.shape(), options, "conv_backward");
+  const Shape bias{1, 1, 1, W.shape()[3]};
+  if (b.data() || b.shape().rank() > 0) {
+    detail::check_rank("conv_backward", "b", b.shape(), 4, "(1, 1, 1, c_new)");
+    detail::check_shape("conv_backward", "b", b.shape(), bias, "(1, 1, 1, c_new) with W's c_new");
+  }
+  ConvGradients<T> g{Tensor<T>::uninitialized(A_prev.shape()), Tensor<T>::uninitialized(W.shape()),
+                     Tensor<T>::uninitialized(bias)};
+  backward<T>(dZ, A_prev, W, options, g.dA_prev, g.dW, g.db);
+  return g;
+}
+
+}  // namespace
+
+Padding Padding::from_name(std::string_view name, std::string_view who) {
+  if (name == "same") return same();
+  if (name == "valid") return valid();
+  throw std::invalid_argument(fmt::format(
+      "{}: padding is \"{}\" but must be \"same\", \"valid\", a number, (ph, pw) or ((top, bottom), (left, right))",
+      who, name));
+}
+
+ConvGeometry conv_geometry(const Shape& A_prev, const Shape& W, const ConvOptions& options, std::string_view who) {
+  detail::check_rank(who, "A_prev", A_prev, 4, kInputAxes);
+  detail::check_rank(who, "W", W, 4, kKernelAxes);
+  check_options(who, options);
+  if (W[0] < 1 || W[1] < 1) {
+    throw std::invalid_argument(
+        fmt::format("{}: W has shape {}, an empty kernel: kh and kw must be at least 1 (W is {})", who, W.to_string(),
+                    kKernelAxes));
+  }
+  if (std::max({W[0], W[1], A_prev[1], A_prev[2]}) > kMaxOption) {  // possible where another axis is empty
+    throw std::invalid_argument(fmt::format("{}: A_prev has shape {} and W {}, but height and width must be below 2^31",
+                                            who, A_prev.to_string(), W.to_string()));
+  }
+  check_channels(who, A_prev, W, options.groups);
+  ConvGeometry g{};
+  g.m = A_prev[0], g.h_prev = A_prev[1], g.w_prev = A_prev[2], g.c_prev = A_prev[3];
+  g.kh = W[0], g.kw = W[1], g.c_new = W[3], g.groups = options.groups;
+  g.sh = options.stride[0], g.sw = options.stride[1], g.dh = options.dilation[0], g.dw = options.dilation[1];
+  const Padding& p = options.padding;
+  const Axis y = resolve_axis(p.kind, p.top, p.bottom, g.h_prev, (g.kh - 1) * g.dh + 1, g.sh);
+  const Axis x = resolve_axis(p.kind, p.left, p.right, g.w_prev, (g.kw - 1) * g.dw + 1, g.sw);
+  g.top = y.before, g.bottom = y.after, g.h_new = y.out;
+  g.left = x.before, g.right = x.after, g.w_new = x.out;
+  check_fits(who, g);
+  try {
+    (void)g.output_shape();
+  } catch (const std::invalid_argument&) {
+    throw std::invalid_argument(fmt::format("{}: the output would be ({}, {}, {}, {}), too large to exist", who, g.m,
+                                            g.h_new, g.w_new, g.c_new));
+  }
+  return g;
+}
+
+Tensor<float> conv_forward(TensorView<const float> A_prev, TensorView<const float> W, TensorView<const float> b,
+                           Activation activation, const ConvOptions& options) {
+  return forward_new(A_prev, W, b, activation, options);
+}
+Tensor<double> conv_forward(TensorView<const double> A_prev, TensorView<const double> W, TensorView<const double> b,
+                            Activation activation, const ConvOptions& options) {
+  return forward_new(A_prev, W, b, activation, options);
+}
+void conv_forward(TensorView<const float> A_prev, TensorView<const float> W, TensorView<const float> b,
+                  Activation activation, const ConvOptions& options, TensorView<float> out) {
+  forward(A_prev, W, b, activation, options, out);
+}
+void conv_forward(TensorView<const double> A_prev, TensorView<const double> W, TensorView<const double> b,
+                  Activation activation, const ConvOptions& options, TensorView<double> out) {
+  forward(A_prev, W, b, activation, options, out);
+}
+
+ConvGradients<float> conv_backward(TensorView<const float> dZ, TensorView<const float> A_prev,
+                                   TensorView<const float> W, TensorView<const float> b, const ConvOptions& options) {
+  return backward_new(dZ, A_prev, W, b, options);
+}
+ConvGradients<double> conv_backward(TensorView<const double> dZ, TensorView<const double> A_prev,
+                                    TensorView<const double> W, TensorView<const double> b,
+                                    const ConvOptions& options) {
+  return backward_new(dZ, A_prev, W, b, options);
+}
+void conv_backward(TensorView<const float> dZ, TensorView<const float> A_prev, TensorView<const float> W,
+                   const ConvOptions& options, TensorView<float> dA_prev, TensorView<float> dW, TensorView<float> db) {
+  backward(dZ, A_prev, W, options, dA_prev, dW, db);
+}
+void conv_backward(TensorView<const double> dZ, TensorView<const double> A_prev, TensorView<const double> W,
+                   const ConvOptions& options, TensorView<double> dA_prev, TensorView<double> dW,
+                   TensorView<double> db) {
+  backward(dZ, A_prev, W, options, dA_prev, dW, db);
+}
+
+}  // namespace hubel

@@ -1,0 +1,83 @@
+// Softmax cross-entropy. A batch of logits is small beside what made them, so this runs on the calling thread, in
+// double.
+#include "hubel/loss.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+
+#include "ops/checks.hpp"
+
+namespace hubel {
+
+namespace {
+
+void check(const Shape& logits, std::span<const std::int32_t> labels) {
+  constexpr std::string_view who = "softmax_cross_entropy";
+  detail::check_rank(who, "logits", logits, 2, "(m, classes)");
+  const std::int64_t m = logits[0], classes = logits[1];
+  if (static_cast<std::int64_t>(labels.size()) != m) {
+    throw std::invalid_argument(fmt::format("{}: {} for {} of logits", who,
+                                            detail::counted(static_cast<std::int64_t>(labels.size()), "label"),
+                                            detail::counted(m, "row")));
+  }
+  if (classes < 1) throw std::invalid_argument(fmt::format("{}: logits have no classes", who));
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    if (labels[i] < 0 || labels[i] >= classes) {
+      throw std::invalid_argument(
+          fmt::format("{}: label {} of sample {} is not in [0, {})", who, labels[i], i, classes));
+    }
+  }
+}
+
+// The first of the largest; a NaN counts as the largest, so that a network gone wrong is never right by accident.
+template <class T>
+std::int64_t argmax(const T* x, std::int64_t n) {
+  std::int64_t best = 0;
+  for (std::int64_t i = 1; i < n; ++i) {
+    if (x[i] > x[best] || (std::isnan(x[i]) && !std::isnan(x[best]))) best = i;
+  }
+  return best;
+}
+
+template <class T>
+LossResult cross_entropy(TensorView<const T> logits, std::span<const std::int32_t> labels, TensorView<T> dlogits) {
+  check(logits.shape(), labels);
+  const bool backward = dlogits.data() || dlogits.shape().rank() > 0;
+  if (backward)
+    detail::check_shape("softmax_cross_entropy", "dlogits", dlogits.shape(), logits.shape(), "the shape of logits");
+  const std::int64_t m = logits.shape()[0], classes = logits.shape()[1];
+  LossResult result;
+  for (std::int64_t i = 0; i < m; ++i) {
+    const T* row = logits.data() + i * classes;
+    const std::int64_t best = argmax(row, classes), label = labels[static_cast<std::size_t>(i)];
+    const double top = static_cast<double>(row[best]);
+    double sum = 0;
+    for (std::int64_t c = 0; c < classes; ++c) sum += std::exp(static_cast<double>(row[c]) - top);
+    result.loss += std::log(sum) - (static_cast<double>(row[label]) - top);
+    result.correct += best == label && !std::isnan(row[best]);
+    if (!backward) continue;
+    T* gradient = dlogits.data() + i * classes;
+    for (std::int64_t c = 0; c < classes; ++c) {
+      const double p = std::exp(static_cast<double>(row[c]) - top) / sum;
+      gradient[c] = static_cast<T>((p - (c == label ? 1.0 : 0.0)) / static_cast<double>(m));
+    }
+  }
+  if (m > 0) result.loss /= static_cast<double>(m);
+  return result;
+}
+
+}  // namespace
+
+LossResult softmax_cross_entropy(TensorView<const float> logits, std::span<const std::int32_t> labels,
+                                 TensorView<float> dlogits) {
+  return cross_entropy(logits, labels, dlogits);
+}
+LossResult softmax_cross_entropy(TensorView<const double> logits, std::span<const std::int32_t> labels,
+                                 TensorView<double> dlogits) {
+  return cross_entropy(logits, labels, dlogits);
+}
+
+}  // namespace hubel

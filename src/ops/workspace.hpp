@@ -1,0 +1,36 @@
+// Scratch memory that outlives a call, so that repeating an operation allocates nothing.
+//
+// Each thread has one buffer for each use; it grows to the largest size asked for. What is in it is not kept from one
+// request for the same use to the next.
+#pragma once
+
+#include <array>
+#include <cstddef>
+
+#include "hubel/tensor.hpp"
+
+namespace hubel::detail {
+
+enum class Scratch { weights, bias, taps, pixels, gradients, partials, count };
+
+// Room for n elements of U, aligned to kAlignment; unset. Throws std::bad_alloc.
+template <class U>
+U* scratch(Scratch use, std::size_t n) {
+  struct Buffer {
+    void* memory = nullptr;
+    std::size_t bytes = 0;
+    ~Buffer() { ::operator delete[](memory, std::align_val_t(kAlignment)); }
+  };
+  thread_local std::array<Buffer, static_cast<std::size_t>(Scratch::count)> buffers;
+  Buffer& buffer = buffers[static_cast<std::size_t>(use)];
+  const std::size_t bytes = n * sizeof(U);
+  if (buffer.bytes < bytes) {
+    ::operator delete[](buffer.memory, std::align_val_t(kAlignment));
+    buffer = {nullptr, 0};
+    buffer.memory = ::operator new[](bytes, std::align_val_t(kAlignment));
+    buffer.bytes = bytes;
+  }
+  return static_cast<U*>(buffer.memory);
+}
+
+}  // namespace hubel::detail
