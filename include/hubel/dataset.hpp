@@ -2,11 +2,11 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
 
+#include "hubel/npz.hpp"
 #include "hubel/tensor.hpp"
 
 namespace hubel {
@@ -23,12 +23,14 @@ struct Dataset {
   Shape image_shape() const { return shape.without_first(); }
 
   // Writes images indices[0..n) as floats to out, (n, h, w, c), and their labels to labels_out (n), if not null.
+  // Allocates nothing. Throws std::invalid_argument for an index outside [0, count).
   void gather(const std::int32_t* indices, std::int64_t n, float* out, std::int32_t* labels_out) const;
-  // The images [begin, end) as a data set of their own (a copy).
+  // The images [begin, end) as a data set of their own (a copy). Throws std::invalid_argument unless
+  // 0 <= begin <= end <= count.
   Dataset slice(std::int64_t begin, std::int64_t end) const;
 };
 
-// A data set in its usual parts. An absent part is empty (count() == 0).
+// A data set in its usual parts. An absent part is empty (count() == 0). Images of all parts have one shape.
 struct DatasetSplits {
   Dataset train, validation, test;
   std::vector<std::string> class_names;  // as many as classes: "0" ... "9", or the data set's own names
@@ -36,15 +38,28 @@ struct DatasetSplits {
 };
 
 // Reads a data set from `where`:
-//   "mnist"              the embedded one: the folder HUBEL_DATA_DIR (environment) /mnist, else the one installed with
-//                        Hubel, else the source tree's data/mnist
-//   "fashion-mnist"      /usr/share/datasets/fashion-mnist, where Debian's package dataset-fashion-mnist puts it
+//   "mnist"              the embedded one: the subfolder mnist of the first of these that has it: the folder named by
+//                        the environment's HUBEL_DATA_DIR; the one given to set_data_dir; ../share/hubel beside the
+//                        library or the program; where Hubel was installed; the source tree's data
+//   "fashion-mnist"      the same with fashion-mnist, or /usr/share/datasets/fashion-mnist, where Debian's package
+//                        dataset-fashion-mnist puts it
 //   a folder             IDX files with MNIST's names (train-images-idx3-ubyte, ...), plain or .gz
-//   a file *.npz         arrays X_train, Y_train, X_valid, Y_valid, X_test, Y_test (train or test at least)
+//   a file (NPZ)         arrays X_train, Y_train, X_valid, Y_valid, X_test, Y_test (train or test at least; lower case
+//                        will do, as in Keras's mnist.npz)
 //   http:// or https://  such an NPZ, read into memory; nothing is saved
-// Labels may be integers or one-hot; images (n, h, w), (n, h, w, c), or (n, h w c) where that is a square image;
-// bytes, other integers (taken as 0 ... 255) or floats. Throws IoError when it cannot be read (the message says
-// where was looked and what to install or pass), FormatError when it is not what it should be.
-DatasetSplits load_dataset(const std::string& where);
+//
+// Images in an NPZ are (n, h, w), (n, h, w, c), or (n, h w) where h = w. Bool is 0 or 1; integers must lie in 0 ... 255
+// and mean [0, 1]; floats are kept as float32, except that when no value of any part is negative, none is above 255
+// and some are above 1, they too are taken as 0 ... 255 and divided by 255. A pixel that is not finite is refused.
+// Labels are whole numbers, (n) or (n, 1), of any numeric type, or one-hot rows, (n, classes).
+// The number of classes is the width of the one-hot rows or the largest label + 1, over all parts, and 2 at least.
+//
+// Throws IoError when it cannot be read (the message says where was looked and what to install or pass), FormatError
+// when it is not what it should be.
+DatasetSplits load_dataset(const std::string& where, const ReadLimits& limits = {});
+
+// Names a folder that has data sets as subfolders (mnist, fashion-mnist), for programs that bring their own. It holds
+// for the whole process and is looked at after the environment's HUBEL_DATA_DIR; "" takes it back. Thread-safe.
+void set_data_dir(const std::string& folder);
 
 }  // namespace hubel

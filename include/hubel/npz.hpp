@@ -9,8 +9,6 @@
 #include <string>
 #include <vector>
 
-#include "hubel/tensor.hpp"
-
 namespace hubel {
 
 // One array as the file has it.
@@ -25,25 +23,33 @@ struct NpyArray {
   // As NumPy writes it: "<f4".
   std::string dtype() const;
   std::int64_t elements() const;
-  // The elements in C order, native byte order, converted. Throws FormatError for a dtype that is not a number
-  // (bool counts as 0 and 1), or for to_int64 a fraction or a value out of range.
+  // The elements in C order, native byte order, converted. Throws FormatError for a dtype that is not a real number
+  // (bool counts as 0 and 1), or for to_int64 a fraction or a value out of range; std::invalid_argument when `data`
+  // has not the bytes that shape and item_size ask for.
   std::vector<float> to_float() const;
   std::vector<std::int64_t> to_int64() const;
 };
 
-// Limits against hostile files: more than this many bytes, before or after decompression, is refused.
+// Limits against hostile files and servers.
 struct ReadLimits {
-  std::size_t max_bytes = std::size_t{8} << 30;
+  // Of a file or download, and again of all that is unpacked from it. More is refused.
+  std::size_t max_bytes = default_max_bytes();
   long connect_timeout_s = 20;
-  long stall_timeout_s = 30;  // no byte for this long ends a download
+  long stall_timeout_s = 30;  // less than 1000 bytes a second for this long ends a download
   long max_redirects = 5;
+
+  // Half of the machine's memory, but at most 8 GiB: an archive and what is unpacked from it are both held for a while.
+  static std::size_t default_max_bytes();
 };
 
 using NpzArrays = std::map<std::string, NpyArray>;
 
-// `where` is a path, or an http:// or https:// URL that is read into memory and not saved. Throws IoError when it
-// cannot be read and FormatError when it is not an NPZ; the message names `where` and the array at fault.
+// `where` is a path, or an http:// or https:// URL that is read into memory and not saved. Arrays are named as in
+// NumPy, without ".npy"; entries of the zip that are not .npy are passed over. Throws IoError when it cannot be read,
+// FormatError when it is not an NPZ or holds an array of Python objects or of structures; the message names `where`
+// and the array at fault.
 NpzArrays load_npz(const std::string& where, const ReadLimits& limits = {});
+// The same from memory; `name` is for messages.
 NpzArrays parse_npz(std::span<const std::byte> bytes, const std::string& name, const ReadLimits& limits = {});
 NpyArray parse_npy(std::span<const std::byte> bytes, const std::string& name);
 

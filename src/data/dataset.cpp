@@ -1,0 +1,75 @@
+// Dataset: batches and slices of it.
+#include "hubel/dataset.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace hubel {
+namespace {
+
+// byte / 255, rounded as that division is, but with two products, which vectorise. kHigh has 9 bits, so that
+// byte * kHigh is exact, and the sum is rounded once; a test tries all 256.
+float unit_from_byte(std::uint8_t byte) {
+  constexpr float kHigh = 0x1.01p-8F;
+  constexpr float kLow = 0x1.010102p-24F;  // 1/255 - kHigh
+  const auto value = static_cast<float>(byte);
+  return value * kHigh + value * kLow;
+}
+
+void write_pixels(const std::uint8_t* from, std::int64_t n, float* out) {
+  for (std::int64_t i = 0; i < n; ++i) out[i] = unit_from_byte(from[i]);
+}
+void write_pixels(const float* from, std::int64_t n, float* out) { std::copy_n(from, n, out); }
+
+// A Dataset is made of plain members: what gather and slice trust is checked here.
+template <class Pixels>
+void check_sizes(const Dataset& data, const Pixels& pixels) {
+  if (data.shape.rank() != 4 || std::ssize(pixels) != data.shape.elements() ||
+      std::ssize(data.labels) != data.count()) {
+    throw std::invalid_argument(fmt::format("Dataset: {} pixels and {} labels do not fit its shape {}", pixels.size(),
+                                            data.labels.size(), data.shape.to_string()));
+  }
+}
+
+}  // namespace
+
+void Dataset::gather(const std::int32_t* indices, std::int64_t n, float* out, std::int32_t* labels_out) const {
+  std::visit(
+      [&](const auto& all) {
+        check_sizes(*this, all);
+        const std::int64_t size = image_shape().elements();
+        for (std::int64_t i = 0; i < n; ++i) {
+          const std::int64_t index = indices[i];
+          if (index < 0 || index >= count()) {
+            throw std::invalid_argument(
+                fmt::format("Dataset::gather: index {} is not in 0 ... {}", index, count() - 1));
+          }
+          write_pixels(all.data() + index * size, size, out + i * size);
+          if (labels_out != nullptr) labels_out[i] = labels[static_cast<std::size_t>(index)];
+        }
+      },
+      pixels);
+}
+
+Dataset Dataset::slice(std::int64_t begin, std::int64_t end) const {
+  if (begin < 0 || begin > end || end > count()) {
+    throw std::invalid_argument(
+        fmt::format("Dataset::slice: [{}, {}) is not within the {} images", begin, end, count()));
+  }
+  Dataset part;
+  part.shape = shape.with_first(end - begin);
+  part.classes = classes;
+  std::visit(
+      [&](const auto& all) {
+        check_sizes(*this, all);
+        const std::int64_t size = image_shape().elements();
+        part.pixels = std::decay_t<decltype(all)>(all.begin() + begin * size, all.begin() + end * size);
+      },
+      pixels);
+  part.labels.assign(labels.begin() + begin, labels.begin() + end);
+  return part;
+}
+
+}  // namespace hubel

@@ -1,0 +1,142 @@
+// A URL read into memory with libcurl.
+#include "data/fetch.hpp"
+
+#include <curl/curl.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+#include <memory>
+#include <new>
+#include <string_view>
+
+#include "data/file.hpp"
+#include "hubel/errors.hpp"
+
+namespace hubel::detail {
+namespace {
+
+// Below this an answer is a trickle that would hold a caller for ever, not a slow line (a modem had four times as
+// much).
+constexpr long kStalledBytesPerSecond = 1000;
+
+struct Download {
+  CURL* easy = nullptr;
+  std::size_t max_bytes = 0;
+  Bytes body;
+  enum class Stop { kNo, kTooLarge, kNoMemory } stop = Stop::kNo;
+};
+
+// Called from C, which an exception must not cross: a refusal is noted, and anything but n ends the download.
+std::size_t receive(char* data, std::size_t, std::size_t n, void* user) noexcept {
+  auto& download = *static_cast<Download*>(user);
+  Bytes& body = download.body;
+  if (n > download.max_bytes - body.size()) {
+    download.stop = Download::Stop::kTooLarge;
+    return 0;
+  }
+  try {
+    curl_off_t promised = 0;
+    if (body.empty() && curl_easy_getinfo(download.easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &promised) == CURLE_OK) {
+      // Reserving touches no memory, so that a promise costs nothing until it is kept.
+      body.reserve(std::min(static_cast<std::size_t>(std::max<curl_off_t>(promised, 0)), download.max_bytes));
+    }
+    const auto* bytes = reinterpret_cast<const std::byte*>(data);
+    body.insert(body.end(), bytes, bytes + n);
+  } catch (const std::bad_alloc&) {
+    download.stop = Download::Stop::kNoMemory;
+    return 0;
+  }
+  return n;
+}
+
+void restrict_protocols(CURL* easy) {
+#if CURL_AT_LEAST_VERSION(7, 85, 0)
+  curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+  curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
+#else
+  curl_easy_setopt(easy, CURLOPT_PROTOCOLS, long{CURLPROTO_HTTP | CURLPROTO_HTTPS});
+  curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS, long{CURLPROTO_HTTP | CURLPROTO_HTTPS});
+#endif
+}
+
+void set_options(CURL* easy, const std::string& url, const ReadLimits& limits, char* error_text, Download& download) {
+  curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, error_text);
+  curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);  // threads
+  curl_easy_setopt(easy, CURLOPT_URL, url.c_str());
+  curl_easy_setopt(easy, CURLOPT_USERAGENT, "hubel");
+  curl_easy_setopt(easy, CURLOPT_FAILONERROR, 1L);
+  curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 1L);
+  curl_easy_setopt(easy, CURLOPT_MAXREDIRS, std::max(limits.max_redirects, 0L));
+  restrict_protocols(easy);
+  curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT, limits.connect_timeout_s);
+  curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, kStalledBytesPerSecond);
+  curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, limits.stall_timeout_s);
+  curl_easy_setopt(easy, CURLOPT_MAXFILESIZE_LARGE, static_cast<curl_off_t>(limits.max_bytes));
+  curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, receive);
+  curl_easy_setopt(easy, CURLOPT_WRITEDATA, &download);
+}
+
+// Throws what a download that ended with `code` is to be told as.
+[[noreturn]] void fail(const Download& download, CURLcode code, const std::string& url, const char* error_text) {
+  const std::string name = name_for_messages(url);
+  if (download.stop == Download::Stop::kNoMemory) throw IoError(fmt::format("{}: not enough memory for it", name));
+  if (download.stop == Download::Stop::kTooLarge || code == CURLE_FILESIZE_EXCEEDED) {
+    throw IoError(fmt::format("{}: is larger than the limit of {} bytes", name, download.max_bytes));
+  }
+  if (code == CURLE_HTTP_RETURNED_ERROR) {
+    long status = 0;
+    curl_easy_getinfo(download.easy, CURLINFO_RESPONSE_CODE, &status);
+    throw IoError(
+        fmt::format("{}: the server answered with status {}{}", name, status, status == 404 ? " (not found)" : ""));
+  }
+  if (code == CURLE_PARTIAL_FILE) {
+    throw IoError(fmt::format("{}: the answer ended after {} bytes, before its end", name, download.body.size()));
+  }
+  throw IoError(fmt::format("{}: {}", name, printable(error_text[0] != '\0' ? error_text : curl_easy_strerror(code))));
+}
+
+}  // namespace
+
+std::string name_for_messages(const std::string& where) {
+  const std::size_t colon = where.find("://");
+  if (colon == std::string::npos) return where;
+  const std::size_t host = colon + 3;
+  const std::size_t end = std::min(where.find_first_of("/?#", host), where.size());
+  const std::size_t at = where.rfind('@', end);
+  return at == std::string::npos || at < host ? where : where.substr(0, host) + where.substr(at + 1);
+}
+
+bool is_url(const std::string& where) {
+  const std::size_t colon = where.find("://");
+  if (colon == std::string::npos || colon == 0) return false;
+  std::string scheme = where.substr(0, colon);
+  for (char& c : scheme) {
+    if (!std::isalnum(static_cast<unsigned char>(c)) && std::string_view("+-.").find(c) == std::string_view::npos) {
+      return false;  // a path that happens to have "://" in it
+    }
+    c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  }
+  if (scheme == "http" || scheme == "https") return true;
+  throw IoError(fmt::format("{}: URLs must begin with http:// or https://", name_for_messages(where)));
+}
+
+Bytes fetch_url(const std::string& url, const ReadLimits& limits) {
+  if (url.find('\0') != std::string::npos) throw IoError(fmt::format("{}: a zero byte in a URL", printable(url)));
+  static const CURLcode global = curl_global_init(CURL_GLOBAL_DEFAULT);
+  const std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> easy(curl_easy_init(), &curl_easy_cleanup);
+  if (global != CURLE_OK || !easy) throw IoError(fmt::format("{}: libcurl cannot be started", name_for_messages(url)));
+
+  char error_text[CURL_ERROR_SIZE] = "";
+  Download download{easy.get(), limits.max_bytes, {}};
+  set_options(easy.get(), url, limits, error_text, download);
+  const CURLcode code = curl_easy_perform(easy.get());
+  if (code != CURLE_OK) fail(download, code, url, error_text);
+  return std::move(download.body);
+}
+
+Bytes read_file_or_url(const std::string& where, const ReadLimits& limits) {
+  return is_url(where) ? fetch_url(where, limits) : read_file(where, limits.max_bytes);
+}
+
+}  // namespace hubel::detail

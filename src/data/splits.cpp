@@ -1,0 +1,62 @@
+// What every data set is checked for and completed with, wherever it came from.
+#include "data/splits.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "hubel/errors.hpp"
+
+namespace hubel::detail {
+namespace {
+
+using NamedPart = std::pair<const char*, Dataset*>;
+
+void check_part(const char* part, const Dataset& data, const std::string& source) {
+  if (data.shape.without_first().elements() == 0) {
+    throw FormatError(
+        fmt::format("{}: the {} images are of shape {}, which has no pixels", source, part, data.shape.to_string()));
+  }
+  if (std::ssize(data.labels) != data.count()) {
+    throw FormatError(fmt::format("{}: {} {} images but {} labels", source, data.count(), part, data.labels.size()));
+  }
+  const auto [least, most] = std::minmax_element(data.labels.begin(), data.labels.end());
+  if (*least < 0 || *most >= kMaxClasses) {
+    throw FormatError(fmt::format("{}: a {} label is {}, but labels must be 0 ... {}", source, part,
+                                  *least < 0 ? *least : *most, kMaxClasses - 1));
+  }
+}
+
+}  // namespace
+
+void finish_splits(DatasetSplits& splits) {
+  const std::array parts{NamedPart{"training", &splits.train}, NamedPart{"validation", &splits.validation},
+                         NamedPart{"test", &splits.test}};
+  NamedPart first{};
+  std::int32_t classes = 2;
+  for (const NamedPart& part : parts) {
+    const auto& [name, data] = part;
+    classes = std::max(classes, data->classes);
+    if (data->count() == 0) continue;
+    check_part(name, *data, splits.source);
+    if (first.second == nullptr) first = part;
+    if (data->image_shape() != first.second->image_shape()) {
+      throw FormatError(fmt::format("{}: the {} images are {} but the {} images are {}", splits.source, first.first,
+                                    first.second->image_shape().to_string(), name, data->image_shape().to_string()));
+    }
+    classes = std::max(classes, 1 + *std::max_element(data->labels.begin(), data->labels.end()));
+  }
+  if (splits.train.count() == 0 && splits.test.count() == 0) {
+    throw FormatError(fmt::format("{}: holds neither training nor test images", splits.source));
+  }
+  for (const auto& [name, data] : parts) {
+    data->classes = classes;
+    data->shape = first.second->shape.with_first(data->count());
+  }
+  splits.class_names.clear();
+  for (std::int32_t i = 0; i < classes; ++i) splits.class_names.push_back(fmt::format("{}", i));
+}
+
+}  // namespace hubel::detail
