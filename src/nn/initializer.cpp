@@ -78,7 +78,7 @@ void fill(TensorView<T> w, Initializer initializer, std::int64_t fan_in, std::in
 std::string_view initializer_name(Initializer initializer) { return detail::name_of(kNames, initializer); }
 
 Initializer initializer_from_name(std::string_view name, std::string_view who) {
-  return detail::value_of(kNames, name, who);
+  return detail::value_of(kNames, name, who, "initializer");
 }
 
 void initialize(TensorView<float> w, Initializer initializer, std::int64_t fan_in, std::int64_t fan_out,

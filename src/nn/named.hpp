@@ -23,15 +23,15 @@ std::string_view name_of(const Named<Value> (&table)[N], Value value) {
   throw std::invalid_argument("not a value of its enumeration");
 }
 
-// Throws std::invalid_argument "<who>: unknown name 'x'; known are a, b, c".
+// Throws std::invalid_argument: <who>: <what> is "x" but must be one of a, b, c.
 template <class Value, std::size_t N>
-Value value_of(const Named<Value> (&table)[N], std::string_view name, std::string_view who) {
+Value value_of(const Named<Value> (&table)[N], std::string_view name, std::string_view who, std::string_view what) {
   std::string known;
   for (const auto& entry : table) {
     if (entry.name == name) return entry.value;
-    known += fmt::format("{}'{}'", known.empty() ? "" : ", ", entry.name);
+    known += fmt::format("{}{}", known.empty() ? "" : ", ", entry.name);
   }
-  throw std::invalid_argument(fmt::format("{}: unknown name '{}', known are {}", who, name, known));
+  throw std::invalid_argument(fmt::format("{}: {} is \"{}\" but must be one of {}", who, what, name, known));
 }
 
 }  // namespace hubel::detail

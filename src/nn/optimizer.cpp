@@ -99,7 +99,7 @@ std::string_view optimizer_name(const OptimizerOptions& options) {
 
 OptimizerOptions optimizer_from_name(std::string_view name, std::string_view who) {
   const detail::Named<OptimizerOptions> options[] = {{"sgd", SGD{}}, {"adam", Adam{}}, {"adamw", AdamW{}}};
-  return detail::value_of(options, name, who);
+  return detail::value_of(options, name, who, "optimizer");
 }
 
 double learning_rate(const OptimizerOptions& options) {

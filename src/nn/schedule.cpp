@@ -30,7 +30,9 @@ double one_cycle(double t) {
 
 std::string_view schedule_name(Schedule schedule) { return detail::name_of(kNames, schedule); }
 
-Schedule schedule_from_name(std::string_view name, std::string_view who) { return detail::value_of(kNames, name, who); }
+Schedule schedule_from_name(std::string_view name, std::string_view who) {
+  return detail::value_of(kNames, name, who, "schedule");
+}
 
 double schedule_factor(Schedule schedule, std::int64_t step, std::int64_t steps) {
   const double t =
