@@ -1,0 +1,100 @@
+"""Hubel: convolutional neural networks on the CPU.
+
+The four functions of a convolutional and a pooling layer on NumPy arrays::
+
+    conv_forward  pool_forward  conv_backward  pool_backward
+
+more operations in `hubel.ops`; models with `Sequential` and its layers, `lenet5` and `load_model`; data with
+`load_dataset` and `load_npz`.
+
+>>> import hubel
+>>> data = hubel.load_dataset("mnist")
+>>> model = hubel.lenet5()
+>>> history = model.fit(data.X_train[:500], data.Y_train[:500], verbose=0)
+>>> model.predict(data.X_test[:2]).shape
+(2, 10)
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from typing import TYPE_CHECKING, Any, List
+
+from . import _core
+from .functions import conv_backward, conv_forward, pool_backward, pool_forward
+
+if TYPE_CHECKING:
+    from . import data, layers, model, ops, optimizers
+    from .data import Dataset, load_dataset, load_npz
+    from .layers import (
+        Activation,
+        AveragePooling2D,
+        AvgPool2D,
+        Conv2D,
+        Dense,
+        Flatten,
+        Layer,
+        MaxPool2D,
+        MaxPooling2D,
+        ReLU,
+        Softmax,
+    )
+    from .model import History, Sequential, lenet5, load_model
+    from .optimizers import SGD, Adam, AdamW, Optimizer
+
+__version__: str = _core.version
+
+# Imported when first used, so that `import hubel` costs little more than NumPy.
+_LAZY_MODULES = ("data", "layers", "model", "ops", "optimizers")
+_LAZY_NAMES = {
+    **dict.fromkeys(("Dataset", "load_dataset", "load_npz"), "data"),
+    **dict.fromkeys(("Activation", "AveragePooling2D", "AvgPool2D", "Conv2D", "Dense", "Flatten", "Layer"), "layers"),
+    **dict.fromkeys(("MaxPool2D", "MaxPooling2D", "ReLU", "Softmax"), "layers"),
+    **dict.fromkeys(("History", "Sequential", "lenet5", "load_model"), "model"),
+    **dict.fromkeys(("SGD", "Adam", "AdamW", "Optimizer"), "optimizers"),
+}
+
+__all__ = [
+    "conv_forward",
+    "pool_forward",
+    "conv_backward",
+    "pool_backward",
+    "num_threads",
+    "get_num_threads",
+    "set_num_threads",
+    *_LAZY_MODULES,
+    *_LAZY_NAMES,
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY_MODULES:
+        return importlib.import_module(f"{__name__}.{name}")
+    if name in _LAZY_NAMES:
+        value = getattr(importlib.import_module(f"{__name__}.{_LAZY_NAMES[name]}"), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module 'hubel' has no attribute {name!r}")
+
+
+def __dir__() -> List[str]:
+    return sorted({*globals(), *__all__})
+
+
+def num_threads() -> int:
+    """The number of threads that operations compute with. Results do not depend on it."""
+    return _core.num_threads()
+
+
+get_num_threads = num_threads
+
+
+def set_num_threads(n: int) -> None:
+    """Sets the number of threads; 0 goes back to the default, OMP_NUM_THREADS or the number of cores."""
+    _core.set_num_threads(n)
+
+
+if hasattr(os, "register_at_fork"):
+    # A forked child has none of its parent's OpenMP threads, and GNU's runtime would wait for them for ever.
+    os.register_at_fork(after_in_child=lambda: _core.set_num_threads(1))

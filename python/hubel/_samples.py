@@ -1,0 +1,58 @@
+"""Samples and labels as users have them, made into the arrays that ``hubel._core`` reads."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Tuple
+
+import numpy as np
+
+from . import _core
+
+if TYPE_CHECKING:
+    from ._types import AnyArray
+
+
+def as_samples(who: str, x: AnyArray, input_shape: Tuple[int, ...]) -> AnyArray:
+    """x, (m, ...input_shape), as uint8, float32 or float64, C-contiguous, aligned and in native byte order.
+
+    (m, h, w) serves where input_shape is (h, w, 1). Raises TypeError for what is no array of numbers and ValueError for
+    another shape.
+    """
+    _core.check_array(who, "x", x)
+    if x.ndim == len(input_shape) and input_shape[-1] == 1 and x.shape[1:] == input_shape[:-1]:
+        x = x[..., None]
+    if x.ndim == 0 or x.shape[1:] != input_shape:
+        wanted = ", ".join(["m", *map(str, input_shape)])
+        raise ValueError(f"{who}: x has shape {x.shape}, it must be ({wanted})")
+    read_directly = x.dtype in (np.uint8, np.float32, np.float64)
+    return np.require(x, x.dtype if read_directly else np.float32, ["C", "A"])
+
+
+def as_labels(who: str, y: Any, classes: int) -> AnyArray:
+    """y as an int32 array (m,) of labels in [0, classes): from integers (m,) or (m, 1), or one-hot rows (m, classes).
+
+    Whole numbers of a floating dtype are integers too.
+    """
+    labels = np.asarray(y)
+    if labels.dtype.kind not in "biuf":
+        raise TypeError(f"{who}: labels must be numbers, got an array of dtype {labels.dtype}")
+    if labels.ndim == 2 and labels.shape[1] == classes > 1:
+        labels = _classes_of_one_hot(who, labels)
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
+    if labels.ndim != 1:
+        raise ValueError(
+            f"{who}: labels have shape {labels.shape}, they must be (m,) integers or (m, {classes}) one-hot rows"
+        )
+    if labels.dtype.kind == "f" and not np.all(labels == np.floor(labels)):
+        raise ValueError(f"{who}: labels must be whole numbers")
+    for wrong in labels[(labels < 0) | (labels >= classes)][:1]:
+        raise ValueError(f"{who}: labels must be in [0, {classes}), got {wrong}")
+    return np.require(labels, np.int32, ["C", "A"])
+
+
+def _classes_of_one_hot(who: str, rows: AnyArray) -> AnyArray:
+    if not (np.all((rows == 0) | (rows == 1)) and np.all(rows.sum(axis=1) == 1)):
+        raise ValueError(f"{who}: one-hot labels must be rows of zeros with a single 1")
+    classes: AnyArray = rows.argmax(axis=1)
+    return classes

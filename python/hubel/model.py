@@ -1,0 +1,458 @@
+"""`Sequential`: a network with weights, trained and used as in Keras.
+
+The network itself is C++ (``hubel._core.Network``); here its arguments are made ready, and one thread at a time is let
+in: a call from a second thread waits until the first is done.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple, Union
+
+import numpy as np
+
+from . import _core
+from ._progress import Progress
+from ._samples import as_labels, as_samples
+from .layers import Layer, layer_of
+from .optimizers import Optimizer, optimizer_of
+
+if TYPE_CHECKING:
+    from ._types import AnyArray, Array
+
+__all__ = ["Sequential", "History", "lenet5", "load_model"]
+
+_LOSSES = ("sparse_categorical_crossentropy", "categorical_crossentropy")
+_METRICS = ("accuracy", "acc")
+_NAME_NOTE = "name"  # the note of a model file that holds the model's name
+
+Samples = Tuple[Any, Any]
+# Called after each epoch with its number, from 0, and {"loss": ..., "accuracy": ..., "val_loss": ..., ...}.
+Callback = Union[Callable[[int, Dict[str, float]], Any], Any]
+
+
+class History:
+    """What `Sequential.fit` returns: .epoch, the numbers of the epochs from 0, and .history, a list for each of "loss",
+    "accuracy" and, with validation data, "val_loss" and "val_accuracy"."""
+
+    def __init__(self) -> None:
+        self.epoch: List[int] = []
+        self.history: Dict[str, List[float]] = {}
+
+    def _add(self, epoch: int, logs: Dict[str, float]) -> None:
+        self.epoch.append(epoch)
+        for key, value in logs.items():
+            self.history.setdefault(key, []).append(value)
+
+    def __repr__(self) -> str:
+        return f"<hubel.History of {len(self.epoch)} epochs: {', '.join(self.history)}>"
+
+
+class Sequential:
+    """A network of layers one after another, with weights.
+
+    Parameters
+    ----------
+    layers : sequence of layers
+        `hubel.Conv2D`, `hubel.MaxPool2D`, `hubel.AvgPool2D`, `hubel.Flatten`, `hubel.Dense`, `hubel.Activation`.
+    input_shape : tuple
+        One sample's shape: (h, w, c), or (n,) for dense layers.
+    seed : int
+        Of the starting weights: the same seed, the same bits.
+    name : str, optional
+
+    Samples ``x`` are arrays (m, h, w, c), or (m, h, w) when c is 1. Arrays of uint8 are taken as image bytes and scaled
+    to [0, 1]; those of other integers, float32 and float64 are taken as they are. Labels ``y`` are integers (m,) or
+    (m, 1), or one-hot rows (m, classes).
+
+    Examples
+    --------
+    >>> import numpy as np, hubel
+    >>> model = hubel.Sequential(
+    ...     [hubel.Conv2D(4, 3, activation="relu"), hubel.MaxPool2D(), hubel.Flatten(), hubel.Dense(2, "softmax")],
+    ...     input_shape=(8, 8, 1),
+    ... )
+    >>> x = np.zeros((20, 8, 8, 1), dtype=np.float32)
+    >>> x[10:, :, 4:] = 1
+    >>> history = model.fit(x, [0] * 10 + [1] * 10, epochs=20, verbose=0)
+    >>> model.evaluate(x, [0] * 10 + [1] * 10)[1]
+    1.0
+    >>> model.predict(x[:1]).shape
+    (1, 2)
+    """
+
+    def __init__(
+        self,
+        layers: Iterable[Layer],
+        input_shape: Tuple[int, ...],
+        seed: int = 0,
+        name: Optional[str] = None,
+    ) -> None:
+        layers = list(layers)
+        for layer in layers:
+            if not isinstance(layer, Layer):
+                raise TypeError(f"Sequential: layers must be hubel's, such as hubel.Dense(10), got {layer!r}")
+        _check_seed("Sequential", seed)
+        network = _core.Network(input_shape, [(layer.kind, layer.get_config()) for layer in layers], seed)
+        self._set_up(network, "sequential" if name is None else str(name))
+
+    def _set_up(self, network: _core.Network, name: str) -> None:
+        self._network = network
+        self._lock = threading.RLock()
+        self._fits = 0
+        self.name = name
+        self.history: Optional[History] = None
+        self.stop_training = False
+        self.compile()
+
+    # --- what it is
+
+    @property
+    def layers(self) -> List[Layer]:
+        """The layers, as descriptions."""
+        return [layer_of(kind, options) for kind, options in self._network.layers()]
+
+    @property
+    def layer_names(self) -> List[str]:
+        """The layers' names in summaries and of weights: "conv2d_1", "max_pool2d_1", ..."""
+        return [info[0] for info in self._network.info()]
+
+    @property
+    def input_shape(self) -> Tuple[int, ...]:
+        """One sample's shape."""
+        return self._network.input_shape()
+
+    @property
+    def output_shape(self) -> Tuple[int, ...]:
+        """One sample's output's shape."""
+        return self._network.output_shape()
+
+    @property
+    def class_names(self) -> List[str]:
+        """The classes' names, as many as outputs, or none; saved with the model."""
+        return self._network.class_names
+
+    @class_names.setter
+    def class_names(self, names: Sequence[str]) -> None:
+        names = [str(name) for name in names]
+        if names and len(names) != self.output_shape[-1]:
+            raise ValueError(f"class_names: {len(names)} names for {self.output_shape[-1]} outputs")
+        self._network.class_names = names
+
+    @property
+    def notes(self) -> Dict[str, str]:
+        """Free text by key, saved with the model."""
+        return {key: value for key, value in self._network.notes.items() if key != _NAME_NOTE}
+
+    @notes.setter
+    def notes(self, notes: Dict[str, str]) -> None:
+        self._network.notes = {str(key): str(value) for key, value in notes.items()}
+
+    def count_params(self) -> int:
+        """The number of weights."""
+        return self._network.parameter_count()
+
+    def summary(self, print_fn: Callable[[str], Any] = print) -> None:
+        """Prints the table of layers: output shapes, parameters, multiply-adds, totals."""
+        print_fn(f"{self.name}\n{self._network.summary()}")
+
+    def __repr__(self) -> str:
+        shape = f"{self.input_shape} -> {self.output_shape}"
+        return f"<hubel.Sequential {self.name!r}, {shape}, {self.count_params():,} parameters>"
+
+    # --- weights
+
+    def parameters(self) -> Dict[str, Array]:
+        """Copies of the weights by name, such as "conv2d_1.kernel"."""
+        with self._lock:
+            return dict(self._network.parameters())
+
+    def get_weights(self) -> List[Array]:
+        """Copies of the weights, in order."""
+        return list(self.parameters().values())
+
+    def set_weights(self, weights: Union[Sequence[AnyArray], Dict[str, AnyArray]]) -> None:
+        """Sets all weights, from a list as `get_weights` gives it or a dict as `parameters` does.
+
+        Raises ValueError, and changes nothing, when their number, names or shapes are others.
+        """
+        with self._lock:
+            if isinstance(weights, dict):
+                names = [name for name, _ in self._network.parameters()]
+                if sorted(weights) != sorted(names):
+                    raise ValueError(f"set_weights: the names must be {', '.join(names)}; got {', '.join(weights)}")
+                weights = [weights[name] for name in names]
+            self._network.set_parameters(list(weights))
+
+    # --- training
+
+    def compile(
+        self,
+        optimizer: Union[str, Optimizer] = "adam",
+        loss: str = _LOSSES[0],
+        metrics: Optional[Sequence[str]] = ("accuracy",),
+    ) -> None:
+        """Chooses the optimizer: "sgd", "adam", "adamw" or an object such as ``hubel.SGD(0.1, momentum=0.9)``.
+
+        A model that was not compiled trains with Adam. The loss is the cross-entropy and the metric the accuracy, always;
+        both arguments are there for habit's sake, and other names raise ValueError.
+        """
+        if loss not in _LOSSES:
+            raise ValueError(f"compile: unknown loss {loss!r}, known are {', '.join(map(repr, _LOSSES))}")
+        for metric in metrics or ():
+            if metric not in _METRICS:
+                raise ValueError(f"compile: unknown metric {metric!r}, known are {', '.join(map(repr, _METRICS))}")
+        self.optimizer = optimizer_of(optimizer)
+
+    def fit(
+        self,
+        x: AnyArray,
+        y: Any,
+        batch_size: Optional[int] = 32,
+        epochs: int = 1,
+        verbose: Union[int, str] = "auto",
+        validation_split: float = 0.0,
+        validation_data: Optional[Samples] = None,
+        shuffle: bool = True,
+        *,
+        seed: Optional[int] = None,
+        schedule: str = "constant",
+        callbacks: Optional[Sequence[Callback]] = None,
+        restore_best_weights: bool = False,
+    ) -> History:
+        """Trains, and returns the `History`.
+
+        Parameters
+        ----------
+        x, y
+            Samples and labels: see the class.
+        batch_size, epochs : int
+        verbose : "auto", 0, 1 or 2
+            0 prints nothing, 1 (and "auto") shows a bar on a terminal and a line an epoch elsewhere, 2 prints lines.
+        validation_split : float
+            This fraction of the samples, the last ones, is kept for validation.
+        validation_data : (x, y)
+            Samples for validation, instead.
+        shuffle : bool
+            Draws the samples in another order each epoch.
+        seed : int, optional
+            Of that order: the same seed and weights train to the same bits, on any number of threads. Without it the
+            first fit of a model has seed 0, the second 1, and so on.
+        schedule : "constant", "linear", "cosine" or "one_cycle"
+            How the learning rate goes over the whole of this training.
+        callbacks : sequence
+            Each a function, or an object with a method on_epoch_end, called after each epoch with its number from 0 and
+            a dict as in the history. Setting ``model.stop_training = True`` in one ends the training.
+        restore_best_weights : bool
+            At the end the weights are those of the epoch with the best validation accuracy.
+
+        Ctrl-C ends the training at once with KeyboardInterrupt; the weights stay as they are then (the best so far, with
+        restore_best_weights). Each fit starts with fresh moments of the optimizer.
+        """
+        with self._lock:
+            classes = self.output_shape[-1]
+            x = as_samples("fit", x, self.input_shape)
+            labels = _labels_for("fit", y, x, classes)
+            x, labels, x_val, y_val = self._split(x, labels, validation_split, validation_data)
+            if restore_best_weights and x_val is None:
+                raise ValueError("fit: restore_best_weights needs validation_split or validation_data")
+            if seed is None:
+                seed = self._fits
+            _check_seed("fit", seed)
+            self._fits += 1
+            settings = {
+                "epochs": epochs,
+                "batch_size": 32 if batch_size is None else batch_size,
+                "optimizer": self.optimizer.as_tuple(),
+                "schedule": schedule,
+                "shuffle": shuffle,
+                "seed": seed,
+                "keep_best": bool(restore_best_weights),
+            }
+            return self._train((x, labels, x_val, y_val), settings, _callables(self, callbacks or ()), verbose)
+
+    def _train(
+        self,
+        arrays: Tuple[Any, ...],
+        settings: Dict[str, Any],
+        callbacks: List[Callable[[int, Dict[str, float]], Any]],
+        verbose: Union[int, str],
+    ) -> History:
+        x, labels, x_val, y_val = arrays
+        progress = Progress(verbose, settings["epochs"], len(x))
+        history = self.history = History()
+        self.stop_training = False
+
+        def on_epoch(result: Dict[str, Any]) -> bool:
+            progress.epoch(result)
+            logs = {key: value for key, value in result.items() if key not in ("epoch", "seconds", "learning_rate")}
+            epoch = result["epoch"] - 1
+            history._add(epoch, logs)
+            for callback in callbacks:
+                callback(epoch, dict(logs))
+            return not self.stop_training
+
+        try:
+            on_step = progress.step if progress.wants_steps else None
+            self._network.fit(x, labels, x_val, y_val, settings, on_step, on_epoch)
+        finally:
+            progress.close()
+        return history
+
+    def _split(
+        self, x: AnyArray, labels: AnyArray, fraction: float, data: Optional[Samples]
+    ) -> Tuple[AnyArray, AnyArray, Optional[AnyArray], Optional[AnyArray]]:
+        """(x, labels) and what of them, or besides them, is for validation."""
+        if data is not None:
+            if not isinstance(data, (tuple, list)) or len(data) != 2:
+                raise TypeError("fit: validation_data must be a pair (x, y)")
+            x_val = as_samples("fit (validation)", data[0], self.input_shape)
+            return x, labels, x_val, _labels_for("fit (validation)", data[1], x_val, self.output_shape[-1])
+        if not 0 <= fraction < 1:
+            raise ValueError(f"fit: validation_split must be in [0, 1), got {fraction}")
+        if fraction == 0:
+            return x, labels, None, None
+        kept = len(x) - int(len(x) * fraction)
+        if kept == len(x):
+            raise ValueError(f"fit: validation_split = {fraction} of {len(x)} samples is less than one")
+        return x[:kept], labels[:kept], x[kept:], labels[kept:]
+
+    # --- use
+
+    def evaluate(
+        self, x: AnyArray, y: Any, batch_size: int = 256, return_dict: bool = False
+    ) -> Union[List[float], Dict[str, float]]:
+        """[loss, accuracy] over the samples, or a dict of them."""
+        with self._lock:
+            x = as_samples("evaluate", x, self.input_shape)
+            labels = _labels_for("evaluate", y, x, self.output_shape[-1])
+            loss, accuracy = self._network.evaluate(x, labels, _size("evaluate", batch_size))
+        return {"loss": loss, "accuracy": accuracy} if return_dict else [loss, accuracy]
+
+    def predict(self, x: AnyArray, batch_size: int = 256, out: Optional[AnyArray] = None) -> Array:
+        """The output for each sample, (m, ...output_shape), float32: probabilities when the model ends in softmax.
+
+        out, if given, is a C-contiguous float32 array of that shape that the result is written to.
+        """
+        with self._lock:
+            x = as_samples("predict", x, self.input_shape)
+            if out is not None:
+                _check_out(out, (len(x), *self.output_shape))
+            return self._network.predict(x, _size("predict", batch_size), out)
+
+    __call__ = predict
+
+    def layer_output(self, x: AnyArray, layer: Union[int, str], batch_size: int = 256) -> Array:
+        """What the layer with that index (negative: from the end) or name makes of the samples."""
+        names = self.layer_names
+        if isinstance(layer, str):
+            if layer not in names:
+                raise ValueError(f"layer_output: no layer is named {layer!r}, there are {', '.join(names)}")
+            index = names.index(layer)
+        else:
+            index = range(len(names))[layer]
+        with self._lock:
+            x = as_samples("layer_output", x, self.input_shape)
+            return self._network.layer_output(x, _size("layer_output", batch_size), index)
+
+    # --- files and copies
+
+    def save(self, path: Union[str, "os.PathLike[str]"]) -> None:
+        """Writes architecture, weights, class names and notes to one file (safetensors), all or nothing."""
+        with self._lock:
+            notes = self.notes
+            self._network.notes = {**notes, _NAME_NOTE: self.name}
+            self._network.save(os.fsencode(path))
+
+    @classmethod
+    def load(cls, path: Union[str, "os.PathLike[str]"]) -> Sequential:
+        """The model of a file that `save`, or the command hubel, wrote.
+
+        Raises OSError when it cannot be read and ValueError when it is no such file.
+        """
+        network = _core.Network.load(os.fsencode(path))
+        model = cls.__new__(cls)
+        model._set_up(network, network.notes.get(_NAME_NOTE, "sequential"))
+        return model
+
+    def __getstate__(self) -> Dict[str, Any]:
+        with self._lock:
+            return {
+                "name": self.name,
+                "input_shape": self.input_shape,
+                "layers": self._network.layers(),
+                "weights": self.get_weights(),
+                "class_names": self.class_names,
+                "notes": self.notes,
+                "optimizer": self.optimizer,
+                "fits": self._fits,
+            }
+
+    def __setstate__(self, state: Dict[str, Any]) -> None:
+        self._set_up(_core.Network(state["input_shape"], state["layers"], 0), state["name"])
+        self.set_weights(state["weights"])
+        self.class_names, self.notes = state["class_names"], state["notes"]
+        self.optimizer, self._fits = state["optimizer"], state["fits"]
+
+
+def lenet5(classes: int = 10, seed: int = 0, input_shape: Tuple[int, ...] = (28, 28, 1)) -> Sequential:
+    """LeNet-5 as trained today: LeCun, Bottou, Bengio & Haffner 1998, with ReLU and max pooling.
+
+    conv 6@5x5 same, max-pool 2x2/2, conv 16@5x5 valid, max-pool 2x2/2, dense 120, 84, `classes` with softmax; he-normal
+    weights from `seed`.
+
+    >>> import hubel
+    >>> hubel.lenet5()
+    <hubel.Sequential 'lenet5', (28, 28, 1) -> (10,), 61,706 parameters>
+    """
+    layers = [layer_of(kind, options) for kind, options in _core.lenet5_layers(classes)]
+    return Sequential(layers, input_shape, seed, name="lenet5")
+
+
+def load_model(path: Union[str, "os.PathLike[str]"]) -> Sequential:
+    """The model of a file: see `Sequential.load`."""
+    return Sequential.load(path)
+
+
+def _labels_for(who: str, y: Any, x: AnyArray, classes: int) -> AnyArray:
+    labels = as_labels(who, y, classes)
+    if len(labels) != len(x):
+        raise ValueError(f"{who}: x has {len(x)} samples but y has {len(labels)} labels")
+    return labels
+
+
+def _callables(model: Sequential, callbacks: Sequence[Callback]) -> List[Callable[[int, Dict[str, float]], Any]]:
+    result = []
+    for callback in callbacks:
+        if hasattr(callback, "set_model"):
+            callback.set_model(model)
+        call = getattr(callback, "on_epoch_end", callback)
+        if not callable(call):
+            raise TypeError(f"fit: a callback must be a function or have a method on_epoch_end, got {callback!r}")
+        result.append(call)
+    return result
+
+
+def _size(who: str, batch_size: int) -> int:
+    if isinstance(batch_size, bool) or not isinstance(batch_size, (int, np.integer)):
+        raise TypeError(f"{who}: batch_size must be an integer, got {batch_size!r}")
+    if batch_size < 1:
+        raise ValueError(f"{who}: batch_size must be at least 1, got {batch_size}")
+    return min(int(batch_size), 2**31 - 1)
+
+
+def _check_seed(who: str, seed: int) -> None:
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
+        raise TypeError(f"{who}: seed must be an integer, got {seed!r}")
+    if seed < 0:
+        raise ValueError(f"{who}: seed must be at least 0, got {seed}")
+
+
+def _check_out(out: AnyArray, shape: Tuple[int, ...]) -> None:
+    if not isinstance(out, np.ndarray) or out.dtype != np.float32:
+        raise TypeError(f"predict: out must be a float32 array, got {getattr(out, 'dtype', type(out).__name__)}")
+    if out.shape != shape:
+        raise ValueError(f"predict: out has shape {out.shape}, it must be {shape}")
+    if not (out.flags.c_contiguous and out.flags.writeable and out.flags.aligned):
+        raise ValueError("predict: out must be writeable and C-contiguous")

@@ -1,0 +1,139 @@
+// Layer descriptions between Python and C++: see layers.hpp.
+//
+// Which options a kind of layer has is told by LayerKind<L>::fields, the one list that model files are written and read
+// by too; so a new kind of layer needs nothing here.
+#include "layers.hpp"
+
+#include <fmt/format.h>
+
+#include <optional>
+#include <set>
+#include <string_view>
+
+#include "arguments.hpp"
+#include "bindings.hpp"
+#include "hubel/network.hpp"
+#include "nn/layer_kinds.hpp"
+
+namespace hubel::python {
+
+namespace {
+
+nb::str python_text(std::string_view text) { return nb::str(text.data(), text.size()); }
+
+// Sets a description's fields from a dict.
+class Reader {
+ public:
+  Reader(const char* who, const nb::dict& options) : who_(who), options_(options) {}
+
+  template <class T>
+  void required(const char* name, T& field) {
+    if (!options_.contains(name)) throw nb::type_error(fmt::format("{}: {} is missing", who_, name).c_str());
+    optional(name, field);
+  }
+  template <class T>
+  void optional(const char* name, T& field) {
+    known_.insert(name);
+    if (options_.contains(name)) read(name, options_[name], field);
+  }
+
+  void refuse_unknown() const {
+    for (const auto [key, value] : options_) {
+      const std::string name = text({who_, "an option's name", "a str"}, key);
+      if (known_.count(name) == 0) throw nb::type_error(fmt::format("{}: unknown option '{}'", who_, name).c_str());
+    }
+  }
+
+ private:
+  void read(const char* name, nb::handle value, std::int64_t& field) const {
+    field = integer({who_, name, "an integer"}, value);
+  }
+  void read(const char* name, nb::handle value, std::array<std::int64_t, 2>& field) const {
+    field = integer_pair({who_, name, "a pair of integers or one integer"}, value);
+  }
+  void read(const char* name, nb::handle value, bool& field) const {
+    field = boolean({who_, name, "True or False"}, value);
+  }
+  void read(const char*, nb::handle value, Padding& field) const { field = padding(who_, value); }
+  void read(const char* name, nb::handle value, Activation& field) const {
+    // A model is saved with its activations, and a Python function cannot be.
+    field = value.is_none() ? Activation::identity
+                            : activation_from_name(text({who_, name, "None or a name such as 'relu'"}, value), who_);
+  }
+  void read(const char* name, nb::handle value, Initializer& field) const {
+    field = initializer_from_name(text({who_, name, "a name such as 'he_normal'"}, value), who_);
+  }
+
+  const char* who_;
+  const nb::dict& options_;
+  std::set<std::string> known_;
+};
+
+// Puts a description's fields into a dict.
+struct Writer {
+  nb::dict options;
+
+  template <class T>
+  void required(const char* name, const T& field) {
+    options[name] = value(field);
+  }
+  template <class T>
+  void optional(const char* name, const T& field) {
+    options[name] = value(field);
+  }
+
+ private:
+  static nb::object value(std::int64_t field) { return nb::int_(field); }
+  static nb::object value(bool field) { return nb::bool_(field); }
+  static nb::object value(const std::array<std::int64_t, 2>& field) { return nb::make_tuple(field[0], field[1]); }
+  static nb::object value(Activation field) { return python_text(activation_name(field)); }
+  static nb::object value(Initializer field) { return python_text(initializer_name(field)); }
+  static nb::object value(const Padding& field) {
+    if (field.kind == Padding::Kind::same) return nb::str("same");
+    if (field.kind == Padding::Kind::valid) return nb::str("valid");
+    return nb::make_tuple(nb::make_tuple(field.top, field.bottom), nb::make_tuple(field.left, field.right));
+  }
+};
+
+nb::tuple canonical_layer(const nb::str& who, const nb::str& kind, const nb::dict& options) {
+  return layer_to_python(layer_from_python(who.c_str(), kind.c_str(), options));
+}
+
+nb::list lenet5_layers_(nb::handle classes) {
+  nb::list result;
+  for (const Layer& layer : lenet5_layers(integer({"lenet5", "classes", "an integer"}, classes))) {
+    result.append(layer_to_python(layer));
+  }
+  return result;
+}
+
+}  // namespace
+
+Layer layer_from_python(const char* who, const std::string& kind, const nb::dict& options) {
+  std::optional<Layer> layer;
+  detail::for_each_kind([&](auto kind_type) {
+    for (std::string_view name : kind_type.kNames) {
+      if (name != kind) continue;
+      auto description = kind_type.of_name(name);
+      Reader reader(who, options);
+      kind_type.fields(description, reader);
+      reader.refuse_unknown();
+      layer = description;
+    }
+  });
+  if (!layer) throw nb::value_error(fmt::format("{}: unknown kind of layer '{}'", who, kind).c_str());
+  return *layer;
+}
+
+nb::tuple layer_to_python(const Layer& layer) {
+  Writer writer;
+  detail::with_kind(layer, [&](auto kind_type, const auto& description) { kind_type.fields(description, writer); });
+  return nb::make_tuple(python_text(layer_kind(layer)), writer.options);
+}
+
+void bind_layers(nb::module_& m) {
+  m.def("canonical_layer", &canonical_layer);
+  m.def("lenet5_layers", &lenet5_layers_);
+}
+
+}  // namespace hubel::python

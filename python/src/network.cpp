@@ -1,0 +1,342 @@
+// hubel._core.Network: a network with its weights and notes, trained and run on NumPy arrays. hubel.Sequential is its
+// face; it prepares the arrays and lets one thread at a time in.
+#include "hubel/network.hpp"
+
+#include <fmt/format.h>
+#include <nanobind/nanobind.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "arguments.hpp"
+#include "bindings.hpp"
+#include "files.hpp"
+#include "hubel/model_file.hpp"
+#include "hubel/optimizer.hpp"
+#include "hubel/trainer.hpp"
+#include "layers.hpp"
+#include "numpy_api.hpp"
+#include "samples.hpp"
+#include "watch.hpp"
+
+namespace hubel::python {
+
+namespace {
+
+// Batches up to this are for latency: their execution is kept between calls, being small. Larger ones are made anew,
+// so that a model does not hold on to the memory of the largest batch it ever saw.
+constexpr std::int64_t kKeptBatch = 16;
+
+nb::str python_text(std::string_view text) { return nb::str(text.data(), text.size()); }
+
+nb::tuple python_shape(const Shape& shape) {
+  nb::list extents;
+  for (std::int64_t extent : shape) extents.append(extent);
+  return nb::tuple(extents);
+}
+
+Shape shape_argument(const char* who, nb::handle value) {
+  const Context context{who, "input_shape", "a tuple of integers, (h, w, c) or (n,)"};
+  if (!PyTuple_Check(value.ptr()) && !PyList_Check(value.ptr())) raise_type_error(context, value);
+  std::vector<std::int64_t> extents;
+  for (nb::handle extent : nb::tuple(nb::borrow<nb::sequence>(value))) extents.push_back(integer(context, extent));
+  return Shape(std::span<const std::int64_t>(extents));
+}
+
+// The shape of `of` samples of this shape: one axis more, and the first.
+Shape batched(std::int64_t of, const Shape& sample) {
+  std::vector<std::int64_t> extents = {of};
+  extents.insert(extents.end(), sample.begin(), sample.end());
+  return Shape(std::span<const std::int64_t>(extents));
+}
+
+std::vector<Layer> layer_list(nb::handle layers) {
+  std::vector<Layer> result;
+  for (nb::handle layer : nb::borrow<nb::sequence>(layers)) {
+    const nb::tuple t = nb::cast<nb::tuple>(layer);
+    result.push_back(
+        layer_from_python("Sequential", nb::cast<nb::str>(t[0]).c_str(), nb::cast<nb::dict>(nb::object(t[1]))));
+  }
+  return result;
+}
+
+// An optimiser from its name and its options' values, as hubel's optimiser classes give them.
+OptimizerOptions optimizer_options(const nb::str& name, const nb::dict& values) {
+  OptimizerOptions options = optimizer_from_name(name.c_str());
+  const auto number = [&](const char* key, double& field) {
+    field = real({name.c_str(), key, "a number"}, values[key]);
+  };
+  std::visit(
+      [&](auto& o) {
+        number("learning_rate", o.learning_rate);
+        if constexpr (requires { o.momentum; }) {
+          number("momentum", o.momentum);
+          o.nesterov = boolean({name.c_str(), "nesterov", "True or False"}, values["nesterov"]);
+        } else {
+          number("beta_1", o.beta_1);
+          number("beta_2", o.beta_2);
+          number("epsilon", o.epsilon);
+        }
+        if constexpr (requires { o.weight_decay; }) number("weight_decay", o.weight_decay);
+      },
+      options);
+  const Optimizer<float> checked(options, {});  // throws when a value is out of its range
+  return options;
+}
+
+class PythonNetwork {
+ public:
+  explicit PythonNetwork(Model model) : model_(std::move(model)) {}
+
+  Model& model() { return model_; }
+  Network<float>& network() { return model_.network; }
+
+  // The network's output for every sample, written to `out`; or a layer's.
+  nb::object predict(nb::handle x, std::int64_t batch_size, nb::handle out) {
+    const Shape shape = batched(PyArray_DIM(as_array(x), 0), network().output_shape());
+    return run(x, batch_size, shape, out, [](Execution<float>&, TensorView<const float> output) { return output; });
+  }
+  nb::object layer_output(nb::handle x, std::int64_t batch_size, std::size_t layer) {
+    const Shape shape = batched(PyArray_DIM(as_array(x), 0), network().info()[layer].output_shape);
+    return run(x, batch_size, shape, nb::none(),
+               [layer](Execution<float>& execution, TensorView<const float>) { return execution.layer_output(layer); });
+  }
+
+  nb::tuple evaluate(nb::handle x, nb::handle y, std::int64_t batch_size) {
+    const ArraySource source(x, y);
+    Watch watch;
+    Evaluation result;
+    {
+      nb::gil_scoped_release release;
+      result = hubel::evaluate(network(), source, batch_size, nullptr, [&](std::int64_t) { return watch.glance(); });
+    }
+    watch.rethrow();
+    return nb::make_tuple(result.loss, result.accuracy);
+  }
+
+  void fit(nb::handle x, nb::handle y, nb::handle x_val, nb::handle y_val, const nb::dict& settings, nb::handle on_step,
+           nb::handle on_epoch);
+
+ private:
+  // x in batches through an execution; choose() picks from each what goes to the result.
+  template <class Choose>
+  nb::object run(nb::handle x, std::int64_t batch_size, const Shape& shape, nb::handle out, const Choose& choose) {
+    const ArraySource source(x, nb::none());
+    nb::object result = out.is_none() ? NewArray<float>(shape).object : nb::borrow(out);
+    float* written = static_cast<float*>(PyArray_DATA(as_array(result)));
+    Watch watch;
+    {
+      nb::gil_scoped_release release;
+      const std::int64_t m = source.count(), step = std::min(batch_size, std::max<std::int64_t>(m, 1));
+      std::unique_ptr<Execution<float>> large;
+      Execution<float>& execution = execution_for(step, large);
+      Tensor<float> scratch;
+      for (std::int64_t begin = 0; begin < m && watch.glance(); begin += step) {
+        const TensorView<const float> output =
+            execution.forward(source.batch(begin, std::min(step, m - begin), scratch));
+        const TensorView<const float> chosen = choose(execution, output);
+        written = std::copy_n(chosen.data(), chosen.size(), written);
+      }
+    }
+    watch.rethrow();
+    return result;
+  }
+
+  Execution<float>& execution_for(std::int64_t batch, std::unique_ptr<Execution<float>>& large) {
+    const bool keep = batch <= kKeptBatch;
+    std::unique_ptr<Execution<float>>& execution = keep ? kept_ : large;
+    if (!execution || (keep && kept_batch_ < batch)) {
+      execution = std::make_unique<Execution<float>>(network(), batch, Execution<float>::Mode::inference);
+      if (keep) kept_batch_ = batch;
+    }
+    return *execution;
+  }
+
+  Model model_;
+  std::unique_ptr<Execution<float>> kept_;
+  std::int64_t kept_batch_ = 0;
+};
+
+nb::dict python_epoch(const EpochResult& result) {
+  nb::dict logs;
+  logs["epoch"] = result.epoch;
+  logs["loss"] = result.loss;
+  logs["accuracy"] = result.accuracy;
+  if (result.validation) {
+    logs["val_loss"] = result.validation->loss;
+    logs["val_accuracy"] = result.validation->accuracy;
+  }
+  logs["learning_rate"] = result.learning_rate;
+  logs["seconds"] = result.seconds;
+  return logs;
+}
+
+// Trains. `settings` holds epochs, batch_size, optimizer (name, values), schedule, shuffle, seed and keep_best.
+// on_step(epoch, step, steps, samples, loss, accuracy, seconds) is called now and then, if not None; on_epoch(logs)
+// after each epoch, and says whether to go on.
+void PythonNetwork::fit(nb::handle x, nb::handle y, nb::handle x_val, nb::handle y_val, const nb::dict& settings,
+                        nb::handle on_step, nb::handle on_epoch) {
+  const ArraySource train(x, y);
+  std::unique_ptr<ArraySource> validation;
+  if (!x_val.is_none()) validation = std::make_unique<ArraySource>(x_val, y_val);
+
+  constexpr const char* who = "fit";
+  TrainOptions options;
+  options.epochs = integer({who, "epochs", "an integer"}, settings["epochs"]);
+  options.batch_size = integer({who, "batch_size", "an integer"}, settings["batch_size"]);
+  const nb::tuple optimizer = nb::cast<nb::tuple>(settings["optimizer"]);
+  options.optimizer = optimizer_options(nb::cast<nb::str>(optimizer[0]), nb::cast<nb::dict>(nb::object(optimizer[1])));
+  options.schedule = schedule_from_name(text({who, "schedule", "a name such as 'one_cycle'"}, settings["schedule"]));
+  options.shuffle = boolean({who, "shuffle", "True or False"}, settings["shuffle"]);
+  options.seed = static_cast<std::uint64_t>(integer({who, "seed", "an integer"}, settings["seed"]));
+  options.keep_best = nb::cast<bool>(settings["keep_best"]);
+
+  Watch watch;
+  options.on_step = [&](const TrainProgress& p) {
+    return watch.glance([&] {
+      if (!on_step.is_none()) on_step(p.epoch, p.step, p.steps, p.samples, p.loss, p.accuracy, p.seconds);
+    });
+  };
+  options.on_epoch = [&](const EpochResult& result) {
+    return watch.visit([&] { return nb::cast<bool>(on_epoch(python_epoch(result))); });
+  };
+  {
+    nb::gil_scoped_release release;
+    hubel::fit(network(), train, options, validation.get());
+  }
+  watch.rethrow();
+}
+
+// --- weights
+
+nb::object copy_of(const Tensor<float>& tensor) {
+  const NewArray<float> array(tensor.shape());
+  std::copy(tensor.begin(), tensor.end(), array.view.data());
+  return array.object;
+}
+
+nb::list parameters(PythonNetwork& self) {
+  nb::list result;
+  for (const Parameter<float>& p : self.network().parameters()) {
+    result.append(nb::make_tuple(python_text(p.name), copy_of(p.value)));
+  }
+  return result;
+}
+
+// Sets all weights or, when one of them does not fit, none.
+void set_parameters(PythonNetwork& self, const nb::list& values) {
+  const std::span<Parameter<float>> parameters = self.network().parameters();
+  if (values.size() != parameters.size()) {
+    throw nb::value_error(
+        fmt::format("set_weights: {} arrays were given, the model has {} weights", values.size(), parameters.size())
+            .c_str());
+  }
+  std::vector<Arrays> arrays;
+  for (std::size_t i = 0; i < parameters.size(); ++i) {
+    const Shape& wanted = parameters[i].value.shape();
+    arrays.emplace_back("set_weights", std::initializer_list<Arrays::Argument>{
+                                           {parameters[i].name.c_str(), wanted.to_string().c_str(), values[i]}});
+    if (arrays[i].shape(0) == wanted) continue;
+    throw nb::value_error(fmt::format("set_weights: {} has shape {}, it must be {}", parameters[i].name,
+                                      arrays[i].shape(0).to_string(), wanted.to_string())
+                              .c_str());
+  }
+  for (std::size_t i = 0; i < parameters.size(); ++i) {
+    const auto assign = [&](auto from) {
+      std::transform(from.begin(), from.end(), parameters[i].value.begin(),
+                     [](auto value) { return static_cast<float>(value); });
+    };
+    arrays[i].is_double() ? assign(arrays[i].view<double>(0)) : assign(arrays[i].view<float>(0));
+  }
+}
+
+// --- what the network is
+
+nb::list layers(PythonNetwork& self) {
+  nb::list result;
+  for (const Layer& layer : self.network().layers()) result.append(layer_to_python(layer));
+  return result;
+}
+
+nb::list info(PythonNetwork& self) {
+  nb::list result;
+  for (const LayerInfo& i : self.network().info()) {
+    result.append(nb::make_tuple(python_text(i.name), python_shape(i.input_shape), python_shape(i.output_shape),
+                                 i.parameters, i.macs));
+  }
+  return result;
+}
+
+nb::list class_names(PythonNetwork& self) {
+  nb::list result;
+  for (const std::string& name : self.model().class_names) result.append(python_text(name));
+  return result;
+}
+
+void set_class_names(PythonNetwork& self, const nb::list& names) {
+  std::vector<std::string> values;
+  for (nb::handle name : names) values.emplace_back(nb::cast<nb::str>(name).c_str());
+  self.model().class_names = std::move(values);
+}
+
+nb::dict notes(PythonNetwork& self) {
+  nb::dict result;
+  for (const auto& [key, value] : self.model().notes) result[python_text(key)] = python_text(value);
+  return result;
+}
+
+void set_notes(PythonNetwork& self, const nb::dict& values) {
+  std::map<std::string, std::string> result;
+  for (const auto [key, value] : values) {
+    result[nb::cast<nb::str>(key).c_str()] = nb::cast<nb::str>(value).c_str();
+  }
+  self.model().notes = std::move(result);
+}
+
+PythonNetwork* load(const nb::bytes& path_bytes) {
+  const std::string path = path_of(path_bytes);
+  return new PythonNetwork(on_file(path, [&] { return load_model(path); }));
+}
+
+void save(PythonNetwork& self, const nb::bytes& path_bytes) {
+  const std::string path = path_of(path_bytes);
+  const std::string folder = std::filesystem::path(path).parent_path().string();
+  on_file(folder.empty() ? "." : folder, [&] { save_model(self.model(), path); });
+}
+
+}  // namespace
+
+void bind_network(nb::module_& m) {
+  nb::class_<PythonNetwork>(m, "Network")
+      .def("__init__",
+           [](PythonNetwork* self, nb::handle input_shape, nb::handle layer_tuples, nb::handle seed) {
+             new (self) PythonNetwork(
+                 {Network<float>(shape_argument("Sequential", input_shape), layer_list(layer_tuples),
+                                 static_cast<std::uint64_t>(integer({"Sequential", "seed", "an integer"}, seed))),
+                  {},
+                  {}});
+           })
+      .def_static("load", &load)
+      .def("save", &save)
+      .def("predict", &PythonNetwork::predict)
+      .def("layer_output", &PythonNetwork::layer_output)
+      .def("evaluate", &PythonNetwork::evaluate)
+      .def("fit", &PythonNetwork::fit)
+      .def("parameters", &parameters)
+      .def("set_parameters", &set_parameters)
+      .def("layers", &layers)
+      .def("info", &info)
+      .def("input_shape", [](PythonNetwork& self) { return python_shape(self.network().input_shape()); })
+      .def("output_shape", [](PythonNetwork& self) { return python_shape(self.network().output_shape()); })
+      .def("parameter_count", [](PythonNetwork& self) { return self.network().parameter_count(); })
+      .def("summary", [](PythonNetwork& self) { return python_text(self.network().summary()); })
+      .def_prop_rw("class_names", &class_names, &set_class_names)
+      .def_prop_rw("notes", &notes, &set_notes);
+  m.def("check_optimizer", [](const nb::str& name, const nb::dict& values) { optimizer_options(name, values); });
+}
+
+}  // namespace hubel::python
