@@ -1,0 +1,240 @@
+// Architectures as JSON: {"input_shape": [28, 28, 1], "layers": [{"kind": "conv2d", "filters": 6, ...}, ...]}.
+//
+// A layer's keys are its options (LayerKind::fields), so that this file knows the types of options and no kind of
+// layer. Writing puts down every option; reading fills those left out with their defaults and refuses a key it does not
+// know, which would otherwise be an option that is silently ignored.
+#include "io/architecture.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <stdexcept>
+#include <utility>
+
+#include "hubel/errors.hpp"
+#include "hubel/model_file.hpp"
+#include "io/json_text.hpp"
+#include "nn/layer_kinds.hpp"
+
+namespace hubel {
+
+namespace {
+
+using nlohmann::json;
+using Pair = std::array<std::int64_t, 2>;
+
+// ---- Values ----------------------------------------------------------------------------------------------------
+
+json to_json(std::int64_t value) { return value; }
+json to_json(bool value) { return value; }
+json to_json(const Pair& value) { return value; }
+json to_json(Activation value) { return activation_name(value); }
+json to_json(Initializer value) { return initializer_name(value); }
+json to_json(const Padding& p) {
+  if (p.kind == Padding::Kind::same) return "same";
+  if (p.kind == Padding::Kind::valid) return "valid";
+  return {{p.top, p.bottom}, {p.left, p.right}};
+}
+
+[[noreturn]] void wrong(const json& value, std::string_view where, std::string_view wanted) {
+  throw FormatError(fmt::format("{} is {}, it must be {}", where, detail::json_for_message(value), wanted));
+}
+
+// Sizes above this are refused, so that the product of two fits 64 bits.
+constexpr std::int64_t kMaxInteger = (std::int64_t{1} << 31) - 1;
+
+bool is_size(const json& value) {
+  return value.is_number_unsigned() && value.get<std::uint64_t>() <= static_cast<std::uint64_t>(kMaxInteger);
+}
+bool is_pair(const json& value) {
+  return value.is_array() && value.size() == 2 && is_size(value[0]) && is_size(value[1]);
+}
+
+// from_json(value, where, out) reads an option; `where` names it for messages.
+void from_json(const json& value, std::string_view where, std::int64_t& out) {
+  if (!is_size(value)) wrong(value, where, "a whole number below 2^31");
+  out = value.get<std::int64_t>();
+}
+void from_json(const json& value, std::string_view where, bool& out) {
+  if (!value.is_boolean()) wrong(value, where, "true or false");
+  out = value.get<bool>();
+}
+void from_json(const json& value, std::string_view where, Pair& out) {
+  if (!is_pair(value)) wrong(value, where, "two whole numbers below 2^31");
+  out = value.get<Pair>();
+}
+void from_json(const json& value, std::string_view where, Padding& out) {
+  const bool sides = value.is_array() && value.size() == 2 && is_pair(value[0]) && is_pair(value[1]);
+  if (sides) {
+    const auto [top, bottom] = value[0].get<Pair>();
+    const auto [left, right] = value[1].get<Pair>();
+    out = Padding::sides(top, bottom, left, right);
+  } else if (value == "same" || value == "valid") {
+    out = value == "same" ? Padding::same() : Padding::valid();
+  } else {
+    wrong(value, where, "\"same\", \"valid\" or [[top, bottom], [left, right]]");
+  }
+}
+
+// An option that goes by name.
+template <class Value, class OfName>
+void from_name(const json& value, std::string_view where, Value& out, OfName of_name) {
+  if (!value.is_string()) wrong(value, where, "a name");
+  try {
+    out = of_name(value.get<std::string>());
+  } catch (const std::invalid_argument&) {
+    wrong(value, where, "a name that this Hubel knows");
+  }
+}
+void from_json(const json& value, std::string_view where, Activation& out) {
+  from_name(value, where, out, [](const std::string& name) { return activation_from_name(name); });
+}
+void from_json(const json& value, std::string_view where, Initializer& out) {
+  from_name(value, where, out, [](const std::string& name) { return initializer_from_name(name); });
+}
+
+// ---- Layers ----------------------------------------------------------------------------------------------------
+
+// Visits a layer's options (LayerKind::fields) and writes them.
+struct FieldWriter {
+  json& object;
+
+  template <class Value>
+  void required(const char* name, const Value& value) {
+    object[name] = to_json(value);
+  }
+  template <class Value>
+  void optional(const char* name, const Value& value) {
+    required(name, value);
+  }
+};
+
+// Visits a layer's options and reads them; `known` collects their names.
+struct FieldReader {
+  const json& object;
+  std::string_view who;
+  std::vector<std::string_view> known;
+
+  template <class Value>
+  void required(const char* name, Value& value) {
+    if (!object.contains(name)) throw FormatError(fmt::format("{}: '{}' is missing", who, name));
+    optional(name, value);
+  }
+  template <class Value>
+  void optional(const char* name, Value& value) {
+    known.push_back(name);
+    if (object.contains(name)) from_json(object[name], fmt::format("{}: '{}'", who, name), value);
+  }
+};
+
+void check_keys(const json& object, std::span<const std::string_view> known, std::string_view who) {
+  for (const auto& [key, value] : object.items()) {
+    if (std::find(known.begin(), known.end(), key) != known.end()) continue;
+    throw FormatError(
+        fmt::format("{}: unknown key {}, known are {}", who, detail::json_quoted(key), fmt::join(known, ", ")));
+  }
+}
+
+json layer_to_json(const Layer& layer) {
+  json object = {{"kind", layer_kind(layer)}};
+  detail::with_kind(layer, [&](auto kind, const auto& l) { kind.fields(l, FieldWriter{object}); });
+  return object;
+}
+
+Layer layer_of_kind(const json& kind_name, std::string_view who) {
+  std::optional<Layer> layer;
+  std::vector<std::string_view> known;
+  detail::for_each_kind([&](auto kind) {
+    for (const std::string_view name : kind.kNames) {
+      known.push_back(name);
+      if (kind_name == name) layer = kind.of_name(name);
+    }
+  });
+  if (!layer) wrong(kind_name, fmt::format("{}: 'kind'", who), fmt::format("one of {}", fmt::join(known, ", ")));
+  return *layer;
+}
+
+Layer layer_from_json(const json& object, std::string_view who) {
+  if (!object.is_object() || !object.contains("kind")) wrong(object, who, "an object with a 'kind'");
+  Layer layer = layer_of_kind(object["kind"], who);
+  FieldReader reader{object, who, {"kind"}};
+  detail::with_kind(layer, [&](auto kind, auto& l) { kind.fields(l, reader); });
+  check_keys(object, reader.known, who);
+  return layer;
+}
+
+// ---- The whole -------------------------------------------------------------------------------------------------
+
+// More layers than in any published network, and little memory.
+constexpr std::size_t kMaxLayers = 10'000;
+// Activations of one sample, all layers together: 4 GiB in float32. A few hundred bytes of hostile architecture could
+// otherwise ask for any amount when the network runs.
+constexpr std::int64_t kMaxActivations = std::int64_t{1} << 30;
+
+Shape input_shape_from_json(const json& value, std::string_view who) {
+  const bool fits = value.is_array() && !value.empty() && value.size() < Shape::kMaxRank &&
+                    std::all_of(value.begin(), value.end(), [](const json& e) { return is_size(e) && e != 0; });
+  if (!fits) {
+    wrong(value, fmt::format("{}: 'input_shape'", who),
+          fmt::format("1 to {} whole numbers from 1 on, below 2^31", Shape::kMaxRank - 1));
+  }
+  return Shape(value.get<std::vector<std::int64_t>>());
+}
+
+void check_activations(const detail::NetworkPlan& plan, std::string_view who) {
+  std::int64_t total = 0;
+  for (const LayerInfo& layer : plan.info) {
+    const std::int64_t elements = layer.output_shape.elements();
+    if (elements <= kMaxActivations - total) {
+      total += elements;
+      continue;
+    }
+    throw FormatError(fmt::format("{}: with {}, of output {}, the activations of one sample are more than {} numbers",
+                                  who, layer.name, layer.output_shape.to_string(), kMaxActivations));
+  }
+}
+
+}  // namespace
+
+namespace detail {
+
+Architecture read_architecture(std::string_view text, std::string_view who) {
+  const json object = parse_json(text, who);
+  constexpr std::string_view kKeys[] = {"input_shape", "layers"};
+  for (const std::string_view key : kKeys)
+    if (!object.is_object() || !object.contains(key)) throw FormatError(fmt::format("{}: '{}' is missing", who, key));
+  check_keys(object, kKeys, who);
+  const json& layers = object["layers"];
+  if (!layers.is_array() || layers.empty() || layers.size() > kMaxLayers) {
+    throw FormatError(fmt::format("{}: 'layers' must be an array of 1 to {} layers", who, kMaxLayers));
+  }
+  Architecture architecture;
+  for (std::size_t i = 0; i < layers.size(); ++i)
+    architecture.layers.push_back(layer_from_json(layers[i], fmt::format("{}: layer {}", who, i + 1)));
+  try {
+    architecture.input_shape = input_shape_from_json(object["input_shape"], who);
+    architecture.plan = plan_network(architecture.input_shape, architecture.layers);
+  } catch (const std::invalid_argument& error) {
+    throw FormatError(fmt::format("{}: {}", who, error.what()));
+  }
+  check_activations(architecture.plan, who);
+  return architecture;
+}
+
+}  // namespace detail
+
+std::string architecture_to_json(const Shape& input_shape, std::span<const Layer> layers) {
+  json object;
+  object["input_shape"] = std::vector<std::int64_t>(input_shape.begin(), input_shape.end());
+  object["layers"] = json::array();
+  for (const Layer& layer : layers) object["layers"].push_back(layer_to_json(layer));
+  return object.dump();
+}
+
+std::pair<Shape, std::vector<Layer>> architecture_from_json(const std::string& json_text) {
+  detail::Architecture architecture = detail::read_architecture(json_text, "architecture");
+  return {architecture.input_shape, std::move(architecture.layers)};
+}
+
+}  // namespace hubel

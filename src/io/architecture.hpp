@@ -1,0 +1,23 @@
+// An architecture read from JSON, and what follows from it.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "hubel/layers.hpp"
+#include "nn/network_plan.hpp"
+
+namespace hubel::detail {
+
+struct Architecture {
+  Shape input_shape;
+  std::vector<Layer> layers;
+  NetworkPlan plan;
+};
+
+// Throws FormatError, its message beginning with `who`, for text that is no architecture, layers that do not fit, or
+// activations beyond any use (see kMaxActivations).
+Architecture read_architecture(std::string_view text, std::string_view who);
+
+}  // namespace hubel::detail

@@ -1,0 +1,149 @@
+// Model files: a network as a safetensors file that carries its architecture. Reading goes from the small to the large:
+// header, architecture, what the architecture asks for, and only then memory for weights that are known to be there.
+#include "hubel/model_file.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <new>
+#include <stdexcept>
+
+#include "hubel/errors.hpp"
+#include "io/architecture.hpp"
+#include "io/json_text.hpp"
+#include "io/model_source.hpp"
+#include "io/safetensors.hpp"
+#include "nn/network_plan.hpp"
+
+namespace hubel {
+
+namespace {
+
+using detail::json_quoted;
+using nlohmann::json;
+
+constexpr const char* kFormat = "format";
+constexpr const char* kHubel = "hubel";
+constexpr const char* kVersion = "format_version";
+constexpr const char* kCurrentVersion = "1";
+constexpr const char* kArchitecture = "architecture";
+constexpr const char* kClassNames = "class_names";
+constexpr std::string_view kNote = "note.";  // a note's key in the file is this and its own
+
+using Metadata = std::map<std::string, std::string>;
+
+void write_model(const Network<float>& network, const std::vector<std::string>& class_names, const Metadata& notes,
+                 const std::string& path) {
+  const std::int64_t outputs = network.output_shape().elements();
+  if (!class_names.empty() && std::ssize(class_names) != outputs) {
+    throw std::invalid_argument(
+        fmt::format("save_model: {} class names for a network of {} outputs", class_names.size(), outputs));
+  }
+  Metadata metadata = {{kFormat, kHubel},
+                       {kVersion, kCurrentVersion},
+                       {kArchitecture, architecture_to_json(network.input_shape(), network.layers())}};
+  if (!class_names.empty()) metadata[kClassNames] = detail::dump_json(class_names, "save_model: a class name");
+  for (const auto& [key, text] : notes) metadata[std::string(kNote) + key] = text;
+  std::vector<detail::NamedTensor> tensors;
+  for (const Parameter<float>& p : network.parameters()) tensors.push_back({p.name, p.value});
+  detail::write_safetensors(path, metadata, tensors);
+}
+
+const std::string& metadata_value(const Metadata& metadata, const char* key, std::string_view who) {
+  const auto found = metadata.find(key);
+  if (found == metadata.end()) {
+    throw FormatError(fmt::format("{}: not a model of Hubel: its metadata has no '{}'", who, key));
+  }
+  return found->second;
+}
+
+void check_format(const Metadata& metadata, std::string_view who) {
+  const std::string& format = metadata_value(metadata, kFormat, who);
+  if (format != kHubel) {
+    throw FormatError(fmt::format("{}: not a model of Hubel: its format is {}", who, json_quoted(format)));
+  }
+  const std::string& version = metadata_value(metadata, kVersion, who);
+  if (version != kCurrentVersion) {
+    throw FormatError(
+        fmt::format("{}: its format_version is {}, this Hubel reads {}", who, json_quoted(version), kCurrentVersion));
+  }
+}
+
+// The file's tensors must be exactly the architecture's parameters. Returns them in the order of the parameters.
+std::vector<const detail::SafetensorsEntry*> match_tensors(const detail::NetworkPlan& plan,
+                                                           const detail::SafetensorsHeader& header,
+                                                           std::string_view who) {
+  std::map<std::string_view, const detail::SafetensorsEntry*> unclaimed;
+  for (const detail::SafetensorsEntry& tensor : header.tensors) unclaimed[tensor.name] = &tensor;
+  std::vector<const detail::SafetensorsEntry*> matched;
+  for (const detail::ParameterSpec& wanted : plan.parameters) {
+    const auto found = unclaimed.find(wanted.name);
+    if (found == unclaimed.end()) throw FormatError(fmt::format("{}: the tensor {} is missing", who, wanted.name));
+    const Shape& shape = found->second->shape;
+    if (!(shape == wanted.shape)) {
+      throw FormatError(fmt::format("{}: the tensor {} has shape {}, its architecture asks for {}", who, wanted.name,
+                                    shape.to_string(), wanted.shape.to_string()));
+    }
+    matched.push_back(found->second);
+    unclaimed.erase(found);
+  }
+  if (!unclaimed.empty()) {
+    throw FormatError(fmt::format("{}: the tensor {} belongs to no layer", who, json_quoted(unclaimed.begin()->first)));
+  }
+  return matched;
+}
+
+std::vector<std::string> read_class_names(const Metadata& metadata, std::int64_t outputs, std::string_view who) {
+  const auto found = metadata.find(kClassNames);
+  if (found == metadata.end()) return {};
+  const json names = detail::parse_json(found->second, fmt::format("{}: '{}'", who, kClassNames));
+  const auto is_string = [](const json& name) { return name.is_string(); };
+  if (!names.is_array() || std::ssize(names) != outputs || !std::all_of(names.begin(), names.end(), is_string)) {
+    throw FormatError(
+        fmt::format("{}: '{}' must be an array of {} strings, one for each output", who, kClassNames, outputs));
+  }
+  return names.get<std::vector<std::string>>();
+}
+
+Metadata read_notes(const Metadata& metadata) {
+  Metadata notes;
+  for (const auto& [key, text] : metadata)
+    if (key.starts_with(kNote)) notes[key.substr(kNote.size())] = text;
+  return notes;
+}
+
+}  // namespace
+
+namespace detail {
+
+Model read_model(const ByteSource& source, const std::string& who) {
+  const SafetensorsHeader header = read_safetensors_header(source, who);
+  check_format(header.metadata, who);
+  const std::string place = fmt::format("{}: '{}'", who, kArchitecture);
+  Architecture architecture = read_architecture(metadata_value(header.metadata, kArchitecture, who), place);
+  std::vector<Parameter<float>> parameters;
+  for (const SafetensorsEntry* tensor : match_tensors(architecture.plan, header, who))
+    parameters.push_back({tensor->name, read_float_tensor(source, *tensor, who)});
+  Network<float> network(architecture.input_shape, std::move(architecture.layers), std::move(parameters));
+  std::vector<std::string> class_names = read_class_names(header.metadata, network.output_shape().elements(), who);
+  return {std::move(network), std::move(class_names), read_notes(header.metadata)};
+}
+
+}  // namespace detail
+
+void save_model(const Model& model, const std::string& path) {
+  write_model(model.network, model.class_names, model.notes, path);
+}
+
+void save_model(const Network<float>& network, const std::string& path) { write_model(network, {}, {}, path); }
+
+Model load_model(const std::string& path) {
+  try {
+    return detail::read_model(detail::FileSource(path), path);
+  } catch (const std::bad_alloc&) {
+    throw IoError(fmt::format("{}: cannot be read: there is not enough memory for its weights", path));
+  }
+}
+
+}  // namespace hubel

@@ -1,0 +1,14 @@
+// A model read from wherever its bytes are.
+#pragma once
+
+#include <string>
+
+#include "hubel/model_file.hpp"
+#include "io/byte_source.hpp"
+
+namespace hubel::detail {
+
+// As load_model; `who` names the source in messages.
+Model read_model(const ByteSource& source, const std::string& who);
+
+}  // namespace hubel::detail
