@@ -46,7 +46,8 @@ struct ConvOptions {
   friend bool operator==(const ConvOptions&, const ConvOptions&) = default;
 };
 
-// The sizes that a convolution of these shapes has. top and left are the zeros before the first row and column.
+// The sizes that a convolution of these shapes has. top and left are the zeros before the first row and column; a
+// stride that leads past the padded input is given as the padded input's extent, which has the same effect.
 struct ConvGeometry {
   std::int64_t m, h_prev, w_prev, c_prev;
   std::int64_t kh, kw, c_new, groups;

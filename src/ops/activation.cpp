@@ -48,8 +48,11 @@ struct Rows {
   std::int64_t rows, columns;
 };
 
-Rows rows_of(std::string_view who, const Shape& shape) {
-  if (shape.rank() == 0) throw std::invalid_argument(fmt::format("{}: softmax needs at least one dimension", who));
+Rows rows_of(std::string_view who, Activation activation, const Shape& shape) {
+  if (shape.rank() == 0) {
+    throw std::invalid_argument(
+        fmt::format("{}: {} works along the last dimension, but x has shape ()", who, activation_name(activation)));
+  }
   return {shape.back() == 0 ? 0 : shape.elements() / shape.back(), shape.back()};
 }
 
@@ -67,7 +70,7 @@ void forward(TensorView<const T> x, Activation activation, TensorView<T> out) {
   constexpr std::string_view who = "activation_forward";
   detail::check_shape(who, "out", out.shape(), x.shape(), "the shape of x");
   if (by_row(activation)) {
-    const Rows r = rows_of(who, x.shape());
+    const Rows r = rows_of(who, activation, x.shape());
     for_each_chunk(r.rows, r.columns, [&](std::int64_t begin, std::int64_t end) {
       simd::softmax_rows(activation == Activation::log_softmax, x.data() + begin * r.columns,
                          out.data() + begin * r.columns, static_cast<std::size_t>(end - begin),
@@ -97,7 +100,7 @@ void backward(TensorView<const T> dy, TensorView<const T> x, TensorView<const T>
   detail::check_shape(who, "y", y.shape(), dy.shape(), "the shape of dy");
   detail::check_shape(who, "dx", dx.shape(), dy.shape(), "the shape of dy");
   if (by_row(activation)) {
-    const Rows r = rows_of(who, dy.shape());
+    const Rows r = rows_of(who, activation, dy.shape());
     for_each_chunk(r.rows, r.columns, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t i = begin * r.columns; i < end * r.columns; i += r.columns) {
         softmax_row_backward(activation == Activation::log_softmax, dy.data() + i, y.data() + i, dx.data() + i,

@@ -25,13 +25,13 @@ using detail::WeightGradient;
 constexpr std::string_view kInputAxes = "(m, h_prev, w_prev, c_prev)";
 constexpr std::string_view kKernelAxes = "(kh, kw, c_prev, c_new)";
 
-// Strides, dilations and paddings beyond this serve nobody, and below it no product of two of them overflows 64 bits.
+// Dilations and paddings beyond this serve nobody, and below it no product of two of them overflows 64 bits.
 constexpr std::int64_t kMaxOption = std::numeric_limits<std::int32_t>::max();
 
 void check_pair(std::string_view who, std::string_view name, const std::array<std::int64_t, 2>& pair,
-                std::string_view meaning) {
+                std::int64_t largest, std::string_view meaning) {
   for (std::int64_t value : pair) {
-    if (value < 1 || value > kMaxOption) {
+    if (value < 1 || value > largest) {
       throw std::invalid_argument(fmt::format("{}: {} is ({}, {}) but both must be {} ({} is {})", who, name, pair[0],
                                               pair[1], value < 1 ? "at least 1" : "below 2^31", name, meaning));
     }
@@ -39,8 +39,8 @@ void check_pair(std::string_view who, std::string_view name, const std::array<st
 }
 
 void check_options(std::string_view who, const ConvOptions& o) {
-  check_pair(who, "stride", o.stride, "(sh, sw)");
-  check_pair(who, "dilation", o.dilation, "(dh, dw)");
+  check_pair(who, "stride", o.stride, std::numeric_limits<std::int64_t>::max(), "(sh, sw)");
+  check_pair(who, "dilation", o.dilation, kMaxOption, "(dh, dw)");
   if (o.groups < 1) throw std::invalid_argument(fmt::format("{}: groups is {} but must be at least 1", who, o.groups));
   for (std::int64_t side : {o.padding.top, o.padding.bottom, o.padding.left, o.padding.right}) {
     if (side < 0 || side > kMaxOption) {
@@ -73,20 +73,22 @@ void check_channels(std::string_view who, const Shape& A_prev, const Shape& W, s
 }
 
 struct Axis {
-  std::int64_t before, after, out;
+  std::int64_t before, after, out, stride;
 };
 
-// One axis: the zeros before and after, and the output's extent. `extent` is the input's, `effective` the kernel's with
-// its dilation.
+// One axis: the zeros before and after, and the output's extent (-1 where the kernel does not fit). `extent` is the
+// input's, `effective` the kernel's with its dilation. A stride past the end is shortened to the end, where it has the
+// same effect and no product overflows.
 Axis resolve_axis(Padding::Kind kind, std::int64_t before, std::int64_t after, std::int64_t extent,
                   std::int64_t effective, std::int64_t stride) {
+  stride = std::min(stride, std::max(before + extent + after, effective));
   if (kind == Padding::Kind::same) {
     const std::int64_t out = (extent + stride - 1) / stride;
     const std::int64_t total = std::max<std::int64_t>((out - 1) * stride + effective - extent, 0);
-    return {total / 2, total - total / 2, out};
+    return {total / 2, total - total / 2, out, stride};
   }
   const std::int64_t padded = before + extent + after;
-  return {before, after, padded < effective ? -1 : (padded - effective) / stride + 1};
+  return {before, after, padded < effective ? -1 : (padded - effective) / stride + 1, stride};
 }
 
 void check_fits(std::string_view who, const ConvGeometry& g) {
@@ -139,7 +141,6 @@ void forward(TensorView<const T> A_prev, TensorView<const T> W, TensorView<const
   constexpr std::string_view who = "conv_forward";
   const ConvGeometry exact = conv_geometry(A_prev.shape(), W.shape(), options, who);
   if (b.data() || b.shape().rank() > 0) {
-    detail::check_rank(who, "b", b.shape(), 4, "(1, 1, 1, c_new)");
     detail::check_shape(who, "b", b.shape(), Shape{1, 1, 1, exact.c_new}, "(1, 1, 1, c_new) with W's c_new");
   }
   detail::check_shape(who, "out", out.shape(), exact.output_shape(), "(m, h_new, w_new, c_new)");
@@ -256,7 +257,6 @@ void backward(TensorView<const T> dZ, TensorView<const T> A_prev, TensorView<con
   constexpr std::string_view who = "conv_backward";
   const auto wanted = [](const TensorView<T>& v) { return v.data() || v.shape().rank() > 0; };
   const ConvGeometry g = conv_geometry(A_prev.shape(), W.shape(), options, who);
-  detail::check_rank(who, "dZ", dZ.shape(), 4, "(m, h_new, w_new, c_new)");
   detail::check_shape(who, "dZ", dZ.shape(), g.output_shape(), "(m, h_new, w_new, c_new), the shape of the output");
   if (wanted(dA_prev)) {
     detail::check_shape(who, "dA_prev", dA_prev.shape(), A_prev.shape(), "the shape of A_prev");
@@ -288,7 +288,6 @@ ConvGradients<T> backward_new(TensorView<const T> dZ, TensorView<const T> A_prev
   conv_geometry(A_prev.shape(), W.shape(), options, "conv_backward");
   const Shape bias{1, 1, 1, W.shape()[3]};
   if (b.data() || b.shape().rank() > 0) {
-    detail::check_rank("conv_backward", "b", b.shape(), 4, "(1, 1, 1, c_new)");
     detail::check_shape("conv_backward", "b", b.shape(), bias, "(1, 1, 1, c_new) with W's c_new");
   }
   ConvGradients<T> g{Tensor<T>::uninitialized(A_prev.shape()), Tensor<T>::uninitialized(W.shape()),
@@ -324,12 +323,12 @@ ConvGeometry conv_geometry(const Shape& A_prev, const Shape& W, const ConvOption
   ConvGeometry g{};
   g.m = A_prev[0], g.h_prev = A_prev[1], g.w_prev = A_prev[2], g.c_prev = A_prev[3];
   g.kh = W[0], g.kw = W[1], g.c_new = W[3], g.groups = options.groups;
-  g.sh = options.stride[0], g.sw = options.stride[1], g.dh = options.dilation[0], g.dw = options.dilation[1];
+  g.dh = options.dilation[0], g.dw = options.dilation[1];
   const Padding& p = options.padding;
-  const Axis y = resolve_axis(p.kind, p.top, p.bottom, g.h_prev, (g.kh - 1) * g.dh + 1, g.sh);
-  const Axis x = resolve_axis(p.kind, p.left, p.right, g.w_prev, (g.kw - 1) * g.dw + 1, g.sw);
-  g.top = y.before, g.bottom = y.after, g.h_new = y.out;
-  g.left = x.before, g.right = x.after, g.w_new = x.out;
+  const Axis y = resolve_axis(p.kind, p.top, p.bottom, g.h_prev, (g.kh - 1) * g.dh + 1, options.stride[0]);
+  const Axis x = resolve_axis(p.kind, p.left, p.right, g.w_prev, (g.kw - 1) * g.dw + 1, options.stride[1]);
+  g.top = y.before, g.bottom = y.after, g.h_new = y.out, g.sh = y.stride;
+  g.left = x.before, g.right = x.after, g.w_new = x.out, g.sw = x.stride;
   check_fits(who, g);
   try {
     (void)g.output_shape();

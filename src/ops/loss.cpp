@@ -19,15 +19,18 @@ void check(const Shape& logits, std::span<const std::int32_t> labels) {
   detail::check_rank(who, "logits", logits, 2, "(m, classes)");
   const std::int64_t m = logits[0], classes = logits[1];
   if (static_cast<std::int64_t>(labels.size()) != m) {
-    throw std::invalid_argument(fmt::format("{}: {} for {} of logits", who,
+    throw std::invalid_argument(fmt::format("{}: labels has {} but logits has {} (logits is (m, classes))", who,
                                             detail::counted(static_cast<std::int64_t>(labels.size()), "label"),
                                             detail::counted(m, "row")));
   }
-  if (classes < 1) throw std::invalid_argument(fmt::format("{}: logits have no classes", who));
+  if (classes < 1) {
+    throw std::invalid_argument(
+        fmt::format("{}: logits has shape {} but needs at least one class", who, logits.to_string()));
+  }
   for (std::size_t i = 0; i < labels.size(); ++i) {
     if (labels[i] < 0 || labels[i] >= classes) {
       throw std::invalid_argument(
-          fmt::format("{}: label {} of sample {} is not in [0, {})", who, labels[i], i, classes));
+          fmt::format("{}: labels[{}] is {} but must be in [0, {})", who, i, labels[i], classes));
     }
   }
 }
@@ -50,13 +53,17 @@ LossResult cross_entropy(TensorView<const T> logits, std::span<const std::int32_
     detail::check_shape("softmax_cross_entropy", "dlogits", dlogits.shape(), logits.shape(), "the shape of logits");
   const std::int64_t m = logits.shape()[0], classes = logits.shape()[1];
   LossResult result;
+  double compensation = 0;  // what rounding took from the sum so far (Kahan 1965)
   for (std::int64_t i = 0; i < m; ++i) {
     const T* row = logits.data() + i * classes;
     const std::int64_t best = argmax(row, classes), label = labels[static_cast<std::size_t>(i)];
     const double top = static_cast<double>(row[best]);
     double sum = 0;
     for (std::int64_t c = 0; c < classes; ++c) sum += std::exp(static_cast<double>(row[c]) - top);
-    result.loss += std::log(sum) - (static_cast<double>(row[label]) - top);
+    const double term = std::log(sum) - (static_cast<double>(row[label]) - top) - compensation;
+    const double total = result.loss + term;
+    compensation = std::isfinite(total) ? (total - result.loss) - term : 0.0;
+    result.loss = total;
     result.correct += best == label && !std::isnan(row[best]);
     if (!backward) continue;
     T* gradient = dlogits.data() + i * classes;

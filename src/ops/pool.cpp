@@ -72,7 +72,6 @@ template <class T>
 void backward(TensorView<const T> dA, TensorView<const T> A_prev, const PoolOptions& options, TensorView<T> dA_prev) {
   constexpr std::string_view who = "pool_backward";
   const Shape wanted = pool_output_shape(A_prev.shape(), options, who);
-  detail::check_rank(who, "dA", dA.shape(), 4, "(m, h_new, w_new, c_new)");
   detail::check_shape(who, "dA", dA.shape(), wanted, "(m, h_new, w_new, c_new), the shape of the output");
   detail::check_shape(who, "dA_prev", dA_prev.shape(), A_prev.shape(), "the shape of A_prev");
   const Pooling p(A_prev.shape(), wanted, options);

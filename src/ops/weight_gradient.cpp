@@ -226,20 +226,20 @@ void weight_gradient(const WeightGradient<T>& k) {
   });
 }
 
+// Rows are summed in T in short runs, the runs in double: a bias's gradient may be the sum of millions.
 template <class T>
 void column_sums(const T* x, std::int64_t rows, std::int64_t columns, T* sums) {
-  constexpr std::int64_t kRowsInPart = 256;  // summed one after another: the rounding error stays that of 256 terms
-  const std::int64_t parts = (rows + kRowsInPart - 1) / kRowsInPart;
-  std::fill(sums, sums + columns, T(0));
-  if (parts == 0 || columns == 0) return;
-  T* partial = scratch<T>(Scratch::partials, static_cast<std::size_t>(columns));
-  for (std::int64_t p = 0; p < parts; ++p) {
-    std::fill(partial, partial + columns, T(0));
-    const std::int64_t count = std::min(kRowsInPart, rows - p * kRowsInPart);
-    simd::add_column_sums(x + p * kRowsInPart * columns, static_cast<std::size_t>(count),
-                          static_cast<std::size_t>(columns), partial);
-    for (std::int64_t c = 0; c < columns; ++c) sums[c] += partial[c];
+  constexpr std::int64_t kRun = 256;  // rows; the rounding error stays that of so many terms
+  const auto n = static_cast<std::size_t>(columns);
+  T* run = scratch<T>(Scratch::partials, n);
+  double* totals = scratch<double>(Scratch::gradients, n);
+  std::fill_n(totals, n, 0.0);
+  for (std::int64_t begin = 0; begin < rows; begin += kRun) {
+    std::fill_n(run, n, T(0));
+    simd::add_column_sums(x + begin * columns, static_cast<std::size_t>(std::min(kRun, rows - begin)), n, run);
+    for (std::size_t c = 0; c < n; ++c) totals[c] += static_cast<double>(run[c]);
   }
+  for (std::size_t c = 0; c < n; ++c) sums[c] = static_cast<T>(totals[c]);
 }
 
 template void weight_gradient(const WeightGradient<float>&);

@@ -35,10 +35,12 @@ HWY_INLINE V expm1_any(D d, V x) {
   return hn::IfThenElse(hn::IsNaN(x), x, y);
 }
 
+// By the exponential of -|x|, which cannot overflow: 1 / (1 + e) to the right of 0, e / (1 + e) to the left.
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE V sigmoid(D d, V x) {
   const V one = hn::Set(d, hn::TFromD<D>(1));
-  return hn::Div(one, hn::Add(one, exp_any(d, hn::Neg(x))));
+  const V e = exp_any(d, hn::Neg(hn::Abs(x)));
+  return hn::Div(hn::IfThenElse(hn::Lt(x, hn::Zero(d)), e, one), hn::Add(one, e));
 }
 
 // min(max(x, low), high) that lets NaN through: a comparison with NaN is false.
