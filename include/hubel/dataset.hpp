@@ -8,23 +8,24 @@
 
 #include "hubel/npz.hpp"
 #include "hubel/tensor.hpp"
+#include "hubel/trainer.hpp"
 
 namespace hubel {
 
 // Labelled images. Bytes stay bytes (a quarter of the memory of floats) until a batch is made of them.
-struct Dataset {
+struct Dataset : SampleSource {
   // (count, h, w, c). Bytes mean [0, 1] in steps of 1/255; floats are taken as they are.
   Shape shape{0, 0, 0, 0};
   std::variant<std::vector<std::uint8_t>, std::vector<float>> pixels;
   std::vector<std::int32_t> labels;  // count labels in [0, classes)
   std::int32_t classes = 0;
 
-  std::int64_t count() const { return shape[0]; }
-  Shape image_shape() const { return shape.without_first(); }
+  std::int64_t count() const override { return shape[0]; }
+  Shape sample_shape() const override { return shape.without_first(); }
 
   // Writes images indices[0..n) as floats to out, (n, h, w, c), and their labels to labels_out (n), if not null.
   // Allocates nothing. Throws std::invalid_argument for an index outside [0, count).
-  void gather(const std::int32_t* indices, std::int64_t n, float* out, std::int32_t* labels_out) const;
+  void gather(const std::int32_t* indices, std::int64_t n, float* out, std::int32_t* labels_out) const override;
   // The images [begin, end) as a data set of their own (a copy). Throws std::invalid_argument unless
   // 0 <= begin <= end <= count.
   Dataset slice(std::int64_t begin, std::int64_t end) const;

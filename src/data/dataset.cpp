@@ -39,7 +39,7 @@ void Dataset::gather(const std::int32_t* indices, std::int64_t n, float* out, st
   std::visit(
       [&](const auto& all) {
         check_sizes(*this, all);
-        const std::int64_t size = image_shape().elements();
+        const std::int64_t size = sample_shape().elements();
         for (std::int64_t i = 0; i < n; ++i) {
           const std::int64_t index = indices[i];
           if (index < 0 || index >= count()) {
@@ -64,7 +64,7 @@ Dataset Dataset::slice(std::int64_t begin, std::int64_t end) const {
   std::visit(
       [&](const auto& all) {
         check_sizes(*this, all);
-        const std::int64_t size = image_shape().elements();
+        const std::int64_t size = sample_shape().elements();
         part.pixels = std::decay_t<decltype(all)>(all.begin() + begin * size, all.begin() + end * size);
       },
       pixels);

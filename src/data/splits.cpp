@@ -42,9 +42,9 @@ void finish_splits(DatasetSplits& splits) {
     if (data->count() == 0) continue;
     check_part(name, *data, splits.source);
     if (first.second == nullptr) first = part;
-    if (data->image_shape() != first.second->image_shape()) {
+    if (data->sample_shape() != first.second->sample_shape()) {
       throw FormatError(fmt::format("{}: the {} images are {} but the {} images are {}", splits.source, first.first,
-                                    first.second->image_shape().to_string(), name, data->image_shape().to_string()));
+                                    first.second->sample_shape().to_string(), name, data->sample_shape().to_string()));
     }
     classes = std::max(classes, 1 + *std::max_element(data->labels.begin(), data->labels.end()));
   }
