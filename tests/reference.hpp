@@ -339,7 +339,7 @@ inline Real activation(Activation which, Real x) {
   throw std::logic_error("reference: not an elementwise activation");
 }
 
-// The derivative of the elementwise activations at x; at a kink, that of the side x <= kink.
+// The derivative of the elementwise activations at x; at their kinks, as PyTorch has it.
 inline Real activation_slope(Activation which, Real x) {
   if (std::isnan(x)) return x;
   switch (which) {
@@ -348,7 +348,7 @@ inline Real activation_slope(Activation which, Real x) {
     case Activation::relu:
       return x > 0 ? 1 : 0;
     case Activation::relu6:
-      return x > 0 && x <= 6 ? 1 : 0;
+      return x > 0 && x < 6 ? 1 : 0;
     case Activation::leaky_relu:
       return x > 0 ? Real(1) : Real(1) / 100;
     case Activation::elu:
@@ -366,7 +366,7 @@ inline Real activation_slope(Activation which, Real x) {
     case Activation::sigmoid:
       return sigmoid(x) * sigmoid(-x);
     case Activation::hard_sigmoid:
-      return x > -3 && x <= 3 ? Real(1) / 6 : Real(0);
+      return x > -3 && x < 3 ? Real(1) / 6 : Real(0);
     case Activation::hard_swish:
       return x <= -3 ? Real(0) : x <= 3 ? x / 3 + Real(0.5) : Real(1);
     case Activation::tanh:

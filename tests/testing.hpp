@@ -2,6 +2,7 @@
 // pages, and checks of error messages.
 #pragma once
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -72,12 +73,12 @@ Tensor<T> constant_tensor(Shape shape, T value) {
 
 // The position of element i, as NumPy would index it: "[0, 3, 2, 1]".
 inline std::string position(const Shape& shape, std::int64_t i) {
-  std::string text = "]";
+  std::array<std::int64_t, Shape::kMaxRank> indices{};
   for (std::size_t axis = shape.rank(); axis-- > 0;) {
-    text = std::to_string(i % shape[axis]) + (text == "]" ? "" : ", ") + text;
+    indices[axis] = i % shape[axis];
     i /= shape[axis];
   }
-  return "[" + text;
+  return fmt::format("[{}]", fmt::join(indices.begin(), indices.begin() + shape.rank(), ", "));
 }
 
 // Both NaN, both the same infinity, or both finite.
@@ -178,7 +179,7 @@ auto with_threads(int n, Call call) {
 class OnCrashSay {
  public:
   explicit OnCrashSay(const std::string& text) {
-    std::strncpy(text_, text.c_str(), sizeof text_ - 2);
+    fmt::format_to_n(text_, sizeof text_ - 1, "outside its arrays: {}\n", text);
     struct sigaction action = {};
     action.sa_handler = [](int) {
       const ssize_t written = write(STDERR_FILENO, text_, std::strlen(text_));
@@ -186,7 +187,6 @@ class OnCrashSay {
       sigaction(SIGSEGV, &previous_, nullptr);  // the access is tried again and meets the handler there was before
     };
     sigaction(SIGSEGV, &action, &previous_);
-    text_[std::strlen(text_)] = '\n';
   }
   ~OnCrashSay() {
     sigaction(SIGSEGV, &previous_, nullptr);
@@ -262,7 +262,7 @@ template <class Call>
     call();
   } catch (const std::invalid_argument& error) {
     const std::string_view message = error.what();
-    if (!message.starts_with(std::string(who) + ": "))
+    if (!message.starts_with(fmt::format("{}: ", who)))
       return ::testing::AssertionFailure() << "does not begin with \"" << who << ": \": " << message;
     if (message.find('\n') != std::string_view::npos)
       return ::testing::AssertionFailure() << "is more than one line: " << message;
@@ -279,13 +279,13 @@ template <class Call>
 // ---- Cases -----------------------------------------------------------------------------------------------------
 
 inline std::string to_string(const std::array<std::int64_t, 2>& pair) {
-  return "(" + std::to_string(pair[0]) + ", " + std::to_string(pair[1]) + ")";
+  return fmt::format("({}, {})", pair[0], pair[1]);
 }
 
 inline std::string to_string(const Padding& padding) {
   if (padding.kind == Padding::Kind::same) return "same";
   if (padding.kind == Padding::Kind::valid) return "valid";
-  return "(" + to_string({padding.top, padding.bottom}) + ", " + to_string({padding.left, padding.right}) + ")";
+  return fmt::format("(({}, {}), ({}, {}))", padding.top, padding.bottom, padding.left, padding.right);
 }
 
 // A convolution to try.
@@ -297,9 +297,9 @@ struct ConvCase {
   Shape b() const { return {1, 1, 1, W[3]}; }
   Shape output() const { return reference::Conv(A_prev, W, options).output_shape(); }
   std::string to_string() const {
-    return "A_prev " + A_prev.to_string() + " W " + W.to_string() + (bias ? " with b" : " without b") + ", padding " +
-           test::to_string(options.padding) + ", stride " + test::to_string(options.stride) + ", dilation " +
-           test::to_string(options.dilation) + ", groups " + std::to_string(options.groups);
+    return fmt::format("A_prev {} W {} {} b, padding {}, stride {}, dilation {}, groups {}", A_prev.to_string(),
+                       W.to_string(), bias ? "with" : "without", test::to_string(options.padding),
+                       test::to_string(options.stride), test::to_string(options.dilation), options.groups);
   }
 };
 
@@ -312,8 +312,9 @@ struct PoolCase {
 
   Shape output() const { return reference::Pool(A_prev, options).output_shape(); }
   std::string to_string() const {
-    return "A_prev " + A_prev.to_string() + ", kernel_shape " + test::to_string(options.kernel_shape) + ", stride " +
-           test::to_string(options.stride) + (options.mode == PoolMode::max ? ", max" : ", avg");
+    return fmt::format("A_prev {}, kernel_shape {}, stride {}, {}", A_prev.to_string(),
+                       test::to_string(options.kernel_shape), test::to_string(options.stride),
+                       options.mode == PoolMode::max ? "max" : "avg");
   }
 };
 

@@ -68,8 +68,9 @@ TYPED_TEST(ActivationTest, AccurateOverTheWholeRange) {
         EXPECT_EQ(y[i], static_cast<T>(expected)) << activation_name(activation) << "(" << x[i] << ")";
         continue;
       }
-      // Results below the normal numbers may be flushed to zero.
-      const long double allowed = kRelative<T> * magnitude(activation, x[i], expected) + std::numeric_limits<T>::min();
+      // A factor of x, or a result, below the normal numbers may be flushed to zero.
+      const long double flushed = std::numeric_limits<T>::min() * std::max(std::abs(x[i]), T(1));
+      const long double allowed = kRelative<T> * magnitude(activation, x[i], expected) + flushed;
       EXPECT_LE(std::abs(y[i] - expected), allowed)
           << activation_name(activation) << "(" << x[i] << ") is " << y[i] << ", the reference has " << expected;
     }
@@ -204,15 +205,18 @@ TYPED_TEST(ActivationTest, ZeroAndDenormals) {
   EXPECT_TRUE(std::signbit(at(Activation::identity, -T(0))));
 }
 
-TYPED_TEST(ActivationTest, DerivativeAtAKinkIsThatOfTheLeftSide) {
+// As in PyTorch.
+TYPED_TEST(ActivationTest, DerivativeAtAKink) {
   using T = TypeParam;
   for (T zero : {T(0), -T(0)}) {
     EXPECT_EQ(slope_at(Activation::relu, zero), T(0));
     EXPECT_EQ(slope_at(Activation::relu6, zero), T(0));
     EXPECT_EQ(slope_at(Activation::leaky_relu, zero), T(0.01));
   }
-  EXPECT_EQ(slope_at(Activation::relu6, T(6)), T(1));
-  EXPECT_EQ(slope_at(Activation::relu6, std::nextafter(T(6), T(7))), T(0));
+  EXPECT_EQ(slope_at(Activation::relu6, T(6)), T(0));
+  EXPECT_EQ(slope_at(Activation::relu6, std::nextafter(T(6), T(0))), T(1));
+  EXPECT_EQ(slope_at(Activation::hard_sigmoid, T(-3)), T(0));
+  EXPECT_EQ(slope_at(Activation::hard_sigmoid, T(3)), T(0));
   EXPECT_EQ(slope_at(Activation::relu, std::numeric_limits<T>::denorm_min()), T(1));
 }
 

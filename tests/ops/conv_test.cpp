@@ -129,9 +129,10 @@ TYPED_TEST(ConvTest, EveryNumberOfChannels) {
   }
 }
 
-// Zero images: outputs are empty, the gradients of the parameters are sums of nothing.
+// Zero images, or none with pixels: outputs are empty, the gradients of the parameters are sums of nothing.
 TYPED_TEST(ConvTest, NoImages) {
-  for (const ConvCase& c : {ConvCase{{0, 8, 8, 3}, {3, 3, 3, 5}, with(Padding::same())},
+  for (const ConvCase& c : {ConvCase{{2, 0, 8, 3}, {3, 3, 3, 5}, with(Padding::same())},
+                            ConvCase{{0, 8, 8, 3}, {3, 3, 3, 5}, with(Padding::same())},
                             ConvCase{{0, 8, 8, 4}, {3, 3, 1, 4}, with(Padding::valid(), {2, 2}, {1, 1}, 4)}}) {
     const ConvData<TypeParam> data(c, 3);
     EXPECT_EQ(conv_forward(data.A_prev, data.W, data.b, Activation::relu, c.options).shape(), c.output());
@@ -156,8 +157,8 @@ TYPED_TEST(ConvTest, LargeLayers) {
   }
 }
 
-// Equal terms, where a running sum in float drifts by the same rounding at every step: 4608 terms forward, 36,864 in
-// dW, 40,000 in db and in the depthwise dW.
+// Equal terms, where a running sum in float drifts by the same rounding at every step: up to 5000 terms forward, up to
+// two million in dW and db.
 TYPED_TEST(ConvTest, LongSumsOfEqualTerms) {
   using T = TypeParam;
   for (const ConvCase& c : {ConvCase{{1, 3, 3, 512}, {3, 3, 512, 4}, with(Padding::valid())},
@@ -165,11 +166,53 @@ TYPED_TEST(ConvTest, LongSumsOfEqualTerms) {
                             ConvCase{{1, 192, 192, 1}, {1, 1, 1, 3}, with(Padding::valid())},
                             ConvCase{{40, 32, 32, 1}, {2, 2, 1, 2}, with(Padding::same())},
                             ConvCase{{1, 1, 1, 5000}, {1, 1, 5000, 3}, with(Padding::same())},
-                            ConvCase{{4, 100, 100, 3}, {3, 3, 1, 3}, with(Padding::same(), {1, 1}, {1, 1}, 3)}}) {
+                            ConvCase{{4, 100, 100, 3}, {3, 3, 1, 3}, with(Padding::same(), {1, 1}, {1, 1}, 3)},
+                            ConvCase{{1, 1000, 2000, 1}, {1, 1, 1, 1}, with(Padding::same())}}) {
     ConvData<T> data(c, 0);
     for (Tensor<T>* x : {&data.A_prev, &data.W, &data.b, &data.dZ}) *x = constant_tensor<T>(x->shape(), T(0.1));
     check_forward(c, data, kContract<T>);
     check_backward(c, data, kContract<T>);
+  }
+}
+
+// Taps so far apart, or padding so wide, that the pixels a tile sees are mostly zeros and far more than the image's.
+std::vector<ConvCase> far_taps() {
+  return {
+      {{2, 5, 5, 1}, {3, 3, 1, 3}, with(Padding::same(), {1, 1}, {1100, 1100})},
+      {{1, 4, 5, 8}, {3, 2, 8, 5}, with(Padding::all(400), {90, 100})},
+      {{1, 4, 4, 8}, {3, 3, 1, 8}, with(Padding::all(400), {100, 100}, {1, 1}, 8), false},
+      {{1, 3, 6, 6}, {2, 3, 3, 10}, with(Padding::same(), {1, 1}, {900, 900}, 2)},
+      {{1, 3, 9, 16}, {1, 5, 16, 520}, with(Padding::same(), {1, 1}, {1, 66'000})},  // and a dW of 41,600 elements
+      {{1, 3, 4, 2}, {2, 2, 2, 3}, with(Padding::sides(0, 1'000'000, 1, 0), {500'000, 1}, {500'000, 1})},
+  };
+}
+
+TYPED_TEST(ConvTest, FarTaps) {
+  for (const ConvCase& c : far_taps()) {
+    const ConvData<TypeParam> data(c, 9);
+    check_forward(c, data, kSmallSums<TypeParam>);
+    check_backward(c, data, kSmallSums<TypeParam>);
+  }
+}
+
+// Weights of many groups and channels: dW is shared out by channels instead of by pixels.
+TYPED_TEST(ConvTest, ManyWeights) {
+  for (const ConvCase& c : {ConvCase{{1, 6, 6, 130}, {3, 3, 65, 76}, with(Padding::same(), {1, 1}, {1, 1}, 2)},
+                            ConvCase{{2, 5, 4, 90}, {3, 3, 30, 150}, with(Padding::valid(), {2, 1}, {1, 1}, 3)},
+                            ConvCase{{1, 5, 5, 60}, {5, 5, 60, 37}, with(Padding::all(3), {2, 3})}}) {
+    const ConvData<TypeParam> data(c, 10);
+    check_forward(c, data, kContract<TypeParam> / 2);
+    check_backward(c, data, kContract<TypeParam> / 2);
+  }
+}
+
+// No input channels: a sum of nothing, and b is all that is left. No output channels: nothing.
+TYPED_TEST(ConvTest, NoChannels) {
+  for (const ConvCase& c : {ConvCase{{2, 4, 5, 0}, {3, 3, 0, 7}, with(Padding::same())},
+                            ConvCase{{2, 4, 5, 3}, {3, 3, 3, 0}, with(Padding::valid(), {2, 1})}}) {
+    const ConvData<TypeParam> data(c, 11);
+    check_forward(c, data, 0);
+    check_backward(c, data, kSmallSums<TypeParam>);
   }
 }
 
@@ -178,7 +221,8 @@ TYPED_TEST(ConvTest, FusedActivationIsConvolutionThenActivation) {
     const Activation activation = activation_from_name(name);
     for (const ConvCase& c : {ConvCase{{2, 7, 9, 5}, {3, 3, 5, 19}, with(Padding::same())},
                               ConvCase{{1, 6, 6, 9}, {3, 3, 1, 9}, with(Padding::valid(), {1, 1}, {1, 1}, 9)},
-                              ConvCase{{2, 5, 5, 33}, {1, 1, 33, 8}, with(Padding::same(), {2, 2}), false}}) {
+                              ConvCase{{2, 5, 5, 33}, {1, 1, 33, 8}, with(Padding::same(), {2, 2}), false},
+                              ConvCase{{1, 4, 5, 8}, {3, 2, 8, 5}, with(Padding::all(400), {90, 100})}}) {
       const ConvData<TypeParam> data(c, 5);
       const Tensor<TypeParam> fused = conv_forward(data.A_prev, data.W, data.bias(), activation, c.options);
       const Tensor<TypeParam> z = conv_forward(data.A_prev, data.W, data.bias(), Activation::identity, c.options);
@@ -253,6 +297,7 @@ std::vector<ConvCase> threaded_cases() {
                                  {{5, 33, 33, 24}, {3, 3, 1, 24}, with(Padding::same(), {1, 1}, {1, 1}, 24)},
                                  {{40, 32, 32, 3}, {3, 3, 3, 8}, with(Padding::all(1), {3, 3}, {2, 2})}};
   for (std::uint64_t seed = 3000; seed < 3100; ++seed) cases.push_back(random_conv(seed));
+  for (const ConvCase& c : far_taps()) cases.push_back(c);
   return cases;
 }
 

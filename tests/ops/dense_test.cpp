@@ -95,7 +95,8 @@ TYPED_TEST(DenseTest, LargeLayers) {
 // Equal terms, where a running sum in float drifts by the same rounding at every step.
 TYPED_TEST(DenseTest, LongSumsOfEqualTerms) {
   using T = TypeParam;
-  for (const DenseCase& c : {DenseCase{2, 30'000, 3}, DenseCase{30'000, 3, 2}, DenseCase{2, 3, 30'000}}) {
+  for (const DenseCase& c : {DenseCase{2, 30'000, 3}, DenseCase{30'000, 3, 2}, DenseCase{2, 3, 30'000},
+                             DenseCase{1, 1'000'000, 1}, DenseCase{1'000'000, 1, 1}, DenseCase{1, 1, 1'000'000}}) {
     DenseData<T> data(c, 0);
     for (Tensor<T>* x : {&data.X, &data.W, &data.b, &data.dZ}) *x = constant_tensor<T>(x->shape(), T(0.1));
     check(c, data, kContract<T>);

@@ -20,28 +20,29 @@ TYPED_TEST_SUITE(MemoryTest, FloatTypes);
 
 // Calls run(out) with fenced memory for the output, for either fence, and compares with what ordinary memory gave.
 template <class T, class Run>
-void expect_fenced(const Tensor<T>& expected, Fence fence, const std::string& what, Run run) {
+void expect_fenced(const char* name, const Tensor<T>& expected, Fence fence, Run run) {
   FencedTensor<T> out(expected.shape(), fence);
   run(TensorView<T>(out));
-  EXPECT_TRUE(out.untouched()) << what;
-  EXPECT_TRUE(same_bits(out.view(), expected.view())) << what;
+  EXPECT_TRUE(out.untouched()) << name;
+  EXPECT_TRUE(same_bits(out.view(), expected.view())) << name;
 }
 
 template <class T>
 void check_conv(const ConvCase& c, Fence fence) {
-  const OnCrashSay say("outside its arrays: " + c.to_string());
+  const OnCrashSay say(c.to_string());
+  SCOPED_TRACE(c);
   const ConvData<T> data(c, 11);
   const FencedTensor<T> A_prev(data.A_prev, fence), W(data.W, fence), b(data.b, fence), dZ(data.dZ, fence);
   const TensorView<const T> bias = c.bias ? b.view() : TensorView<const T>();
   for (Activation activation : {Activation::relu, Activation::gelu})
-    expect_fenced(conv_forward(data.A_prev, data.W, data.bias(), activation, c.options), fence, c.to_string(),
+    expect_fenced("out", conv_forward(data.A_prev, data.W, data.bias(), activation, c.options), fence,
                   [&](TensorView<T> out) { conv_forward(A_prev, W, bias, activation, c.options, out); });
   const ConvGradients<T> expected = conv_backward(data.dZ, data.A_prev, data.W, data.b, c.options);
-  expect_fenced(expected.dA_prev, fence, "dA_prev: " + c.to_string(),
+  expect_fenced("dA_prev", expected.dA_prev, fence,
                 [&](TensorView<T> out) { conv_backward(dZ, A_prev, W, c.options, out, {}, {}); });
-  expect_fenced(expected.dW, fence, "dW: " + c.to_string(),
+  expect_fenced("dW", expected.dW, fence,
                 [&](TensorView<T> out) { conv_backward(dZ, A_prev, W, c.options, {}, out, {}); });
-  expect_fenced(expected.db, fence, "db: " + c.to_string(),
+  expect_fenced("db", expected.db, fence,
                 [&](TensorView<T> out) { conv_backward(dZ, A_prev, W, c.options, {}, {}, out); });
 }
 
@@ -65,12 +66,13 @@ TYPED_TEST(MemoryTest, ConvOfEveryNumberOfChannels) {
 
 template <class T>
 void check_pool(const PoolCase& c, Fence fence) {
-  const OnCrashSay say("outside its arrays: " + c.to_string());
+  const OnCrashSay say(c.to_string());
+  SCOPED_TRACE(c);
   const Tensor<T> A = random_tensor<T>(c.A_prev, 12), d = random_tensor<T>(c.output(), 13);
   const FencedTensor<T> A_prev(A, fence), dA(d, fence);
-  expect_fenced(pool_forward(A, c.options), fence, c.to_string(),
+  expect_fenced("out", pool_forward(A, c.options), fence,
                 [&](TensorView<T> out) { pool_forward(A_prev, c.options, out); });
-  expect_fenced(pool_backward(d, A, c.options), fence, "dA_prev: " + c.to_string(),
+  expect_fenced("dA_prev", pool_backward(d, A, c.options), fence,
                 [&](TensorView<T> out) { pool_backward(dA, A_prev, c.options, out); });
 }
 
@@ -87,17 +89,18 @@ TYPED_TEST(MemoryTest, PoolOfEveryNumberOfChannels) {
 
 template <class T>
 void check_dense(std::int64_t m, std::int64_t n_in, std::int64_t n_out, Fence fence) {
-  const std::string what = "dense " + std::to_string(m) + " x " + std::to_string(n_in) + " -> " + std::to_string(n_out);
-  const OnCrashSay say("outside its arrays: " + what);
+  const std::string what = fmt::format("dense {} x {} -> {}", m, n_in, n_out);
+  const OnCrashSay say(what);
+  SCOPED_TRACE(what);
   const Tensor<T> x = random_tensor<T>({m, n_in}, 14), w = random_tensor<T>({n_in, n_out}, 15),
                   bias = random_tensor<T>({n_out}, 16), d = random_tensor<T>({m, n_out}, 17);
   const FencedTensor<T> X(x, fence), W(w, fence), b(bias, fence), dZ(d, fence);
-  expect_fenced(dense_forward(x, w, bias, Activation::relu), fence, what,
+  expect_fenced("out", dense_forward(x, w, bias, Activation::relu), fence,
                 [&](TensorView<T> out) { dense_forward(X, W, b, Activation::relu, out); });
   const DenseGradients<T> expected = dense_backward(d, x, w);
-  expect_fenced(expected.dX, fence, "dX: " + what, [&](TensorView<T> out) { dense_backward(dZ, X, W, out, {}, {}); });
-  expect_fenced(expected.dW, fence, "dW: " + what, [&](TensorView<T> out) { dense_backward(dZ, X, W, {}, out, {}); });
-  expect_fenced(expected.db, fence, "db: " + what, [&](TensorView<T> out) { dense_backward(dZ, X, W, {}, {}, out); });
+  expect_fenced("dX", expected.dX, fence, [&](TensorView<T> out) { dense_backward(dZ, X, W, out, {}, {}); });
+  expect_fenced("dW", expected.dW, fence, [&](TensorView<T> out) { dense_backward(dZ, X, W, {}, out, {}); });
+  expect_fenced("db", expected.db, fence, [&](TensorView<T> out) { dense_backward(dZ, X, W, {}, {}, out); });
 }
 
 TYPED_TEST(MemoryTest, DenseOfEverySize) {
@@ -114,15 +117,16 @@ TYPED_TEST(MemoryTest, ActivationsOfEverySize) {
     for (std::int64_t n = 1; n <= 40; ++n)
       for (Fence fence : {Fence::before, Fence::after}) {
         const Activation activation = activation_from_name(name);
-        const std::string what = std::string(name) + " of (2, " + std::to_string(n) + ")";
-        const OnCrashSay say("outside its arrays: " + what);
+        const std::string what = fmt::format("{} of (2, {})", name, n);
+        const OnCrashSay say(what);
+        SCOPED_TRACE(what);
         const Tensor<T> x = random_tensor<T>({2, n}, 18, -4, 4), dy = random_tensor<T>({2, n}, 19);
         const Tensor<T> y = activation_forward(x, activation);
         Tensor<T> dx({2, n});
         activation_backward(dy, x, y, activation, dx);
         const FencedTensor<T> fenced_x(x, fence), fenced_y(y, fence), fenced_dy(dy, fence);
-        expect_fenced(y, fence, what, [&](TensorView<T> out) { activation_forward(fenced_x, activation, out); });
-        expect_fenced(dx, fence, "dx: " + what,
+        expect_fenced("out", y, fence, [&](TensorView<T> out) { activation_forward(fenced_x, activation, out); });
+        expect_fenced("dx", dx, fence,
                       [&](TensorView<T> out) { activation_backward(fenced_dy, fenced_x, fenced_y, activation, out); });
       }
 }
@@ -131,14 +135,15 @@ TYPED_TEST(MemoryTest, LossOfEveryNumberOfClasses) {
   using T = TypeParam;
   for (std::int64_t classes = 1; classes <= 40; ++classes)
     for (Fence fence : {Fence::before, Fence::after}) {
-      const OnCrashSay say("outside its arrays: " + std::to_string(classes) + " classes");
+      const std::string what = fmt::format("{} classes", classes);
+      const OnCrashSay say(what);
+      SCOPED_TRACE(what);
       const std::vector<std::int32_t> labels = {0, static_cast<std::int32_t>(classes - 1), 0};
       const Tensor<T> logits = random_tensor<T>({3, classes}, 20);
       Tensor<T> dlogits({3, classes});
       softmax_cross_entropy(logits, labels, dlogits);
       const FencedTensor<T> fenced(logits, fence);
-      expect_fenced(dlogits, fence, std::to_string(classes) + " classes",
-                    [&](TensorView<T> out) { softmax_cross_entropy(fenced, labels, out); });
+      expect_fenced("dlogits", dlogits, fence, [&](TensorView<T> out) { softmax_cross_entropy(fenced, labels, out); });
     }
 }
 
