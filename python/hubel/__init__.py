@@ -45,16 +45,6 @@ if TYPE_CHECKING:
 
 __version__: str = _core.version
 
-# Imported when first used, so that `import hubel` costs little more than NumPy.
-_LAZY_MODULES = ("data", "layers", "model", "ops", "optimizers")
-_LAZY_NAMES = {
-    **dict.fromkeys(("Dataset", "load_dataset", "load_npz"), "data"),
-    **dict.fromkeys(("Activation", "AveragePooling2D", "AvgPool2D", "Conv2D", "Dense", "Flatten", "Layer"), "layers"),
-    **dict.fromkeys(("MaxPool2D", "MaxPooling2D", "ReLU", "Softmax"), "layers"),
-    **dict.fromkeys(("History", "Sequential", "lenet5", "load_model"), "model"),
-    **dict.fromkeys(("SGD", "Adam", "AdamW", "Optimizer"), "optimizers"),
-}
-
 __all__ = [
     "conv_forward",
     "pool_forward",
@@ -63,16 +53,45 @@ __all__ = [
     "num_threads",
     "get_num_threads",
     "set_num_threads",
-    *_LAZY_MODULES,
-    *_LAZY_NAMES,
+    "ops",
+    "data",
+    "Dataset",
+    "load_dataset",
+    "load_npz",
+    "layers",
+    "Layer",
+    "Conv2D",
+    "MaxPool2D",
+    "MaxPooling2D",
+    "AvgPool2D",
+    "AveragePooling2D",
+    "Flatten",
+    "Dense",
+    "Activation",
+    "ReLU",
+    "Softmax",
+    "optimizers",
+    "Optimizer",
+    "SGD",
+    "Adam",
+    "AdamW",
+    "model",
+    "Sequential",
+    "History",
+    "lenet5",
+    "load_model",
 ]
+
+# Modules that are imported when they, or a name of theirs, are first used: so that `import hubel` costs little.
+_LAZY_MODULES = ("data", "layers", "model", "ops", "optimizers")
 
 
 def __getattr__(name: str) -> Any:
     if name in _LAZY_MODULES:
         return importlib.import_module(f"{__name__}.{name}")
-    if name in _LAZY_NAMES:
-        value = getattr(importlib.import_module(f"{__name__}.{_LAZY_NAMES[name]}"), name)
+    if name in __all__:
+        owners = (importlib.import_module(f"{__name__}.{module}") for module in _LAZY_MODULES)
+        value = next(getattr(owner, name) for owner in owners if name in owner.__all__)
         globals()[name] = value
         return value
     raise AttributeError(f"module 'hubel' has no attribute {name!r}")

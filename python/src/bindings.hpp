@@ -5,6 +5,12 @@
 
 namespace hubel::python {
 
+// m.def of a function whose arguments may be None: unasked, nanobind refuses it in its own words.
+template <class Result, class... Arguments>
+void define(nanobind::module_& m, const char* name, Result (*function)(Arguments...)) {
+  m.def(name, function, (static_cast<void>(sizeof(Arguments)), nanobind::arg().none())...);
+}
+
 void bind_ops(nanobind::module_& m);
 void bind_data(nanobind::module_& m);
 void bind_layers(nanobind::module_& m);

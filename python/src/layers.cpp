@@ -133,7 +133,7 @@ nb::tuple layer_to_python(const Layer& layer) {
 
 void bind_layers(nb::module_& m) {
   m.def("canonical_layer", &canonical_layer);
-  m.def("lenet5_layers", &lenet5_layers_);
+  define(m, "lenet5_layers", &lenet5_layers_);
 }
 
 }  // namespace hubel::python

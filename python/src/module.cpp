@@ -50,8 +50,8 @@ NB_MODULE(_core, m) {
   nb::register_exception_translator(&translate_exception);
   m.attr("version") = HUBEL_VERSION;
   m.def("num_threads", &hubel::num_threads);
-  m.def("set_num_threads", &set_num_threads_);
-  m.def("check_array", &check_array);
+  define(m, "set_num_threads", &set_num_threads_);
+  define(m, "check_array", &check_array);
   bind_ops(m);
   bind_data(m);
   bind_layers(m);

@@ -297,6 +297,13 @@ void set_notes(PythonNetwork& self, const nb::dict& values) {
   self.model().notes = std::move(result);
 }
 
+void construct(PythonNetwork* self, nb::handle input_shape, nb::handle layer_tuples, nb::handle seed) {
+  const Shape shape = shape_argument("Sequential", input_shape);
+  const std::int64_t number = integer({"Sequential", "seed", "an integer"}, seed);
+  new (self)
+      PythonNetwork({Network<float>(shape, layer_list(layer_tuples), static_cast<std::uint64_t>(number)), {}, {}});
+}
+
 PythonNetwork* load(const nb::bytes& path_bytes) {
   const std::string path = path_of(path_bytes);
   return new PythonNetwork(on_file(path, [&] { return load_model(path); }));
@@ -312,20 +319,14 @@ void save(PythonNetwork& self, const nb::bytes& path_bytes) {
 
 void bind_network(nb::module_& m) {
   nb::class_<PythonNetwork>(m, "Network")
-      .def("__init__",
-           [](PythonNetwork* self, nb::handle input_shape, nb::handle layer_tuples, nb::handle seed) {
-             new (self) PythonNetwork(
-                 {Network<float>(shape_argument("Sequential", input_shape), layer_list(layer_tuples),
-                                 static_cast<std::uint64_t>(integer({"Sequential", "seed", "an integer"}, seed))),
-                  {},
-                  {}});
-           })
+      .def("__init__", &construct, nb::arg().none(), nb::arg(), nb::arg())
       .def_static("load", &load)
       .def("save", &save)
-      .def("predict", &PythonNetwork::predict)
+      .def("predict", &PythonNetwork::predict, nb::arg(), nb::arg(), nb::arg().none())
       .def("layer_output", &PythonNetwork::layer_output)
       .def("evaluate", &PythonNetwork::evaluate)
-      .def("fit", &PythonNetwork::fit)
+      .def("fit", &PythonNetwork::fit, nb::arg(), nb::arg(), nb::arg().none(), nb::arg().none(), nb::arg(),
+           nb::arg().none(), nb::arg())
       .def("parameters", &parameters)
       .def("set_parameters", &set_parameters)
       .def("layers", &layers)

@@ -195,15 +195,15 @@ nb::tuple activation_names_() {
 }  // namespace
 
 void bind_ops(nb::module_& m) {
-  m.def("conv_forward", &conv_forward_);
-  m.def("conv_backward", &conv_backward_);
-  m.def("pool_forward", &pool_forward_);
-  m.def("pool_backward", &pool_backward_);
-  m.def("dense_forward", &dense_forward_);
-  m.def("dense_backward", &dense_backward_);
-  m.def("activation_forward", &activation_forward_);
-  m.def("activation_backward", &activation_backward_);
-  m.def("softmax_cross_entropy", &softmax_cross_entropy_);
+  define(m, "conv_forward", &conv_forward_);
+  define(m, "conv_backward", &conv_backward_);
+  define(m, "pool_forward", &pool_forward_);
+  define(m, "pool_backward", &pool_backward_);
+  define(m, "dense_forward", &dense_forward_);
+  define(m, "dense_backward", &dense_backward_);
+  define(m, "activation_forward", &activation_forward_);
+  define(m, "activation_backward", &activation_backward_);
+  define(m, "softmax_cross_entropy", &softmax_cross_entropy_);
   m.def("activation_names", &activation_names_);
 }
 
