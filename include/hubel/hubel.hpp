@@ -17,6 +17,7 @@
 #include "hubel/pool.hpp"
 #include "hubel/random.hpp"
 #include "hubel/tensor.hpp"
+#include "hubel/text_art.hpp"
 #include "hubel/threads.hpp"
 #include "hubel/trainer.hpp"
 #include "hubel/version.hpp"

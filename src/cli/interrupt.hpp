@@ -1,0 +1,10 @@
+// Ctrl-C, kindly: the first asks the work to stop where it can, the second ends the program.
+#pragma once
+
+namespace hubel::cli {
+
+// From now on SIGINT and SIGTERM set a flag; a second one has its usual effect.
+void catch_interrupts();
+bool interrupted();
+
+}  // namespace hubel::cli

@@ -1,0 +1,58 @@
+// The command `hubel`.
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <exception>
+#include <new>
+
+#include "cli/commands.hpp"
+#include "hubel/version.hpp"
+
+namespace {
+
+constexpr const char* kExamples = R"(Examples:
+  hubel train                                LeNet-5 learns MNIST, five epochs, saved as lenet5.safetensors
+  hubel train --data fashion-mnist --epochs 10 --out clothes.safetensors
+  hubel evaluate lenet5.safetensors          accuracy and confusion matrix on the test images
+  hubel predict seven.png photo.jpg          which digit is it?
+  hubel summary                              the layers of LeNet-5
+
+`hubel COMMAND --help` says more of each command.)";
+
+int run(int argc, char** argv) {
+  CLI::App app{"Hubel: convolutional neural networks on the CPU", "hubel"};
+  app.set_version_flag("--version", "hubel " HUBEL_VERSION, "Print the version and exit");
+  app.require_subcommand(1);
+  app.footer(kExamples);
+  int exit_code = 0;
+  hubel::cli::add_train(app, exit_code);
+  hubel::cli::add_evaluate(app, exit_code);
+  hubel::cli::add_predict(app, exit_code);
+  hubel::cli::add_summary(app, exit_code);
+  if (argc == 1) {
+    std::fputs(app.help().c_str(), stdout);
+    return 0;
+  }
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& asked) {  // --help, --version
+    return app.exit(asked);
+  } catch (const CLI::ParseError& error) {
+    fmt::print(stderr, "hubel: {} (try `hubel --help`)\n", error.what());
+    return hubel::cli::kWrongUsage;
+  }
+  return exit_code;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const std::bad_alloc&) {
+    std::fputs("hubel: out of memory\n", stderr);
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "hubel: {}\n", error.what());
+  }
+  return hubel::cli::kFailed;
+}

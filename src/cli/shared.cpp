@@ -1,0 +1,63 @@
+// See shared.hpp.
+#include "cli/shared.hpp"
+
+#include <fmt/format.h>
+
+#include <stdexcept>
+
+#include "cli/interrupt.hpp"
+#include "cli/terminal.hpp"
+#include "hubel/threads.hpp"
+
+namespace hubel::cli {
+
+void add_threads_option(CLI::App& command) {
+  constexpr int kMostThreads = 1024;  // more would only cost memory for their stacks
+  command
+      .add_option_function<int>(
+          "--threads", [](int n) { set_num_threads(n); },
+          "Threads to compute with; 0 is one for each core. The result is the same for any number")
+      ->check(CLI::Range(0, kMostThreads))
+      ->type_name("N")
+      ->default_str("0");
+}
+
+const Dataset& choose_split(const DatasetSplits& data, const std::string& split) {
+  const Dataset& chosen = split == "train" ? data.train : split == "validation" ? data.validation : data.test;
+  if (chosen.count() == 0) throw std::runtime_error(fmt::format("{} has no {} images", data.source, split));
+  return chosen;
+}
+
+void check_fits(const Model& model, const std::string& model_path, const Dataset& images, const std::string& source) {
+  const Shape &wants = model.network.input_shape(), got = images.sample_shape();
+  if (wants != got) {
+    throw std::runtime_error(fmt::format("{} takes images of shape {} but those of {} are {}", model_path,
+                                         wants.to_string(), source, got.to_string()));
+  }
+  const std::int64_t outputs = model.network.output_shape().elements();
+  if (outputs < images.classes) {
+    throw std::runtime_error(
+        fmt::format("{} tells {} classes apart but {} has {}", model_path, outputs, source, images.classes));
+  }
+}
+
+std::string class_name(const std::vector<std::string>& names, std::int64_t index) {
+  return names.empty() ? std::to_string(index) : names[static_cast<std::size_t>(index)];
+}
+
+Evaluation evaluate_shown(const Network<float>& network, const Dataset& images, std::int64_t batch_size,
+                          const std::string& what, std::vector<std::int64_t>* confusion) {
+  Progress progress;
+  const auto show = [&](std::int64_t done) {
+    if (progress.due()) {
+      progress.show(static_cast<double>(done) / static_cast<double>(images.count()), what,
+                    fmt::format("{} of {} images", with_commas(done), with_commas(images.count())));
+    }
+    return !interrupted();
+  };
+  const Evaluation result = evaluate(network, images, batch_size, confusion, show);
+  progress.clear();
+  return result;
+}
+
+}  // namespace hubel::cli

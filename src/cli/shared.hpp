@@ -1,0 +1,36 @@
+// What several subcommands do alike.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <string>
+
+#include "hubel/dataset.hpp"
+#include "hubel/model_file.hpp"
+#include "hubel/trainer.hpp"
+
+namespace hubel::cli {
+
+inline constexpr const char* kDefaultModel = "lenet5.safetensors";
+
+inline constexpr const char* kDataHelp =
+    "The data set: mnist, fashion-mnist, a folder of IDX files, an .npz file, or an http(s):// URL of one (read into "
+    "memory, not saved)";
+
+// --threads; the callback sets it before the command runs.
+void add_threads_option(CLI::App& command);
+
+// Which images a command is about. Throws std::runtime_error when the data set has no such part.
+const Dataset& choose_split(const DatasetSplits& data, const std::string& split);
+
+// Throws std::runtime_error, with both shapes, when the model does not take such images or has too few outputs.
+void check_fits(const Model& model, const std::string& model_path, const Dataset& images, const std::string& source);
+
+// The name of a class, or its number.
+std::string class_name(const std::vector<std::string>& names, std::int64_t index);
+
+// evaluate() with a progress line on a terminal when it takes long. Ctrl-C stops it.
+Evaluation evaluate_shown(const Network<float>& network, const Dataset& images, std::int64_t batch_size,
+                          const std::string& what, std::vector<std::int64_t>* confusion);
+
+}  // namespace hubel::cli

@@ -1,0 +1,97 @@
+// See terminal.hpp.
+#include "cli/terminal.hpp"
+
+#include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <string_view>
+
+namespace hubel::cli {
+
+namespace {
+
+constexpr auto kRedraw = std::chrono::milliseconds(100);  // faster than the eye asks for, slow enough to cost nothing
+constexpr auto kPlainLine = std::chrono::seconds(10);     // the pace of a log
+
+std::size_t terminal_width() {
+  winsize size{};
+  if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
+  return 80;
+}
+
+std::string bar(double done, std::size_t width) {
+  const auto full = static_cast<std::size_t>(std::lround(std::clamp(done, 0.0, 1.0) * static_cast<double>(width)));
+  std::string text;
+  for (std::size_t i = 0; i < width; ++i) {
+    text += speaks_unicode() ? (i < full ? "━" : "─") : (i < full ? "#" : "-");
+  }
+  return text;
+}
+
+}  // namespace
+
+bool is_terminal() {
+  static const bool terminal = isatty(STDOUT_FILENO) == 1;
+  return terminal;
+}
+
+bool speaks_unicode() {
+  static const bool unicode = [] {
+    for (const char* name : {"LC_ALL", "LC_CTYPE", "LANG"}) {
+      const char* value = std::getenv(name);
+      if (!value || !*value) continue;
+      const std::string_view v = value;
+      return v.find("UTF-8") != v.npos || v.find("utf8") != v.npos || v.find("utf-8") != v.npos;
+    }
+    return false;
+  }();
+  return unicode;
+}
+
+std::string with_commas(long long n) {
+  std::string digits = std::to_string(n);
+  for (auto at = static_cast<std::ptrdiff_t>(digits.size()) - 3; at > (n < 0 ? 1 : 0); at -= 3) {
+    digits.insert(static_cast<std::size_t>(at), ",");
+  }
+  return digits;
+}
+
+std::string clock_time(double seconds) {
+  const auto s = static_cast<long long>(std::max(0.0, std::round(seconds)));
+  if (s >= 3600) return fmt::format("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60);
+  return fmt::format("{}:{:02}", s / 60, s % 60);
+}
+
+bool Progress::due() const { return Clock::now() - last_ >= (is_terminal() ? Clock::duration(kRedraw) : kPlainLine); }
+
+void Progress::show(double done, const std::string& before, const std::string& after) {
+  if (!due()) return;
+  last_ = Clock::now();
+  if (!is_terminal()) {
+    fmt::print("{}  {:3.0f} %  {}\n", before, 100 * done, after);
+    std::fflush(stdout);
+    return;
+  }
+  // What does not fit into the line would break it and leave ruins behind; the bar gives way first, then the tail.
+  const std::size_t width = terminal_width() - 1;
+  const std::size_t texts = before.size() + after.size() + 12;
+  const std::size_t bar_width = texts + 8 <= width ? std::min<std::size_t>(24, width - texts) : 0;
+  const std::string tail = fmt::format(" {:3.0f} %  {}", 100 * done, after);
+  const std::size_t room = width > before.size() + bar_width + 2 ? width - before.size() - bar_width - 2 : 0;
+  fmt::print("\r\x1b[2K{} {}{}", before, bar(done, bar_width), tail.substr(0, room));
+  std::fflush(stdout);
+  drawn_ = true;
+}
+
+void Progress::clear() {
+  if (drawn_) fmt::print("\r\x1b[2K");
+  std::fflush(stdout);
+  drawn_ = false;
+}
+
+}  // namespace hubel::cli
