@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from typing import Any, Dict, Union
 
 __all__ = ["Progress"]
 
-_WIDTH = 24  # characters of the bar
+_WIDTH = 24  # characters of the bar, where the terminal is wide enough
 _REDRAW_SECONDS = 0.1  # faster than this the eye does not follow
 _QUIET_SECONDS = 1.0  # what ends sooner shows no bar
 _CLEAR_LINE = "\r\033[K"
@@ -39,13 +40,15 @@ class Progress:
         if now - self._started < _QUIET_SECONDS or now - self._drawn < _REDRAW_SECONDS:
             return
         self._drawn = now
-        done = "#" * (_WIDTH * step // steps)
         rate = samples / seconds if seconds > 0 else 0.0
         left = seconds * (self._samples - samples) / samples
-        self._write(
-            f"{_CLEAR_LINE}{self._head(epoch)} [{done:.<{_WIDTH}}] loss {loss:.4f}  accuracy {accuracy:.4f}"
-            f"  {rate:,.0f} samples/s  {left:.0f} s left"
-        )
+        numbers = f"loss {loss:.4f}  accuracy {accuracy:.4f}  {rate:,.0f} samples/s  {left:.0f} s left"
+        head = self._head(epoch)
+        # A line that wrapped could not be drawn over; the last column makes some terminals wrap.
+        columns = shutil.get_terminal_size().columns - 1
+        width = max(min(_WIDTH, columns - len(head) - len(numbers) - 4), 0)
+        bar = f"[{'#' * (width * step // steps):.<{width}}] " if width else ""
+        self._write(_CLEAR_LINE + f"{head} {bar}{numbers}"[:columns])
         self._open = True
 
     def epoch(self, logs: Dict[str, Any]) -> None:
