@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -23,7 +24,6 @@ constexpr std::string_view kSuffix = ".npy";
 
 // What the bytes are when they are no zip, for the message.
 std::string_view guess(ByteSpan bytes) {
-  if (bytes.empty()) return "it is empty";
   if (starts_with(bytes, "\x93NUMPY")) return "it is a single .npy array";
   if (starts_with(bytes, "<")) return "it looks like a web page";
   if (starts_with(bytes, "\x1f\x8b")) return "it is gzip data";
@@ -35,6 +35,8 @@ std::string_view guess(ByteSpan bytes) {
 class Archive {
  public:
   Archive(ByteSpan bytes, const std::string& name) : bytes_(bytes), name_(name) {
+    // libzip takes nothing at all for an archive of nothing.
+    if (bytes.empty()) throw FormatError(fmt::format("{}: is not an NPZ archive: it is empty", name));
     zip_error_t error;
     zip_error_init(&error);
     zip_source_t* source = zip_source_buffer_create(bytes.data(), bytes.size(), 0, &error);
@@ -79,6 +81,7 @@ class Entry {
     }
     const bool sized = (stat.valid & ZIP_STAT_COMP_SIZE) != 0 && stat.comp_size < archive.size();
     const std::size_t packed = sized ? static_cast<std::size_t>(stat.comp_size) : archive.size();
+    if ((stat.valid & ZIP_STAT_SIZE) != 0) stated_ = stat.size;
     most_ = stat.comp_method == ZIP_CM_STORE ? packed : most_unpacked(packed);
     file_.reset(zip_fopen_index(archive.get(), index, 0));
     if (!file_) fail(printable(zip_strerror(archive.get())));
@@ -99,7 +102,15 @@ class Entry {
       filled += static_cast<std::size_t>(got);
     }
     out.resize(begin + filled);
+    unpacked_ += filled;
     return filled;
+  }
+
+  // Refuses an entry whose size, now that it is read to its end, is not what the zip states.
+  void check_size() const {
+    if (stated_ && *stated_ != unpacked_) {
+      fail(fmt::format("the zip states a size of {} bytes, but it holds {}", *stated_, unpacked_));
+    }
   }
 
   [[noreturn]] void fail(std::string_view what) const { throw FormatError(fmt::format("{}: {}", label_, what)); }
@@ -111,6 +122,8 @@ class Entry {
   const std::string& label_;
   std::unique_ptr<zip_file_t, Close> file_;
   std::size_t most_ = 0;
+  std::size_t unpacked_ = 0;
+  std::optional<std::uint64_t> stated_;
 };
 
 // Reads the entry as a .npy of at most max_bytes of data.
@@ -128,6 +141,7 @@ NpyArray read_array(Entry& entry, const std::string& label, std::size_t max_byte
   const std::size_t held = entry.append(array.data, wanted);
   if (held < wanted) entry.fail(fmt::format("{}, but it holds {}", promise, held));
   if (entry.append(head, 1) != 0) entry.fail(fmt::format("{}, but it holds more", promise));
+  entry.check_size();
   return array;
 }
 
