@@ -1,14 +1,12 @@
 # The libraries Hubel stands on, each looked for once, with the package to install named when it is missing.
-# core (simd, ops, nn): Highway and OpenMP only. The rest of the library reads data and models.
+# core (simd, ops, nn): Highway only. The rest of the library reads data and models.
 
 function(hubel_missing what package)
   message(FATAL_ERROR "hubel needs ${what}, which was not found. On Debian or Ubuntu: apt-get install ${package}")
 endfunction()
 
-find_package(OpenMP COMPONENTS CXX QUIET)
-if(NOT OpenMP_CXX_FOUND)
-  hubel_missing("OpenMP" "g++ (or libomp-dev for clang)")
-endif()
+set(THREADS_PREFER_PTHREAD_FLAG ON)
+find_package(Threads REQUIRED)
 
 find_package(hwy CONFIG QUIET)
 if(NOT TARGET hwy::hwy)

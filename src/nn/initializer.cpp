@@ -63,7 +63,7 @@ void fill(TensorView<T> w, Initializer initializer, std::int64_t fan_in, std::in
   const auto [kind, scale] = distribution(initializer, static_cast<double>(fan_in), static_cast<double>(fan_out));
   const std::int64_t size = w.size();
   detail::parallel_for((size + kBlock - 1) / kBlock, kFlopsPerElement * static_cast<double>(size),
-                       [&, kind = kind, scale = scale](std::int64_t block, int) {
+                       [&, kind = kind, scale = scale](std::int64_t block) {
                          const std::int64_t end = std::min(size, (block + 1) * kBlock);
                          for (std::int64_t i = block * kBlock; i < end; ++i) {
                            const auto n = static_cast<std::uint64_t>(i);

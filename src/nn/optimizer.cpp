@@ -134,7 +134,7 @@ void Optimizer<T>::step(std::span<Parameter<T>> parameters, std::span<const Tens
       [&](const auto& options) {
         const auto plain = coefficients<T>(options, scale, steps_, false);
         const auto decayed = coefficients<T>(options, scale, steps_, true);
-        detail::parallel_for(std::ssize(pieces_), kFlopsPerElement * elements, [&](std::int64_t item, int) {
+        detail::parallel_for(std::ssize(pieces_), kFlopsPerElement * elements, [&](std::int64_t item) {
           const auto [i, begin, end] = pieces_[static_cast<std::size_t>(item)];
           const auto within = [begin = begin](Tensor<T>& moment) {
             return moment.size() > 0 ? moment.data() + begin : nullptr;

@@ -62,7 +62,7 @@ void for_each_chunk(std::int64_t rows, std::int64_t columns, const F& f) {
   const std::int64_t chunk = std::max<std::int64_t>(1, kChunk / std::max<std::int64_t>(columns, 1));
   const std::int64_t chunks = (rows + chunk - 1) / chunk;
   detail::parallel_for(chunks, kFlopsPerElement * static_cast<double>(rows) * static_cast<double>(columns),
-                       [&](std::int64_t i, int) { f(i * chunk, std::min((i + 1) * chunk, rows)); });
+                       [&](std::int64_t i) { f(i * chunk, std::min((i + 1) * chunk, rows)); });
 }
 
 template <class T>

@@ -135,7 +135,7 @@ struct Packed {
         lanes(static_cast<std::int64_t>(simd::lanes<T>())),
         weights(scratch<T>(Scratch::weights, static_cast<std::size_t>(blocks.packed_size()))),
         bias(k.bias ? scratch<T>(Scratch::bias, static_cast<std::size_t>(blocks.count() * 2 * lanes)) : nullptr) {
-    parallel_for(blocks.count(), static_cast<double>(blocks.packed_size()), [&](std::int64_t b, int) {
+    parallel_for(blocks.count(), static_cast<double>(blocks.packed_size()), [&](std::int64_t b) {
       const OutBlock block = blocks[b];
       pack_block(k, order, block, lanes, weights);
       if (!bias) return;
@@ -304,7 +304,7 @@ void correlate(const Correlation<T>& k) {
   const Tiling tiles(grid, kTilePositions);
 
   if (k.groups > 1 && k.channels == 1 && k.out_channels == 1 && k.w_group == 1) {
-    parallel_for(tiles.count(), flops, [&](std::int64_t i, int) {
+    parallel_for(tiles.count(), flops, [&](std::int64_t i) {
       const GridTile tile = tiles[i];
       if (tile_needs_positions(k, tile)) {
         correlate_by_position(k, tile);
@@ -320,7 +320,7 @@ void correlate(const Correlation<T>& k) {
   // With few tiles the output channels are shared out too; the number of parts depends on the problem only.
   constexpr std::int64_t kItemsWanted = 16;
   const std::int64_t parts = std::clamp<std::int64_t>(kItemsWanted / tiles.count(), 1, packed.blocks.count());
-  parallel_for(tiles.count() * parts, flops, [&](std::int64_t i, int) {
+  parallel_for(tiles.count() * parts, flops, [&](std::int64_t i) {
     const GridTile tile = tiles[i / parts];
     const std::int64_t part = i % parts;
     if (tile_needs_positions(k, tile)) {

@@ -60,7 +60,7 @@ void forward(TensorView<const T> A_prev, const PoolOptions& options, TensorView<
   detail::check_shape("pool_forward", "out", out.shape(), wanted, "(m, h_new, w_new, c_prev)");
   if (out.size() == 0) return;
   const Pooling p(A_prev.shape(), wanted, options);
-  detail::parallel_for(p.m * p.h_new, p.work(), [&](std::int64_t i, int) {
+  detail::parallel_for(p.m * p.h_new, p.work(), [&](std::int64_t i) {
     const std::int64_t image = i / p.h_new, y = i % p.h_new;
     const T* from = A_prev.data() + p.input_row(image, y);
     T* to = out.data() + p.output_row(image, y);
@@ -76,7 +76,7 @@ void backward(TensorView<const T> dA, TensorView<const T> A_prev, const PoolOpti
   detail::check_shape(who, "dA_prev", dA_prev.shape(), A_prev.shape(), "the shape of A_prev");
   const Pooling p(A_prev.shape(), wanted, options);
   const std::int64_t image_size = p.h_prev * p.w_prev * p.c;
-  detail::parallel_for(p.m, 2 * p.work(), [&](std::int64_t image, int) {
+  detail::parallel_for(p.m, 2 * p.work(), [&](std::int64_t image) {
     std::fill_n(dA_prev.data() + image * image_size, image_size, T(0));
     for (std::int64_t y = 0; y < p.h_new; ++y) {
       const std::int64_t row = p.input_row(image, y);

@@ -207,7 +207,7 @@ void weight_gradient(const WeightGradient<T>& k) {
   if (n <= kMaxCopied || is_depthwise(k)) {
     const std::int64_t parts = std::min(tiles.count(), kMaxParts);
     T* copies = scratch<T>(Scratch::partials, static_cast<std::size_t>(parts * n));
-    parallel_for(parts, flops, [&](std::int64_t p, int) {
+    parallel_for(parts, flops, [&](std::int64_t p) {
       T* dw = copies + p * n;
       std::fill(dw, dw + n, T(0));
       for (std::int64_t i = tiles.count() * p / parts; i < tiles.count() * (p + 1) / parts; ++i) {
@@ -219,7 +219,7 @@ void weight_gradient(const WeightGradient<T>& k) {
   }
   std::fill(k.dw, k.dw + n, T(0));
   const std::int64_t parts = std::min(blocks, kMaxParts);
-  parallel_for(parts, flops, [&](std::int64_t p, int) {
+  parallel_for(parts, flops, [&](std::int64_t p) {
     for (std::int64_t i = 0; i < tiles.count(); ++i) {
       add_tile(k, tiles[i], blocks * p / parts, blocks * (p + 1) / parts, k.dw);
     }

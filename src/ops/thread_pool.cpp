@@ -1,0 +1,207 @@
+// The threads behind parallel_for; see parallel.hpp for why they are our own.
+//
+// Loops in progress stand in a list. An idle worker looks there for one that has unclaimed items and wants more
+// threads, and claims its first item as it joins; so whoever owns the loop waits only for items that somebody is
+// working on. Idle workers poll for a moment, since in training one loop follows another within microseconds, and then
+// sleep.
+#include <pthread.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <exception>
+#include <mutex>
+#include <system_error>
+#include <thread>
+#include <vector>
+
+#include "hubel/threads.hpp"
+#include "ops/parallel.hpp"
+
+namespace hubel::detail {
+
+namespace {
+
+// How long an idle worker polls before it sleeps, and a finished owner before it waits for its helpers asleep: about
+// what putting a thread to sleep and waking it costs.
+constexpr auto kPoll = std::chrono::microseconds(50);
+
+thread_local bool t_in_loop = false;
+
+void pause() {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+// Polls `ready` for at most kPoll.
+template <class Ready>
+bool poll(const Ready& ready) {
+  const auto end = std::chrono::steady_clock::now() + kPoll;
+  for (unsigned i = 1;; ++i) {
+    if (ready()) return true;
+    pause();
+    if (i % 64 == 0 && std::chrono::steady_clock::now() > end) return false;  // the clock costs more than a look
+  }
+}
+
+struct Loop {
+  Loop(std::int64_t items_, LoopBody body_, const void* context_, int places_)
+      : items(items_), body(body_), context(context_), places(places_) {}
+
+  std::int64_t items;
+  LoopBody body;
+  const void* context;
+  int places;                         // further threads that may join; guarded by the pool's mutex
+  std::atomic<std::int64_t> next{0};  // the next item to claim
+  std::atomic<int> helpers{0};        // workers with an item in hand
+  std::atomic<bool> failed{false};
+  std::exception_ptr error;  // written by the first that fails
+
+  std::int64_t claim() { return next.fetch_add(1, std::memory_order_relaxed); }
+
+  // Does `item` and then whatever else there is to claim.
+  void work(std::int64_t item) {
+    t_in_loop = true;
+    for (; item < items; item = claim()) {
+      if (failed.load(std::memory_order_relaxed)) continue;
+      try {
+        body(context, item);
+      } catch (...) {
+        if (!failed.exchange(true)) error = std::current_exception();
+      }
+    }
+    t_in_loop = false;
+  }
+};
+
+class ThreadPool {
+ public:
+  void run(Loop& loop) {
+    add(loop);
+    loop.work(loop.claim());
+    remove(loop);
+    wait_for_helpers(loop);
+    if (loop.error) std::rethrow_exception(loop.error);
+  }
+
+ private:
+  void add(Loop& loop) {
+    bool wake;
+    {
+      const std::lock_guard lock(mutex_);
+      while (workers_ < loop.places && start_worker()) {
+      }
+      loops_.push_back(&loop);
+      added_.fetch_add(1, std::memory_order_release);
+      wake = asleep_ > 0;
+    }
+    if (wake) work_there_.notify_all();
+  }
+
+  void remove(Loop& loop) {
+    const std::lock_guard lock(mutex_);
+    loops_.erase(std::find(loops_.begin(), loops_.end(), &loop));
+  }
+
+  // After remove() nobody can join any more.
+  void wait_for_helpers(Loop& loop) {
+    const auto none = [&] { return loop.helpers.load(std::memory_order_acquire) == 0; };
+    if (poll(none)) return;
+    std::unique_lock lock(mutex_);
+    helper_left_.wait(lock, none);
+  }
+
+  // Called with the mutex held. A system that gives no more threads is lived with: the loop has fewer.
+  bool start_worker() {
+    try {
+      std::thread([this] { serve(); }).detach();
+    } catch (const std::system_error&) {
+      return false;
+    }
+    ++workers_;
+    return true;
+  }
+
+  // Called with the mutex held: a loop to help with, joined, and its first item claimed; or null.
+  Loop* join(std::int64_t& item) {
+    for (Loop* loop : loops_) {
+      if (loop->places == 0) continue;
+      item = loop->claim();
+      if (item >= loop->items) continue;
+      --loop->places;
+      loop->helpers.fetch_add(1, std::memory_order_relaxed);
+      return loop;
+    }
+    return nullptr;
+  }
+
+  // A worker's life.
+  void serve() {
+    for (;;) {
+      std::int64_t item = 0;
+      Loop* loop = next_loop(item);
+      loop->work(item);
+      // Under the mutex, for the loop may be gone as soon as its owner sees the count at 0.
+      const std::lock_guard lock(mutex_);
+      loop->helpers.fetch_sub(1, std::memory_order_release);
+      helper_left_.notify_all();
+    }
+  }
+
+  // Polls, then sleeps, until there is a loop to help with. Places never come back, so after a look in vain there is
+  // nothing new before another loop is added.
+  Loop* next_loop(std::int64_t& item) {
+    std::unique_lock lock(mutex_);
+    for (;;) {
+      if (Loop* loop = join(item)) return loop;
+      const std::uint64_t seen = added_.load(std::memory_order_relaxed);
+      const auto news = [&] { return added_.load(std::memory_order_acquire) != seen; };
+      lock.unlock();
+      const bool came = poll(news);
+      lock.lock();
+      if (came) continue;
+      ++asleep_;
+      work_there_.wait(lock, news);
+      --asleep_;
+    }
+  }
+
+  std::mutex mutex_;
+  std::condition_variable work_there_, helper_left_;
+  std::vector<Loop*> loops_;
+  std::atomic<std::uint64_t> added_{0};  // loops so far, to be polled without the mutex
+  int workers_ = 0, asleep_ = 0;
+};
+
+// Never destroyed: workers may outlive main(). After fork() the child has none of the workers, so it starts afresh.
+std::atomic<ThreadPool*> g_pool{nullptr};
+
+ThreadPool& pool() {
+  if (ThreadPool* existing = g_pool.load(std::memory_order_acquire)) return *existing;
+  static std::mutex making;
+  const std::lock_guard lock(making);
+  if (!g_pool.load(std::memory_order_acquire)) {
+    static const int registered = pthread_atfork(nullptr, nullptr, [] { g_pool.store(nullptr); });
+    (void)registered;
+    g_pool.store(new ThreadPool, std::memory_order_release);
+  }
+  return *g_pool.load(std::memory_order_acquire);
+}
+
+}  // namespace
+
+int loop_threads(std::int64_t items, double flops) {
+  if (items <= 1 || flops < kParallelFlops || t_in_loop) return 1;
+  return static_cast<int>(std::min<std::int64_t>(num_threads(), items));
+}
+
+void run_loop(std::int64_t items, int threads, LoopBody body, const void* context) {
+  Loop loop{items, body, context, threads - 1};
+  pool().run(loop);
+}
+
+}  // namespace hubel::detail
