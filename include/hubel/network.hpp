@@ -73,9 +73,10 @@ extern template class Network<float>;
 extern template class Network<double>;
 
 // What executes a network: memory for the activations (and, for training, gradients) of up to max_batch samples, laid
-// out once in one block; after the constructor nothing is allocated. It keeps a reference to the network, which must
-// outlive it and stay where it is, and reads its current weights on each call. One Execution serves one thread at a
-// time; several may share one network that nobody is changing.
+// out once in one block. Its calls allocate nothing but, the first time, the scratch memory that the operations keep
+// for each thread. It keeps a reference to the network, which must outlive it and stay where it is, and reads its
+// current weights on each call. One Execution serves one thread at a time; several may share one network that nobody is
+// changing.
 //
 // x is (m, ...input_shape), 0 <= m <= max_batch, else std::invalid_argument. Views that are returned are valid until
 // the next call, and so must x be until then for backward() and layer_output(). The loss is the mean cross-entropy over

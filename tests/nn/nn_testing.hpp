@@ -58,15 +58,18 @@ inline Samples quadrants(std::int64_t count, std::uint64_t seed) {
   return {std::move(x), std::move(labels)};
 }
 
-// A network for it with one layer of each kind.
-inline Network<float> quadrant_network(std::uint64_t seed) {
-  return Network<float>(
-      Shape{8, 8, 1},
-      {Conv2D{.filters = 5, .padding = Padding::same(), .activation = Activation::relu}, Pool2D{}, Conv2D{.filters = 6},
-       ActivationLayer{Activation::gelu}, Flatten{}, Dense{.units = 12, .activation = Activation::tanh},
-       Dense{.units = 4, .activation = Activation::softmax}},
-      seed);
+// Layers for it, one at least of each kind.
+inline std::vector<Layer> quadrant_layers() {
+  return {Conv2D{.filters = 5, .padding = Padding::same(), .activation = Activation::relu},
+          Pool2D{},
+          Conv2D{.filters = 6},
+          ActivationLayer{Activation::gelu},
+          Flatten{},
+          Dense{.units = 12, .activation = Activation::tanh},
+          Dense{.units = 4, .activation = Activation::softmax}};
 }
+
+inline Network<float> quadrant_network(std::uint64_t seed) { return {Shape{8, 8, 1}, quadrant_layers(), seed}; }
 
 template <class T>
 ::testing::AssertionResult same_weights(const Network<T>& a, const Network<T>& b) {

@@ -1,0 +1,96 @@
+// Nothing is allocated while training: this program counts every operator new.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <new>
+
+#include "nn/nn_testing.hpp"
+
+namespace {
+std::atomic<std::int64_t> allocations{0};
+
+void* counted(std::size_t size, std::size_t alignment) {
+  ++allocations;
+  // aligned_alloc wants a multiple of the alignment.
+  if (void* p = std::aligned_alloc(alignment, (size + alignment) / alignment * alignment)) return p;
+  throw std::bad_alloc();
+}
+}  // namespace
+
+void* operator new(std::size_t size) { return counted(size, alignof(std::max_align_t)); }
+void* operator new(std::size_t size, std::align_val_t alignment) {
+  return counted(size, static_cast<std::size_t>(alignment));
+}
+void operator delete(void* p) noexcept { std::free(p); }
+void operator delete(void* p, std::size_t) noexcept { std::free(p); }
+void operator delete(void* p, std::align_val_t) noexcept { std::free(p); }
+void operator delete(void* p, std::size_t, std::align_val_t) noexcept { std::free(p); }
+
+namespace hubel::test {
+namespace {
+
+template <class Call>
+std::int64_t allocations_of(const Call& call) {
+  const std::int64_t before = allocations;
+  call();
+  return allocations - before;
+}
+
+TEST(Allocation, IsCounted) {
+  EXPECT_EQ(allocations_of([] { delete new int; }), 1);
+  EXPECT_EQ(allocations_of([] { Tensor<float>(Shape{3}); }), 1);
+}
+
+// On one thread, for there the scratch memory that the operations keep is at its largest after the first batch.
+TEST(Allocation, NoneInForwardBackwardAndStep) {
+  with_threads(1, [] {
+    for (const std::vector<Layer>& layers : {lenet5_layers(4), quadrant_layers()}) {
+      Network<float> network({32, 32, 1}, layers, 1);
+      Execution<float> execution(network, 16, Execution<float>::Mode::training);
+      const Tensor<float> x = random_tensor<float>({16, 32, 32, 1}, 1), dout = random_tensor<float>({16, 4}, 2);
+      const std::vector<std::int32_t> labels(16, 3);
+      for (const OptimizerOptions& options : {OptimizerOptions(SGD{.momentum = 0.9}), OptimizerOptions(AdamW{})}) {
+        Optimizer<float> optimizer(options, std::as_const(network).parameters());
+        const auto run = [&](std::int64_t m) {
+          const TensorView<const float> batch(x.data(), Shape{m, 32, 32, 1});
+          const auto batch_labels = std::span(labels).first(static_cast<std::size_t>(m));
+          execution.forward(batch);
+          execution.backward({dout.data(), Shape{m, 4}});
+          execution.loss(batch, batch_labels);
+          execution.loss_and_gradients(batch, batch_labels);
+          execution.layer_output(layers.size() - 1);
+          optimizer.step(network.parameters(), execution.gradients());
+        };
+        run(16);
+        EXPECT_EQ(allocations_of([&] {
+                    for (const std::int64_t m : {16, 5, 0, 1, 16}) run(m);
+                  }),
+                  0);
+      }
+    }
+  });
+}
+
+TEST(Allocation, NoneFromStepToStepOfFit) {
+  with_threads(1, [] {
+    const Samples samples = quadrants(100, 1);
+    Network<float> network = quadrant_network(1);
+    TrainOptions options;
+    options.epochs = 3;
+    options.batch_size = 8;
+    options.schedule = Schedule::one_cycle;
+    std::int64_t after_first_step = 0, steps = 0;
+    options.on_step = [&](const TrainProgress& progress) {
+      if (progress.step == 1) after_first_step = allocations;
+      EXPECT_EQ(allocations, after_first_step) << "epoch " << progress.epoch << ", step " << progress.step;
+      ++steps;
+      return true;
+    };
+    fit(network, samples, options);
+    EXPECT_EQ(steps, 3 * 13);
+  });
+}
+
+}  // namespace
+}  // namespace hubel::test

@@ -1,0 +1,333 @@
+// Training: it learns, in a reproducible order, stops when told, keeps the best, and says what is wrong.
+#include "hubel/trainer.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <numeric>
+#include <set>
+
+#include "nn/nn_testing.hpp"
+
+namespace hubel::test {
+namespace {
+
+TrainOptions options(std::int64_t epochs, double learning_rate = 3e-3) {
+  TrainOptions o;
+  o.epochs = epochs;
+  o.batch_size = 16;
+  o.optimizer = Adam{.learning_rate = learning_rate};
+  return o;
+}
+
+TEST(Fit, LearnsASmallProblemCompletely) {
+  const Samples train = quadrants(200, 1), test = quadrants(100, 2);
+  Network<float> network = quadrant_network(5);
+  const TrainResult result = fit(network, train, options(12), &test);
+  ASSERT_EQ(result.epochs.size(), 12u);
+  EXPECT_FALSE(result.stopped);
+  EXPECT_LT(result.epochs.back().loss, result.epochs.front().loss / 10);
+  EXPECT_EQ(result.epochs.back().accuracy, 1.0);
+  EXPECT_EQ(result.epochs.back().validation->accuracy, 1.0);
+  EXPECT_EQ(evaluate(network, train).accuracy, 1.0);
+}
+
+TEST(Fit, EveryOptimizerAndScheduleLearns) {
+  const Samples train = quadrants(200, 1);
+  for (const OptimizerOptions& optimizer :
+       {OptimizerOptions(SGD{.learning_rate = 0.1}),
+        OptimizerOptions(SGD{.learning_rate = 0.05, .momentum = 0.9, .nesterov = true}),
+        OptimizerOptions(AdamW{.learning_rate = 5e-3})}) {
+    for (const Schedule schedule : {Schedule::constant, Schedule::linear, Schedule::cosine, Schedule::one_cycle}) {
+      SCOPED_TRACE(std::string(optimizer_name(optimizer)) + ", " + std::string(schedule_name(schedule)));
+      TrainOptions o = options(15);
+      o.optimizer = optimizer;
+      o.schedule = schedule;
+      Network<float> network = quadrant_network(5);
+      EXPECT_GE(fit(network, train, o).epochs.back().accuracy, 0.97);
+    }
+  }
+}
+
+TEST(Fit, SameSeedSameBitsOnAnyNumberOfThreads) {
+  // Work enough in each operation that threads share it.
+  const Samples train(random_tensor<float>({170, 28, 28, 1}, 1), std::vector<std::int32_t>(170, 3));
+  const auto trained = [&](std::uint64_t weights_seed, std::uint64_t order_seed) {
+    Network<float> network = lenet5(weights_seed);
+    TrainOptions o = options(2);
+    o.batch_size = 32;
+    o.seed = order_seed;
+    fit(network, train, o);
+    return network;
+  };
+  const Network<float> one = with_threads(1, [&] { return trained(1, 1); });
+  for (const int threads : {1, 2, 3})
+    EXPECT_TRUE(same_weights(one, with_threads(threads, [&] { return trained(1, 1); }))) << threads << " threads";
+  EXPECT_FALSE(same_weights(one, trained(2, 1)));
+  EXPECT_FALSE(same_weights(one, trained(1, 2)));
+}
+
+TEST(Fit, OrderOfSamples) {
+  Samples train = quadrants(50, 1);
+  train.notes = true;
+  const auto orders = [&](bool shuffle, std::uint64_t seed) {
+    TrainOptions o = options(2);
+    o.shuffle = shuffle;
+    o.seed = seed;
+    Network<float> network = quadrant_network(5);
+    train.gathered.clear();
+    fit(network, train, o);
+    std::vector<std::vector<std::int32_t>> epochs(2);
+    EXPECT_EQ(train.gathered.size(), 8u);
+    for (std::size_t i = 0; i < train.gathered.size(); ++i) {
+      EXPECT_EQ(train.gathered[i].size(), i % 4 == 3 ? 2u : 16u);  // the last batch is what is left
+      auto& epoch = epochs[i / 4];
+      epoch.insert(epoch.end(), train.gathered[i].begin(), train.gathered[i].end());
+    }
+    return epochs;
+  };
+  std::vector<std::int32_t> sorted(50);
+  std::iota(sorted.begin(), sorted.end(), 0);
+  for (const auto& epoch : orders(false, 1)) EXPECT_EQ(epoch, sorted);
+  const auto shuffled = orders(true, 1);
+  EXPECT_NE(shuffled[0], shuffled[1]);
+  for (auto epoch : shuffled) {
+    EXPECT_NE(epoch, sorted);
+    std::sort(epoch.begin(), epoch.end());
+    EXPECT_EQ(epoch, sorted);
+  }
+  EXPECT_EQ(orders(true, 1), shuffled);
+  EXPECT_NE(orders(true, 2), shuffled);
+}
+
+TEST(Fit, ReportsProgress) {
+  const Samples train = quadrants(50, 1);
+  Network<float> network = quadrant_network(5);
+  TrainOptions o = options(2, 0.01);
+  o.schedule = Schedule::linear;
+  std::vector<TrainProgress> reports;
+  o.on_step = [&](const TrainProgress& p) {
+    reports.push_back(p);
+    return true;
+  };
+  const TrainResult result = fit(network, train, o);
+  ASSERT_EQ(reports.size(), 8u);
+  for (std::int64_t i = 0; i < 8; ++i) {
+    const TrainProgress& p = reports[static_cast<std::size_t>(i)];
+    EXPECT_EQ(p.epoch, 1 + i / 4);
+    EXPECT_EQ(p.epochs, 2);
+    EXPECT_EQ(p.step, 1 + i % 4);
+    EXPECT_EQ(p.steps, 4);
+    EXPECT_EQ(p.samples, i % 4 == 3 ? 50 : 16 * (1 + i % 4));
+    EXPECT_NEAR(p.learning_rate, 0.01 * (1 - static_cast<double>(i) / 8), 1e-15);
+    EXPECT_GT(p.seconds, 0);
+  }
+  for (std::size_t epoch = 0; epoch < 2; ++epoch) {
+    EXPECT_EQ(result.epochs[epoch].epoch, static_cast<std::int64_t>(epoch) + 1);
+    EXPECT_EQ(result.epochs[epoch].loss, reports[4 * epoch + 3].loss);
+    EXPECT_EQ(result.epochs[epoch].accuracy, reports[4 * epoch + 3].accuracy);
+    EXPECT_FALSE(result.epochs[epoch].validation);
+  }
+}
+
+// The first step's loss is the starting network's, whatever the optimiser does afterwards.
+TEST(Fit, LossIsThatOfTheBatch) {
+  const Samples train = quadrants(24, 1);
+  Network<float> network = quadrant_network(5);
+  const Evaluation before = evaluate(network, train);
+  TrainOptions o = options(1);
+  o.batch_size = 100;
+  const TrainResult result = fit(network, train, o);
+  EXPECT_NEAR(result.epochs[0].loss, before.loss, 1e-6);
+  EXPECT_EQ(result.epochs[0].accuracy, before.accuracy);
+}
+
+TEST(Fit, StopsWhenAStepSaysSo) {
+  const Samples train = quadrants(64, 1);
+  Network<float> network = quadrant_network(5);
+  TrainOptions o = options(5);
+  int steps = 0;
+  o.on_step = [&](const TrainProgress&) { return ++steps < 6; };
+  const TrainResult result = fit(network, train, o);
+  EXPECT_TRUE(result.stopped);
+  EXPECT_EQ(steps, 6);
+  EXPECT_EQ(result.epochs.size(), 1u);  // the second was not finished
+  EXPECT_EQ(result.best_epoch, 0);
+}
+
+TEST(Fit, StopsWhenAnEpochSaysSo) {
+  const Samples train = quadrants(64, 1);
+  Network<float> network = quadrant_network(5);
+  TrainOptions o = options(5);
+  o.on_epoch = [](const EpochResult& epoch) { return epoch.epoch < 3; };
+  const TrainResult result = fit(network, train, o);
+  EXPECT_TRUE(result.stopped);
+  EXPECT_EQ(result.epochs.size(), 3u);
+}
+
+// From the fourth epoch on every step ends with all weights zero, so that the best epoch is one before.
+TEST(Fit, KeepsTheBest) {
+  const Samples train = quadrants(64, 1), validation = quadrants(300, 2);
+  for (const bool stop : {false, true}) {
+    Network<float> network = quadrant_network(5);
+    TrainOptions o = options(6);
+    o.keep_best = true;
+    o.on_step = [&](const TrainProgress& p) {
+      if (p.epoch >= 4)
+        for (Parameter<float>& w : network.parameters()) std::fill(w.value.begin(), w.value.end(), 0.0f);
+      return !(stop && p.epoch == 6);
+    };
+    const TrainResult result = fit(network, train, o, &validation);
+    ASSERT_EQ(result.epochs.size(), stop ? 5u : 6u);
+    EXPECT_EQ(result.epochs.back().validation->accuracy, 0.25);
+    std::size_t best = 0;
+    for (std::size_t i = 1; i < result.epochs.size(); ++i) {
+      const Evaluation &a = *result.epochs[i].validation, &b = *result.epochs[best].validation;
+      if (a.accuracy > b.accuracy || (a.accuracy == b.accuracy && a.loss < b.loss)) best = i;
+    }
+    EXPECT_EQ(result.best_epoch, static_cast<std::int64_t>(best) + 1);
+    EXPECT_LE(result.best_epoch, 3);
+    const Evaluation now = evaluate(network, validation);
+    EXPECT_EQ(now.accuracy, result.epochs[best].validation->accuracy);
+    EXPECT_EQ(now.loss, result.epochs[best].validation->loss);
+  }
+}
+
+TEST(Fit, KeepsTheWeightsWhenStoppedBeforeAnyEpoch) {
+  const Samples train = quadrants(64, 1);
+  Network<float> network = quadrant_network(5);
+  const Network<float> before = network;
+  TrainOptions o = options(1);
+  o.keep_best = true;
+  o.on_step = [](const TrainProgress&) { return false; };
+  EXPECT_EQ(fit(network, train, o, &train).best_epoch, 0);
+  EXPECT_FALSE(same_weights(network, before));  // one step was made, and stays
+}
+
+// ---- What goes wrong -------------------------------------------------------------------------------------------
+
+std::string failure(Network<float> network, const Samples& train, const TrainOptions& o) {
+  try {
+    fit(network, train, o);
+  } catch (const std::invalid_argument&) {
+    return "invalid_argument";
+  } catch (const std::runtime_error& error) {
+    return error.what();
+  }
+  return "none";
+}
+
+TEST(Fit, TellsDivergence) {
+  constexpr float nan = std::numeric_limits<float>::quiet_NaN();
+  Tensor<float> x = quadrants(50, 1).x();
+  x[20 * 64] = nan;  // sample 20 is in the second batch of 16
+  const Samples poisoned(std::move(x), quadrants(50, 1).labels());
+  TrainOptions o = options(1);
+  o.shuffle = false;
+  EXPECT_EQ(failure(quadrant_network(5), poisoned, o),
+            "training diverged: the loss is nan at epoch 1, step 2; a lower learning rate usually helps");
+  TrainOptions wild = options(50);
+  wild.optimizer = SGD{.learning_rate = 1e30};
+  EXPECT_TRUE(failure(quadrant_network(5), quadrants(50, 1), wild).starts_with("training diverged: the loss is "));
+}
+
+TEST(Fit, RefusesWrongArguments) {
+  const Samples train = quadrants(20, 1), empty = quadrants(0, 1);
+  const Samples other(Tensor<float>(Shape{3, 8, 9, 1}), {0, 1, 2});
+  const Samples mislabelled(Tensor<float>(Shape{3, 8, 8, 1}), {0, 1, 4});
+  Network<float> network = quadrant_network(5);
+  Network<float> images({8, 8, 1}, {Conv2D{.filters = 2}}, 0);
+  const auto with = [&](auto change) {
+    TrainOptions o = options(1);
+    change(o);
+    fit(network, train, o);
+  };
+  EXPECT_TRUE(refuses([&] { with([](TrainOptions& o) { o.epochs = 0; }); }, "fit", {"epochs = 0"}));
+  EXPECT_TRUE(refuses([&] { with([](TrainOptions& o) { o.batch_size = 0; }); }, "fit", {"batch_size = 0"}));
+  EXPECT_TRUE(refuses([&] { with([](TrainOptions& o) { o.optimizer = SGD{.learning_rate = -1}; }); }, "sgd", {"-1"}));
+  EXPECT_TRUE(refuses([&] { fit(network, empty, options(1)); }, "fit", {"no samples"}));
+  EXPECT_TRUE(refuses([&] { fit(network, other, options(1)); }, "fit", {"(8, 9, 1)", "(8, 8, 1)"}));
+  EXPECT_TRUE(refuses([&] { fit(network, train, options(1), &other); }, "fit (validation)", {"(8, 9, 1)"}));
+  EXPECT_TRUE(refuses([&] { fit(images, train, options(1)); }, "fit", {"(6, 6, 2)", "(classes,)"}));
+  EXPECT_TRUE(refuses([&] { fit(network, mislabelled, options(1)); }, "softmax_cross_entropy", {"4"}));
+  EXPECT_TRUE(refuses([&] { evaluate(network, train, 0); }, "evaluate", {"batch_size = 0"}));
+  EXPECT_TRUE(refuses([&] { evaluate(network, other); }, "evaluate", {"(8, 9, 1)"}));
+  EXPECT_TRUE(refuses([&] { predict(network, train.x(), 0); }, "predict", {"batch_size = 0"}));
+  EXPECT_TRUE(refuses([&] { predict(network, other.x()); }, "predict", {"(3, 8, 9, 1)", "(8, 8, 1)"}));
+}
+
+// ---- Schedules -------------------------------------------------------------------------------------------------
+
+TEST(Schedule, Factors) {
+  for (const std::int64_t step : {0, 500, 999}) EXPECT_EQ(schedule_factor(Schedule::constant, step, 1000), 1);
+  EXPECT_EQ(schedule_factor(Schedule::linear, 0, 1000), 1);
+  EXPECT_NEAR(schedule_factor(Schedule::linear, 250, 1000), 0.75, 1e-15);
+  EXPECT_NEAR(schedule_factor(Schedule::linear, 1000, 1000), 0, 1e-15);
+  for (const double t : {0.0, 0.2, 0.5, 0.9})
+    EXPECT_NEAR(schedule_factor(Schedule::cosine, static_cast<std::int64_t>(1000 * t), 1000),
+                (1 + std::cos(M_PI * t)) / 2, 1e-15);
+  EXPECT_NEAR(schedule_factor(Schedule::one_cycle, 0, 1000), 1.0 / 25, 1e-15);
+  EXPECT_NEAR(schedule_factor(Schedule::one_cycle, 150, 1000), (1 + 1.0 / 25) / 2, 1e-12);
+  EXPECT_NEAR(schedule_factor(Schedule::one_cycle, 300, 1000), 1, 1e-15);
+  EXPECT_NEAR(schedule_factor(Schedule::one_cycle, 650, 1000), (1 + 1e-4) / 2, 1e-12);
+  EXPECT_NEAR(schedule_factor(Schedule::one_cycle, 1000, 1000), 1e-4, 1e-15);
+}
+
+TEST(Schedule, Names) {
+  for (const char* name : {"constant", "linear", "cosine", "one_cycle"})
+    EXPECT_EQ(schedule_name(schedule_from_name(name)), name);
+  EXPECT_TRUE(
+      refuses([] { schedule_from_name("step"); }, "schedule", {"\"step\"", "constant, linear, cosine, one_cycle"}));
+}
+
+// ---- Evaluating and predicting ---------------------------------------------------------------------------------
+
+TEST(Evaluate, AgreesWithPredictForAnyBatchSize) {
+  const Samples samples = quadrants(37, 4);
+  const Network<float> network = quadrant_network(6);
+  const Tensor<float> p = predict(network, samples.x());
+  double loss = 0;
+  std::int64_t correct = 0;
+  std::vector<std::int64_t> wanted(16);
+  for (std::int64_t i = 0; i < 37; ++i) {
+    const float* row = p.data() + 4 * i;
+    const std::int64_t prediction = std::max_element(row, row + 4) - row, label = i % 4;
+    loss -= std::log(static_cast<double>(row[label])) / 37;
+    correct += prediction == label;
+    ++wanted[static_cast<std::size_t>(4 * label + prediction)];
+  }
+  for (const std::int64_t batch_size : {1, 5, 37, 1000}) {
+    std::vector<std::int64_t> confusion = {99};
+    const Evaluation e = evaluate(network, samples, batch_size, &confusion);
+    EXPECT_NEAR(e.loss, loss, 1e-6);
+    EXPECT_EQ(e.accuracy, static_cast<double>(correct) / 37);
+    EXPECT_EQ(e.count, 37);
+    EXPECT_EQ(confusion, wanted);
+    EXPECT_TRUE(same_bits(predict(network, samples.x(), batch_size), p));
+  }
+}
+
+TEST(Evaluate, StopsWithWhatIsDone) {
+  const Samples samples = quadrants(40, 4);
+  const Network<float> network = quadrant_network(6);
+  std::vector<std::int64_t> done;
+  const Evaluation e = evaluate(network, samples, 10, nullptr, [&](std::int64_t n) {
+    done.push_back(n);
+    return n < 20;
+  });
+  EXPECT_EQ(done, (std::vector<std::int64_t>{10, 20}));
+  EXPECT_EQ(e.count, 20);
+}
+
+TEST(Evaluate, NothingToDo) {
+  const Network<float> network = quadrant_network(6);
+  const Evaluation e = evaluate(network, quadrants(0, 1));
+  EXPECT_EQ(e.count, 0);
+  EXPECT_EQ(e.loss, 0);
+  EXPECT_EQ(e.accuracy, 0);
+  EXPECT_EQ(predict(network, Tensor<float>(Shape{0, 8, 8, 1})).shape(), Shape({0, 4}));
+}
+
+}  // namespace
+}  // namespace hubel::test
