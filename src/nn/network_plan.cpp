@@ -20,7 +20,13 @@ void check_input_shape(const Shape& shape) {
 }
 
 LayerPlan plan_layer(const Layer& layer, const Shape& input, std::string_view who) {
-  return with_kind(layer, [&](auto kind, const auto& l) { return kind.plan(l, input, who); });
+  try {
+    return with_kind(layer, [&](auto kind, const auto& l) { return kind.plan(l, input, who); });
+  } catch (const std::invalid_argument& error) {
+    const std::string message = error.what();
+    if (message.starts_with(who)) throw;
+    throw std::invalid_argument(fmt::format("{}: {}", who, message));  // a Shape too large does not know whose it is
+  }
 }
 
 }  // namespace

@@ -53,6 +53,7 @@ TEST(Layers, RefuseOptionsOutOfRange) {
   };
   EXPECT_TRUE(says(Conv2D{.filters = 0}, {"filters = 0", "at least 1"}));
   EXPECT_TRUE(says(Conv2D{.filters = std::int64_t{1} << 40}, {"filters = 1099511627776", "2^31"}));
+  EXPECT_TRUE(says(Conv2D{.filters = 1 << 30, .kernel_size = {1 << 30, 1 << 30}}, {"too many elements"}));
   EXPECT_TRUE(says(Conv2D{.kernel_size = {0, 3}}, {"kernel_size = 0"}));
   EXPECT_TRUE(says(Conv2D{.strides = {1, 0}}, {"stride"}));
   EXPECT_TRUE(says(Conv2D{.padding = Padding::all(-1)}, {"-1"}));

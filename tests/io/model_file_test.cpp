@@ -1,0 +1,295 @@
+// Model files: what is saved is loaded bit for bit, and no bytes whatsoever do harm.
+#include "hubel/model_file.hpp"
+
+#include <gtest/gtest.h>
+
+#include <limits>
+
+#include "hubel/trainer.hpp"
+#include "io/io_testing.hpp"
+#include "io/model_source.hpp"
+#include "testing.hpp"
+
+namespace hubel::test {
+namespace {
+
+// A network with every kind of layer and no option at its default.
+Network<float> varied_network() {
+  return Network<float>(
+      {9, 8, 4},
+      {Conv2D{.filters = 6,
+              .kernel_size = {3, 2},
+              .strides = {1, 2},
+              .padding = Padding::sides(0, 1, 2, 3),
+              .dilation_rate = {2, 1},
+              .groups = 2,
+              .activation = Activation::leaky_relu,
+              .use_bias = false,
+              .kernel_initializer = Initializer::glorot_uniform},
+       Pool2D{.mode = PoolMode::avg, .pool_size = {2, 1}, .strides = {1, 2}}, ActivationLayer{Activation::hard_swish},
+       Conv2D{.filters = 3, .padding = Padding::same()}, Pool2D{.pool_size = {2, 2}, .strides = {3, 3}}, Flatten{},
+       Dense{.units = 5, .activation = Activation::gelu, .kernel_initializer = Initializer::lecun_normal},
+       Dense{.units = 3, .activation = Activation::log_softmax, .use_bias = false}},
+      4);
+}
+
+void expect_same(const Network<float>& a, const Network<float>& b) {
+  EXPECT_EQ(a.input_shape(), b.input_shape());
+  ASSERT_TRUE(std::equal(a.layers().begin(), a.layers().end(), b.layers().begin(), b.layers().end()));
+  ASSERT_EQ(a.parameters().size(), b.parameters().size());
+  for (std::size_t i = 0; i < a.parameters().size(); ++i) {
+    EXPECT_EQ(a.parameters()[i].name, b.parameters()[i].name);
+    EXPECT_TRUE(same_bits(a.parameters()[i].value, b.parameters()[i].value));
+  }
+}
+
+TEST(ModelFile, RoundTripIsExact) {
+  const Folder folder;
+  Network<float> network = varied_network();
+  network.parameters()[0].value[0] = std::numeric_limits<float>::quiet_NaN();
+  network.parameters()[0].value[1] = -0.0f;
+  network.parameters()[0].value[2] = std::numeric_limits<float>::denorm_min();
+  const Model model = {network, {"T-shirt/top", "", "Größe \"x\""}, {{"test_accuracy", "0.99"}, {"", "\n"}}};
+  save_model(model, folder / "m.safetensors");
+  const Model loaded = load_model(folder / "m.safetensors");
+  expect_same(network, loaded.network);
+  EXPECT_EQ(loaded.class_names, model.class_names);
+  EXPECT_EQ(loaded.notes, model.notes);
+  const Tensor<float> x = random_tensor<float>({3, 9, 8, 4}, 1);
+  EXPECT_TRUE(same_bits(predict(network, x), predict(loaded.network, x)));
+  EXPECT_EQ(folder.names(), std::vector<std::string>{"m.safetensors"});
+}
+
+TEST(ModelFile, LeNet5) {
+  const Folder folder;
+  const Network<float> network = lenet5(1);
+  save_model(network, folder / "m");
+  const Model loaded = load_model(folder / "m");
+  expect_same(network, loaded.network);
+  EXPECT_TRUE(loaded.class_names.empty());
+  EXPECT_TRUE(loaded.notes.empty());
+  // Saving what was loaded gives the same file.
+  save_model(loaded, folder / "again");
+  EXPECT_EQ(read_file(folder / "m"), read_file(folder / "again"));
+}
+
+TEST(ModelFile, SavingRefusesAndLeavesTheOldFile) {
+  const Folder folder;
+  const std::string path = folder / "m";
+  const Network<float> network = lenet5(1);
+  save_model(network, path);
+  const std::string before = read_file(path);
+  EXPECT_TRUE(refuses([&] { save_model({network, {"a", "b"}, {}}, path); }, "save_model", {"2 class names", "10"}));
+  EXPECT_TRUE(fails<std::invalid_argument>([&] { save_model({network, {}, {{"k", "\xc3"}}}, path); }, {"UTF-8"}));
+  EXPECT_TRUE(fails<std::invalid_argument>(
+      [&] {
+        save_model({network, std::vector<std::string>(10, "\xff"), {}}, path);
+      },
+      {"UTF-8"}));
+  EXPECT_TRUE(fails<IoError>([&] { save_model(network, folder.path()); }, {folder.path(), "Is a directory"}));
+  EXPECT_EQ(read_file(path), before);
+  EXPECT_EQ(folder.names(), std::vector<std::string>{"m"});
+}
+
+TEST(ModelFile, LoadingTellsTheFile) {
+  const Folder folder;
+  EXPECT_TRUE(fails<IoError>([&] { load_model(folder / "absent"); }, {folder / "absent", "No such file"}));
+  EXPECT_TRUE(fails<IoError>([&] { load_model(folder.path()); }, {"not a regular file"}));
+  write_file(folder / "text", "This is a text and no model at all.");
+  EXPECT_TRUE(fails<FormatError>([&] { load_model(folder / "text"); }, {folder / "text", "not a safetensors file"}));
+}
+
+// ---- Architectures ---------------------------------------------------------------------------------------------
+
+TEST(Architecture, AsJson) {
+  EXPECT_EQ(architecture_to_json(Shape{8, 8, 1}, std::vector<Layer>{Conv2D{.filters = 2}, Flatten{}}),
+            R"({"input_shape":[8,8,1],"layers":[{"activation":"identity","dilation_rate":[1,1],"filters":2,"groups":1,)"
+            R"("kernel_initializer":"he_normal","kernel_size":[3,3],"kind":"conv2d","padding":"valid","strides":[1,1],)"
+            R"("use_bias":true},{"kind":"flatten"}]})");
+}
+
+TEST(Architecture, RoundTrip) {
+  const Network<float> network = varied_network();
+  const auto [shape, layers] = architecture_from_json(architecture_to_json(network.input_shape(), network.layers()));
+  EXPECT_EQ(shape, network.input_shape());
+  EXPECT_TRUE(std::equal(layers.begin(), layers.end(), network.layers().begin(), network.layers().end()));
+}
+
+TEST(Architecture, OptionsLeftOutHaveTheirDefaults) {
+  const auto [shape, layers] = architecture_from_json(
+      R"({"input_shape": [28, 28, 1], "layers": [{"kind": "conv2d", "filters": 8}, {"kind": "avg_pool2d"},
+          {"kind": "flatten"}, {"kind": "dense", "units": 10}]})");
+  EXPECT_EQ(shape, Shape({28, 28, 1}));
+  const std::vector<Layer> wanted = {Conv2D{.filters = 8}, Pool2D{.mode = PoolMode::avg}, Flatten{},
+                                     Dense{.units = 10}};
+  EXPECT_EQ(layers, wanted);
+}
+
+TEST(Architecture, TellsTheKeyAtFault) {
+  const auto says = [](const std::string& text, const std::vector<std::string>& parts) {
+    return fails<FormatError>([&] { architecture_from_json(text); }, parts);
+  };
+  const auto layer = [&](const std::string& text, const std::vector<std::string>& parts) {
+    return says(R"({"input_shape":[8,8,1],"layers":[{"kind":"flatten"},)" + text + "]}", parts);
+  };
+  EXPECT_TRUE(says("", {"architecture", "not valid JSON"}));
+  EXPECT_TRUE(says("7", {"'input_shape' is missing"}));
+  EXPECT_TRUE(says(R"({"input_shape":[1]})", {"'layers' is missing"}));
+  EXPECT_TRUE(says(R"({"input_shape":[1],"layers":[]})", {"'layers' must be an array"}));
+  EXPECT_TRUE(says(R"({"input_shape":[1],"layers":{}})", {"'layers' must be an array"}));
+  EXPECT_TRUE(says(R"({"input_shape":[1],"layers":[{"kind":"flatten"}],"x":1})", {"unknown key \"x\"", "input_shape"}));
+  for (const char* shape : {"8", "[]", "[0]", "[-1]", "[1.5]", "[\"8\"]", "[4294967296]", "[1,1,1,1,1,1]", "null"})
+    EXPECT_TRUE(
+        says(fmt::format(R"({{"input_shape":{},"layers":[{{"kind":"flatten"}}]}})", shape), {"'input_shape' is"}));
+  EXPECT_TRUE(layer("5", {"layer 2 is 5", "'kind'"}));
+  EXPECT_TRUE(layer("{}", {"layer 2", "'kind'"}));
+  EXPECT_TRUE(layer(R"({"kind":"conv3d"})", {"layer 2: 'kind' is \"conv3d\"", "conv2d, max_pool2d, avg_pool2d"}));
+  EXPECT_TRUE(layer(R"({"kind":["dense"]})", {"layer 2: 'kind' is"}));
+  EXPECT_TRUE(layer(R"({"kind":"dense"})", {"layer 2: 'units' is missing"}));
+  EXPECT_TRUE(layer(R"({"kind":"dense","units":3,"unit":4})", {"layer 2: unknown key \"unit\"", "units"}));
+  EXPECT_TRUE(layer(R"({"kind":"dense","units":3,"units":4})", {"\"units\" is there twice"}));
+  EXPECT_TRUE(layer(R"({"kind":"dense","units":"3"})", {"'units' is \"3\"", "whole number"}));
+  EXPECT_TRUE(layer(R"({"kind":"dense","units":3.5})", {"'units' is 3.5"}));
+  EXPECT_TRUE(layer(R"({"kind":"dense","units":-3})", {"'units' is -3"}));
+  EXPECT_TRUE(layer(R"({"kind":"dense","units":2147483648})", {"'units' is 2147483648"}));
+  EXPECT_TRUE(layer(R"({"kind":"dense","units":0})", {"dense_1: units = 0"}));
+  EXPECT_TRUE(layer(R"({"kind":"dense","units":3,"use_bias":1})", {"'use_bias' is 1", "true or false"}));
+  EXPECT_TRUE(layer(R"({"kind":"dense","units":3,"activation":"rleu"})", {"'activation' is \"rleu\""}));
+  EXPECT_TRUE(layer(R"({"kind":"dense","units":3,"activation":null})", {"'activation' is null"}));
+  EXPECT_TRUE(layer(R"({"kind":"dense","units":3,"kernel_initializer":"he"})", {"'kernel_initializer' is \"he\""}));
+  EXPECT_TRUE(layer(R"({"kind":"max_pool2d","pool_size":2})", {"'pool_size' is 2", "two whole numbers"}));
+  EXPECT_TRUE(layer(R"({"kind":"max_pool2d","pool_size":[2]})", {"'pool_size' is [2]"}));
+  for (const char* padding : {"\"full\"", "1", "[1,1]", "[[1,1],[1]]", "[[1,1],[1,-1]]"})
+    EXPECT_TRUE(layer(fmt::format(R"({{"kind":"conv2d","filters":1,"padding":{}}})", padding), {"'padding' is"}));
+  EXPECT_TRUE(layer(R"({"kind":"conv2d","filters":1})", {"conv2d_1", "(1, 64)"}));  // behind Flatten
+}
+
+TEST(Architecture, BoundsWhatAHostileOneAsksFor) {
+  const auto says = [](const std::string& layers, const std::vector<std::string>& parts) {
+    return fails<FormatError>([&] { architecture_from_json(R"({"input_shape":[8,8,1],"layers":[)" + layers + "]}"); },
+                              parts);
+  };
+  EXPECT_TRUE(says(R"({"kind":"conv2d","filters":1,"padding":[[2000000000,0],[2000000000,0]]})", {"conv2d_1"}));
+  EXPECT_TRUE(says(R"({"kind":"conv2d","filters":100000000})", {"conv2d_1", "more than"}));
+  EXPECT_TRUE(says(R"({"kind":"conv2d","filters":2147483647,"kernel_size":[2147483647,2147483647]})", {"conv2d_1"}));
+  EXPECT_TRUE(says(R"({"kind":"conv2d","filters":2147483647,"padding":"same","kernel_size":[2147483647,2147483647],)"
+                   R"("dilation_rate":[2147483647,2147483647],"strides":[2147483647,2147483647]})",
+                   {"conv2d_1"}));
+  std::string many = R"({"kind":"flatten"})";
+  for (int i = 0; i < 10'000; ++i) many += R"(,{"kind":"flatten"})";
+  EXPECT_TRUE(says(many, {"1 to 10000 layers"}));
+}
+
+// ---- Hostile files ---------------------------------------------------------------------------------------------
+
+// A header around a small network, to be changed in one place.
+std::string model_bytes(const std::string& from = "", const std::string& to = "") {
+  std::string header =
+      R"({"__metadata__":{"format":"hubel","format_version":"1","class_names":"[\"a\",\"b\"]","architecture":)"
+      R"("{\"input_shape\":[3],\"layers\":[{\"kind\":\"dense\",\"units\":2}]}"},)"
+      R"("dense_1.kernel":{"dtype":"F32","shape":[3,2],"data_offsets":[0,24]},)"
+      R"("dense_1.bias":{"dtype":"F32","shape":[2],"data_offsets":[24,32]}})";
+  if (!from.empty()) {
+    EXPECT_NE(header.find(from), std::string::npos) << from;
+    header.replace(header.find(from), from.size(), to);
+  }
+  return safetensors(header, std::string(32, '\1'));
+}
+
+Model read(const std::string& bytes) {
+  return detail::read_model(detail::MemorySource(std::as_bytes(std::span(bytes))), "m");
+}
+
+TEST(ModelFile, HandmadeFileLoads) {
+  const Model model = read(model_bytes());
+  EXPECT_EQ(model.network.parameter_count(), 8);
+  EXPECT_EQ(model.class_names, (std::vector<std::string>{"a", "b"}));
+}
+
+TEST(ModelFile, TellsWhatDoesNotFit) {
+  const auto says = [](const std::string& from, const std::string& to, const std::vector<std::string>& parts) {
+    return fails<FormatError>([&] { read(model_bytes(from, to)); }, parts);
+  };
+  EXPECT_TRUE(says("\"format\"", "\"farmat\"", {"m: not a model of Hubel", "'format'"}));
+  EXPECT_TRUE(says("\"hubel\"", "\"pt\"", {"its format is \"pt\""}));
+  EXPECT_TRUE(says("_version\":\"1\"", "_version\":\"2\"", {"format_version is \"2\"", "reads 1"}));
+  EXPECT_TRUE(says("\"architecture\"", "\"arch\"", {"'architecture'"}));
+  EXPECT_TRUE(says(R"(\"units\":2)", R"(\"units\":3)", {"dense_1.kernel", "(3, 2)", "(3, 3)"}));
+  EXPECT_TRUE(says(R"(\"units\":2)", R"(\"units\":1000000000)", {"dense_1.kernel", "(3, 2)"}));
+  EXPECT_TRUE(says(R"(\"units\":2)", R"(\"nits\":2)", {"'architecture'", "'units' is missing"}));
+  EXPECT_TRUE(says("dense_1.bias", "dense_1.bios", {"dense_1.bias is missing"}));
+  EXPECT_TRUE(says(R"(\"units\":2)", R"(\"units\":2,\"use_bias\":false)", {"\"dense_1.bias\" belongs to no layer"}));
+  EXPECT_TRUE(says(R"([\"a\",\"b\"])", R"([\"a\"])", {"'class_names'", "2 strings"}));
+  EXPECT_TRUE(says(R"([\"a\",\"b\"])", R"([\"a\",1])", {"'class_names'", "2 strings"}));
+  EXPECT_TRUE(says(R"([\"a\",\"b\"])", "no", {"'class_names'", "not valid JSON"}));
+  EXPECT_TRUE(says("\"dtype\":\"F32\",\"shape\":[2]", "\"dtype\":\"I32\",\"shape\":[2]", {"dense_1.bias", "I32"}));
+}
+
+// Loads, or says in one FormatError why not; anything else (another exception, a crash, a sanitizer's report) fails.
+bool loads(const std::string& bytes) {
+  try {
+    read(bytes);
+    return true;
+  } catch (const FormatError& error) {
+    EXPECT_EQ(std::string(error.what()).find('\n'), std::string::npos);
+    return false;
+  }
+}
+
+TEST(ModelFile, CutShortAtAnyLength) {
+  const std::string whole = model_bytes();
+  EXPECT_TRUE(loads(whole));
+  for (std::size_t n = 0; n < whole.size(); ++n) EXPECT_FALSE(loads(whole.substr(0, n))) << n << " bytes";
+  EXPECT_FALSE(loads(whole + "x"));
+}
+
+TEST(ModelFile, AnyBitFlipped) {
+  const std::string whole = model_bytes();
+  const std::size_t data = whole.size() - 32;
+  std::size_t loaded = 0;
+  for (std::size_t bit = 0; bit < 8 * whole.size(); ++bit) {
+    std::string bytes = whole;
+    bytes[bit / 8] = static_cast<char>(bytes[bit / 8] ^ (1 << (bit % 8)));
+    const bool good = loads(bytes);
+    if (bit / 8 >= data) {
+      EXPECT_TRUE(good) << "a weight may be any number";
+    }
+    loaded += good;
+  }
+  EXPECT_LT(loaded, 8 * 32 + 8 * (data - 8) / 10);  // in the header hardly a bit may change unnoticed
+}
+
+TEST(ModelFile, RandomDamage) {
+  const Network<float> network = varied_network();
+  const Folder folder;
+  save_model(network, folder / "m");
+  const std::string whole = read_file(folder / "m");
+  Noise noise(1);
+  for (int i = 0; i < 3000; ++i) {
+    std::string bytes = whole;
+    for (std::int64_t k = noise.integer(1, 4); k > 0; --k) {
+      const auto at = static_cast<std::size_t>(noise.integer(0, 1500));
+      const auto n = static_cast<std::size_t>(noise.integer(0, 12));
+      switch (noise.integer(0, 2)) {
+        case 0:
+          bytes.erase(at, n);
+          break;
+        case 1:
+          bytes.insert(at, bytes, static_cast<std::size_t>(noise.integer(0, 1500)), n);
+          break;
+        default:
+          bytes[at] = static_cast<char>(noise.integer(0, 255));
+      }
+    }
+    // Keep the promise of the header's length, so that the damage reaches the parsers behind it.
+    const std::uint64_t change = bytes.size() - whole.size();
+    std::uint64_t length;
+    std::memcpy(&length, whole.data(), 8);
+    length += change;
+    if (noise.chance(0.8)) std::memcpy(bytes.data(), &length, 8);
+    loads(bytes);
+  }
+}
+
+}  // namespace
+}  // namespace hubel::test
