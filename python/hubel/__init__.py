@@ -18,7 +18,6 @@ more operations in `hubel.ops`; models with `Sequential` and its layers, `lenet5
 from __future__ import annotations
 
 import importlib
-import os
 from typing import TYPE_CHECKING, Any, List
 
 from . import _core
@@ -110,10 +109,5 @@ get_num_threads = num_threads
 
 
 def set_num_threads(n: int) -> None:
-    """Sets the number of threads; 0 goes back to the default, OMP_NUM_THREADS or the number of cores."""
+    """Sets the number of threads; 0 goes back to the default: OMP_NUM_THREADS, or the number of cores."""
     _core.set_num_threads(n)
-
-
-if hasattr(os, "register_at_fork"):
-    # A forked child has none of its parent's OpenMP threads, and GNU's runtime would wait for them for ever.
-    os.register_at_fork(after_in_child=lambda: _core.set_num_threads(1))

@@ -675,7 +675,6 @@ def test_nothing_when_silent(capsys):
 TERMINAL = """
     import numpy as np, hubel
     from hubel import _progress
-    hubel.set_num_threads(1)  # batches of one image are not worth more
     x = np.random.default_rng(0).random((1000, 28, 28, 1), dtype=np.float32)
     model, y = hubel.lenet5(), np.arange(1000) % 10
     _progress._QUIET_SECONDS = 1000

@@ -1,4 +1,4 @@
-"""Python threads, OpenMP threads and forks."""
+"""Python's threads, Hubel's own, and forks."""
 
 import multiprocessing
 import sys
@@ -88,7 +88,7 @@ def test_a_forked_child_computes():
     b = random_array(RNG, (1, 1, 1, 16))
     try:
         hubel.set_num_threads(2)
-        expected = hubel.conv_forward(A_prev, W, b, None)  # starts the parent's OpenMP threads
+        expected = hubel.conv_forward(A_prev, W, b, None)  # starts the parent's threads
         context = multiprocessing.get_context("fork")
         queue = context.Queue()
         child = context.Process(target=_forward_in_child, args=(queue, A_prev, W, b))
