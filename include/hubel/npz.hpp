@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <span>
 #include <string>
@@ -37,6 +38,8 @@ struct ReadLimits {
   long connect_timeout_s = 20;
   long stall_timeout_s = 30;  // less than 1000 bytes a second for this long ends a download
   long max_redirects = 5;
+  // If given, called at least once a second during a download; false ends it with IoError. It must not throw.
+  std::function<bool()> keep_going;
 
   // Half of the machine's memory, but at most 8 GiB: an archive and what is unpacked from it are both held for a while.
   static std::size_t default_max_bytes();

@@ -11,6 +11,7 @@
 #include "hubel/dataset.hpp"
 #include "hubel/npz.hpp"
 #include "numpy_api.hpp"
+#include "watch.hpp"
 
 namespace hubel::python {
 
@@ -33,9 +34,23 @@ nb::object adopt(std::vector<T>&& values, const std::string& dtype, const Extent
   return array;
 }
 
+// read(limits) with the GIL released; Ctrl-C ends a download.
+template <class Read>
+auto read_file_or_url(const std::string& where, const Read& read) {
+  Watch watch;
+  ReadLimits limits;
+  limits.keep_going = [&] { return watch.glance(); };
+  try {
+    return on_file(where, [&] { return read(limits); });
+  } catch (...) {
+    watch.rethrow();  // the interruption, rather than the error that came of it
+    throw;
+  }
+}
+
 nb::dict load_npz_(const nb::bytes& where) {
   const std::string path = path_of(where);
-  NpzArrays arrays = on_file(path, [&] { return load_npz(path); });
+  NpzArrays arrays = read_file_or_url(path, [&](const ReadLimits& limits) { return load_npz(path, limits); });
   nb::dict result;
   for (auto& [name, array] : arrays) {
     result[name.c_str()] = adopt(std::move(array.data), array.dtype(), array.shape, array.fortran_order);
@@ -56,10 +71,8 @@ nb::tuple part(Dataset&& data) {
 
 nb::tuple load_dataset_(const nb::bytes& where, const nb::bytes& data_dir) {
   const std::string path = path_of(where);
-  DatasetSplits splits = on_file(path, [&] {
-    set_data_dir(path_of(data_dir));
-    return load_dataset(path);
-  });
+  set_data_dir(path_of(data_dir));
+  DatasetSplits splits = read_file_or_url(path, [&](const ReadLimits& limits) { return load_dataset(path, limits); });
   nb::list class_names;
   for (const std::string& name : splits.class_names) class_names.append(nb::str(name.data(), name.size()));
   return nb::make_tuple(part(std::move(splits.train)), part(std::move(splits.validation)), part(std::move(splits.test)),

@@ -22,16 +22,16 @@ constexpr long kStalledBytesPerSecond = 1000;
 
 struct Download {
   CURL* easy = nullptr;
-  std::size_t max_bytes = 0;
+  const ReadLimits& limits;
   Bytes body;
-  enum class Stop { kNo, kTooLarge, kNoMemory } stop = Stop::kNo;
+  enum class Stop { kNo, kTooLarge, kNoMemory, kAsked } stop = Stop::kNo;
 };
 
 // Called from C, which an exception must not cross: a refusal is noted, and anything but n ends the download.
 std::size_t receive(char* data, std::size_t, std::size_t n, void* user) noexcept {
   auto& download = *static_cast<Download*>(user);
   Bytes& body = download.body;
-  if (n > download.max_bytes - body.size()) {
+  if (n > download.limits.max_bytes - body.size()) {
     download.stop = Download::Stop::kTooLarge;
     return 0;
   }
@@ -39,7 +39,7 @@ std::size_t receive(char* data, std::size_t, std::size_t n, void* user) noexcept
     curl_off_t promised = 0;
     if (body.empty() && curl_easy_getinfo(download.easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &promised) == CURLE_OK) {
       // Reserving touches no memory, so that a promise costs nothing until it is kept.
-      body.reserve(std::min(static_cast<std::size_t>(std::max<curl_off_t>(promised, 0)), download.max_bytes));
+      body.reserve(std::min(static_cast<std::size_t>(std::max<curl_off_t>(promised, 0)), download.limits.max_bytes));
     }
     const auto* bytes = reinterpret_cast<const std::byte*>(data);
     body.insert(body.end(), bytes, bytes + n);
@@ -48,6 +48,14 @@ std::size_t receive(char* data, std::size_t, std::size_t n, void* user) noexcept
     return 0;
   }
   return n;
+}
+
+// Called from C; anything but 0 ends the download.
+int progress(void* user, curl_off_t, curl_off_t, curl_off_t, curl_off_t) noexcept {
+  auto& download = *static_cast<Download*>(user);
+  if (!download.limits.keep_going || download.limits.keep_going()) return 0;
+  download.stop = Download::Stop::kAsked;
+  return 1;
 }
 
 void restrict_protocols(CURL* easy) {
@@ -75,14 +83,18 @@ void set_options(CURL* easy, const std::string& url, const ReadLimits& limits, c
   curl_easy_setopt(easy, CURLOPT_MAXFILESIZE_LARGE, static_cast<curl_off_t>(limits.max_bytes));
   curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, receive);
   curl_easy_setopt(easy, CURLOPT_WRITEDATA, &download);
+  curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L);
+  curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, progress);
+  curl_easy_setopt(easy, CURLOPT_XFERINFODATA, &download);
 }
 
 // Throws what a download that ended with `code` is to be told as.
 [[noreturn]] void fail(const Download& download, CURLcode code, const std::string& url, const char* error_text) {
   const std::string name = name_for_messages(url);
+  if (download.stop == Download::Stop::kAsked) throw IoError(fmt::format("{}: the download was stopped", name));
   if (download.stop == Download::Stop::kNoMemory) throw IoError(fmt::format("{}: not enough memory for it", name));
   if (download.stop == Download::Stop::kTooLarge || code == CURLE_FILESIZE_EXCEEDED) {
-    throw IoError(fmt::format("{}: is larger than the limit of {} bytes", name, download.max_bytes));
+    throw IoError(fmt::format("{}: is larger than the limit of {} bytes", name, download.limits.max_bytes));
   }
   if (code == CURLE_HTTP_RETURNED_ERROR) {
     long status = 0;
@@ -128,7 +140,7 @@ Bytes fetch_url(const std::string& url, const ReadLimits& limits) {
   if (global != CURLE_OK || !easy) throw IoError(fmt::format("{}: libcurl cannot be started", name_for_messages(url)));
 
   char error_text[CURL_ERROR_SIZE] = "";
-  Download download{easy.get(), limits.max_bytes, {}};
+  Download download{easy.get(), limits, {}};
   set_options(easy.get(), url, limits, error_text, download);
   const CURLcode code = curl_easy_perform(easy.get());
   if (code != CURLE_OK) fail(download, code, url, error_text);

@@ -218,6 +218,15 @@ TEST_F(Fetch, GivesUpOnAServerThatStalls) {
   EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(20));
 }
 
+TEST_F(Fetch, EndsWhenAsked) {
+  const Server server([](const Connection& c) { c.stall(); });
+  limits_.stall_timeout_s = 60;  // were it waited for, the test would time out
+  int asked = 0;
+  limits_.keep_going = [&] { return ++asked < 3; };
+  EXPECT_TRUE(refuses(server.url("/"), {"stopped"}));
+  EXPECT_EQ(asked, 3);
+}
+
 TEST_F(Fetch, TellsWhenNobodyAnswers) {
   std::string url;
   {

@@ -7,6 +7,8 @@ import os
 import pathlib
 import re
 import struct
+import subprocess
+import sys
 import threading
 import time
 import zipfile
@@ -197,6 +199,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.answer(body, length=10**15)
         elif path == "/slow":
             self.answer(body, pause=0.02)
+        elif path == "/stuck":
+            self.server.stuck.wait(60)
         else:
             self.send_error(404)
 
@@ -221,10 +225,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
 @pytest.fixture(scope="module")
 def server():
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.body = digits_npz()
+    server.body, server.stuck = digits_npz(), threading.Event()
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
+    os.environ["no_proxy"] = "127.0.0.1"  # a proxy of the environment is not asked
     yield f"http://127.0.0.1:{server.server_port}"
+    server.stuck.set()
     server.shutdown()
     thread.join()
     server.server_close()
@@ -267,6 +273,18 @@ def test_urls_that_fail(server, path, error, said):
 def test_no_server():
     with pytest.raises(OSError, match="127.0.0.1"):
         hubel.load_npz("http://127.0.0.1:1/data.npz")
+
+
+def test_ctrl_c_ends_a_download(server):
+    code = (
+        "import hubel, os, signal, threading, time\n"
+        "threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()\n"
+        "start = time.monotonic()\n"
+        "try: hubel.load_npz(URL)\n"
+        "except KeyboardInterrupt: print(time.monotonic() - start < 5)\n"
+    )
+    command = [sys.executable, "-c", code.replace("URL", repr(f"{server}/stuck"))]
+    assert subprocess.run(command, capture_output=True, text=True, timeout=60).stdout == "True\n"
 
 
 def test_python_runs_during_a_download(server):
