@@ -7,7 +7,8 @@ namespace hubel {
 // The number of threads the calling thread's operations use: as set, else OMP_NUM_THREADS, else the number of cores
 // this process may run on.
 int num_threads();
-// n >= 1 sets it, 0 returns to the default; below 0 throws std::invalid_argument.
+// n >= 1 sets it, 0 returns to the default; below 0 throws std::invalid_argument. More than twice the cores (or 16) are
+// never used at a time.
 void set_num_threads(int n);
 
 }  // namespace hubel

@@ -90,16 +90,16 @@ class ThreadPool {
 
  private:
   void add(Loop& loop) {
-    bool wake;
+    int wake = 0;
     {
       const std::lock_guard lock(mutex_);
       while (workers_ < loop.places && start_worker()) {
       }
       loops_.push_back(&loop);
       added_.fetch_add(1, std::memory_order_release);
-      wake = asleep_ > 0;
+      wake = std::min(asleep_, loop.places);
     }
-    if (wake) work_there_.notify_all();
+    for (; wake > 0; --wake) work_there_.notify_one();
   }
 
   void remove(Loop& loop) {
@@ -196,7 +196,10 @@ ThreadPool& pool() {
 
 int loop_threads(std::int64_t items, double flops) {
   if (items <= 1 || flops < kParallelFlops || t_in_loop) return 1;
-  return static_cast<int>(std::min<std::int64_t>(num_threads(), items));
+  // Threads beyond the cores only take turns; a few are allowed, so that a small machine can test what a large one
+  // does.
+  static const int most = std::max(16, 2 * static_cast<int>(std::thread::hardware_concurrency()));
+  return static_cast<int>(std::min<std::int64_t>(std::min(num_threads(), most), items));
 }
 
 void run_loop(std::int64_t items, int threads, LoopBody body, const void* context) {

@@ -28,6 +28,14 @@ inline constexpr std::size_t kRegisters = 32;
 template <int V>
 inline constexpr int kTile = V == 2 && kRegisters == 16 ? 6 : 12;
 
+// Before a loop of a tile's pixels or vectors: written out, its array of accumulators becomes registers. Sanitizers
+// check every access, and written out that takes compilers minutes and gigabytes; there the loops stay loops.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define HUBEL_UNROLL
+#else
+#define HUBEL_UNROLL _Pragma("GCC unroll 16")
+#endif
+
 // Writes, or adds, n lanes of an accumulator.
 template <class D, class Vec, class T = hn::TFromD<D>>
 HWY_INLINE void store_lanes(D d, Vec value, T* out, std::size_t n, bool add) {
@@ -47,27 +55,36 @@ HWY_NOINLINE void conv_tile(const ConvRow<T>& a, const T* in, T* out) {
   const std::size_t n = hn::Lanes(d);
   const std::ptrdiff_t step = a.pixel_step;
   Vec acc[P][V];
-  unroll<P>([&](auto p) HWY_ATTR { unroll<V>([&](auto v) HWY_ATTR { acc[p][v] = hn::Zero(d); }); });
+  HUBEL_UNROLL
+  for (int p = 0; p < P; ++p) {
+    HUBEL_UNROLL
+    for (int v = 0; v < V; ++v) acc[p][v] = hn::Zero(d);
+  }
   const T* HWY_RESTRICT w = a.weights;
   for (std::size_t t = 0; t < a.tap_count; ++t) {
     const T* HWY_RESTRICT x = in + a.taps[t];
     for (std::size_t c = 0; c < a.channels; ++c, ++x, w += V * n) {
       Vec wv[V];
-      unroll<V>([&](auto v) HWY_ATTR { wv[v] = hn::LoadU(d, w + v * n); });
-      unroll<P>([&](auto p) HWY_ATTR {
+      HUBEL_UNROLL
+      for (int v = 0; v < V; ++v) wv[v] = hn::LoadU(d, w + static_cast<std::size_t>(v) * n);
+      HUBEL_UNROLL
+      for (int p = 0; p < P; ++p) {
         const Vec b = hn::Set(d, x[p * step]);
-        unroll<V>([&](auto v) HWY_ATTR { acc[p][v] = hn::MulAdd(b, wv[v], acc[p][v]); });
-      });
+        HUBEL_UNROLL
+        for (int v = 0; v < V; ++v) acc[p][v] = hn::MulAdd(b, wv[v], acc[p][v]);
+      }
     }
   }
-  unroll<P>([&](auto p) HWY_ATTR {
-    unroll<V>([&](auto v) HWY_ATTR {
-      const std::size_t first = v * n;
-      if (first >= a.out_channels) return;
+  HUBEL_UNROLL
+  for (int p = 0; p < P; ++p) {
+    HUBEL_UNROLL
+    for (int v = 0; v < V; ++v) {
+      const std::size_t first = static_cast<std::size_t>(v) * n;
+      if (first >= a.out_channels) continue;
       const Vec sum = a.bias ? hn::Add(acc[p][v], hn::LoadU(d, a.bias + first)) : acc[p][v];
       store_lanes(d, sum, out + p * a.out_step + first, a.out_channels - first, a.accumulate);
-    });
-  });
+    }
+  }
 }
 
 // Splits the row into tiles of nearly equal size: 7 pixels as 4 + 3 rather than 6 + 1, which would idle the units.
@@ -90,26 +107,35 @@ HWY_NOINLINE void weight_tile_of(const WeightTile<T>& a) {
   using Vec = hn::Vec<decltype(d)>;
   const std::size_t n = hn::Lanes(d);
   Vec acc[R][V];
-  unroll<R>([&](auto r) HWY_ATTR { unroll<V>([&](auto v) HWY_ATTR { acc[r][v] = hn::Zero(d); }); });
+  HUBEL_UNROLL
+  for (int r = 0; r < R; ++r) {
+    HUBEL_UNROLL
+    for (int v = 0; v < V; ++v) acc[r][v] = hn::Zero(d);
+  }
   for (std::size_t l = 0; l < a.lines; ++l) {
     const T* HWY_RESTRICT x = a.in + static_cast<std::ptrdiff_t>(l) * a.in_line;
     const T* HWY_RESTRICT z = a.dz + static_cast<std::ptrdiff_t>(l) * a.dz_line;
     for (std::size_t p = 0; p < a.pixels; ++p, x += a.in_pixel, z += a.dz_pixel) {
       Vec zv[V];
-      unroll<V>([&](auto v) HWY_ATTR { zv[v] = hn::LoadU(d, z + v * n); });
-      unroll<R>([&](auto r) HWY_ATTR {
+      HUBEL_UNROLL
+      for (int v = 0; v < V; ++v) zv[v] = hn::LoadU(d, z + static_cast<std::size_t>(v) * n);
+      HUBEL_UNROLL
+      for (int r = 0; r < R; ++r) {
         const Vec b = hn::Set(d, x[r]);
-        unroll<V>([&](auto v) HWY_ATTR { acc[r][v] = hn::MulAdd(b, zv[v], acc[r][v]); });
-      });
+        HUBEL_UNROLL
+        for (int v = 0; v < V; ++v) acc[r][v] = hn::MulAdd(b, zv[v], acc[r][v]);
+      }
     }
   }
-  unroll<R>([&](auto r) HWY_ATTR {
-    unroll<V>([&](auto v) HWY_ATTR {
-      const std::size_t first = v * n;
-      if (first >= a.out_channels) return;
+  HUBEL_UNROLL
+  for (int r = 0; r < R; ++r) {
+    HUBEL_UNROLL
+    for (int v = 0; v < V; ++v) {
+      const std::size_t first = static_cast<std::size_t>(v) * n;
+      if (first >= a.out_channels) continue;
       store_lanes(d, acc[r][v], a.dw + r * a.dw_row + first, a.out_channels - first, true);
-    });
-  });
+    }
+  }
 }
 
 template <int V, class T>
