@@ -71,8 +71,8 @@ struct TrainOptions {
   bool keep_best = false;
   // Called after every step and every epoch; false stops training (the weights stay as they are, or go back to the best
   // with keep_best).
-  std::function<bool(const TrainProgress&)> on_step;
-  std::function<bool(const EpochResult&)> on_epoch;
+  std::function<bool(const TrainProgress&)> on_step = {};
+  std::function<bool(const EpochResult&)> on_epoch = {};
 };
 
 struct TrainResult {

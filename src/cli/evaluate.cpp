@@ -19,6 +19,7 @@ struct Options {
   std::string split = "test";
   std::int64_t batch = 256;
   std::int64_t show = 0;
+  bool brief = false;
 };
 
 // One image as text art, with what the model says of it.
@@ -55,7 +56,7 @@ int run(const Options& o) {
               static_cast<std::int64_t>(confusion.size())
           ? model.class_names
           : std::vector<std::string>();
-  fmt::print("{}\n", confusion_table(confusion, names));
+  if (!o.brief) fmt::print("{}\n", confusion_table(confusion, model.class_names));
   for (std::int32_t i = 0; i < std::min(o.show, images.count()); ++i) show_image(model, images, i);
   fmt::print("{} accuracy {:.2f} % ({} of {} right), loss {:.4f}\n", o.split == "test" ? "Test" : o.split,
              100 * e.accuracy, with_commas(std::llround(e.accuracy * static_cast<double>(e.count))),
@@ -81,6 +82,7 @@ void add_evaluate(CLI::App& app, int& exit_code) {
       ->check(CLI::Range(std::int64_t{0}, std::int64_t{1000}))
       ->type_name("N")
       ->capture_default_str();
+  c->add_flag("--brief", o->brief, "Leave the confusion matrix out");
   add_threads_option(*c);
   c->callback([o, &exit_code] { exit_code = run(*o); });
 }
