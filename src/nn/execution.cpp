@@ -174,6 +174,7 @@ void Execution<T>::Impl::run(TensorView<const T> x) {
         fmt::format("Execution: x has shape {}, the network takes samples of shape {}, at most {} at once",
                     x.shape().to_string(), sample.to_string(), max_batch));
   }
+  has_run = false;
   for (Node<T>& node : nodes) {
     run_layer(node, x);
     x = node.y_now;
