@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -54,6 +55,14 @@ Shape batched(std::int64_t of, const Shape& sample) {
   return Shape(std::span<const std::int64_t>(extents));
 }
 
+// An array to write results to: hubel/model.py sees to it that a user's is one, and here it is checked.
+void check_result(nb::handle array, const Shape& shape) {
+  if (!PyArray_Check(array.ptr()) || PyArray_TYPE(as_array(array)) != NPY_FLOAT || !PyArray_ISCARRAY(as_array(array)) ||
+      PyArray_SIZE(as_array(array)) != shape.elements()) {
+    throw std::logic_error("the result's array must be float32, C-contiguous, writeable and of its size");
+  }
+}
+
 std::vector<Layer> layer_list(nb::handle layers) {
   std::vector<Layer> result;
   for (nb::handle layer : nb::borrow<nb::sequence>(layers)) {
@@ -95,14 +104,14 @@ class PythonNetwork {
   Model& model() { return model_; }
   Network<float>& network() { return model_.network; }
 
-  // The network's output for every sample, written to `out`; or a layer's.
+  // The network's output for every sample, written to `out` unless that is None; or a layer's.
   nb::object predict(nb::handle x, std::int64_t batch_size, nb::handle out) {
-    const Shape shape = batched(PyArray_DIM(as_array(x), 0), network().output_shape());
-    return run(x, batch_size, shape, out, [](Execution<float>&, TensorView<const float> output) { return output; });
+    return run(x, batch_size, network().output_shape(), out,
+               [](Execution<float>&, TensorView<const float> output) { return output; });
   }
   nb::object layer_output(nb::handle x, std::int64_t batch_size, std::size_t layer) {
-    const Shape shape = batched(PyArray_DIM(as_array(x), 0), network().info()[layer].output_shape);
-    return run(x, batch_size, shape, nb::none(),
+    if (layer >= network().info().size()) throw nb::index_error("layer_output: no such layer");
+    return run(x, batch_size, network().info()[layer].output_shape, nb::none(),
                [layer](Execution<float>& execution, TensorView<const float>) { return execution.layer_output(layer); });
   }
 
@@ -122,11 +131,15 @@ class PythonNetwork {
            nb::handle on_epoch);
 
  private:
-  // x in batches through an execution; choose() picks from each what goes to the result.
+  // x in batches through an execution; choose() picks from each what goes to the result, `sample_shape` for each
+  // sample.
   template <class Choose>
-  nb::object run(nb::handle x, std::int64_t batch_size, const Shape& shape, nb::handle out, const Choose& choose) {
+  nb::object run(nb::handle x, std::int64_t batch_size, const Shape& sample_shape, nb::handle out,
+                 const Choose& choose) {
     const ArraySource source(x, nb::none());
+    const Shape shape = batched(source.count(), sample_shape);
     nb::object result = out.is_none() ? NewArray<float>(shape).object : nb::borrow(out);
+    check_result(result, shape);
     float* written = static_cast<float*>(PyArray_DATA(as_array(result)));
     Watch watch;
     {

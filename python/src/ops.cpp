@@ -5,6 +5,7 @@
 #include <nanobind/nanobind.h>
 
 #include <span>
+#include <stdexcept>
 
 #include "arguments.hpp"
 #include "bindings.hpp"
@@ -169,19 +170,24 @@ nb::object activation_backward_(nb::handle dy, nb::handle x, nb::handle name) {
   });
 }
 
-// Labels as softmax_cross_entropy takes them. labels is an int32 array, C-contiguous: ops.py sees to it.
+// Labels as softmax_cross_entropy takes them: an int32 array, C-contiguous. hubel/ops.py sees to it, and here it is
+// checked.
 std::span<const std::int32_t> label_span(nb::handle labels) {
   PyArrayObject* array = as_array(labels);
+  if (!PyArray_Check(array) || PyArray_TYPE(array) != NPY_INT32 || !PyArray_ISCARRAY_RO(array)) {
+    throw std::logic_error("labels must be an int32 array");
+  }
   return {static_cast<const std::int32_t*>(PyArray_DATA(array)), static_cast<std::size_t>(PyArray_SIZE(array))};
 }
 
 nb::object softmax_cross_entropy_(nb::handle logits, nb::handle labels) {
   constexpr const char* who = "softmax_cross_entropy";
   const Arrays in(who, {{"logits", "(m, classes)", logits}});
+  const std::span<const std::int32_t> all_labels = label_span(labels);
   return in_type_of(in, [&]<class T>(T) -> nb::object {
     const NewArray<T> dlogits(in.shape(0));
     LossResult result;
-    without_gil([&] { result = softmax_cross_entropy(in.view<T>(0), label_span(labels), dlogits.view); });
+    without_gil([&] { result = softmax_cross_entropy(in.view<T>(0), all_labels, dlogits.view); });
     return nb::make_tuple(result.loss, dlogits.object);
   });
 }
