@@ -4,10 +4,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <new>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "hubel/errors.hpp"
 
 namespace hubel::detail {
 
@@ -27,6 +30,16 @@ inline std::size_t most_unpacked(std::size_t packed) {
 // Text that came out of a file, for a message: control and non-ASCII characters are escaped, so that it cannot drive
 // a terminal, and what is long is cut.
 std::string printable(std::string_view text);
+
+// Calls read(). Where there is no memory for what it reads, throws IoError, naming `name`.
+template <class Read>
+auto with_memory_for(const std::string& name, Read read) {
+  try {
+    return read();
+  } catch (const std::bad_alloc&) {
+    throw IoError(name + ": there is not enough memory to read it");
+  }
+}
 
 // Whether the bytes begin with this text.
 bool starts_with(ByteSpan bytes, std::string_view prefix);

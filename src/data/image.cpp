@@ -32,7 +32,8 @@ Image decode_image(std::span<const std::byte> bytes, const std::string& name, st
 }
 
 Image read_image(const std::string& path, std::int64_t max_pixels) {
-  return decode_image(detail::read_file(path, ReadLimits::default_max_bytes()), path, max_pixels);
+  return detail::with_memory_for(
+      path, [&] { return decode_image(detail::read_file(path, ReadLimits::default_max_bytes()), path, max_pixels); });
 }
 
 }  // namespace hubel

@@ -17,8 +17,9 @@
 namespace hubel::detail {
 namespace {
 
-// A progressive image decodes all its blocks once a scan; a small file with thousands of scans would take hours.
-constexpr int kMaxScans = 500;
+// Every scan of a progressive image goes over all its blocks: a small file with thousands of scans would take hours.
+// Encoders write about 10.
+constexpr int kMaxScans = 100;
 
 struct JpegReader {
   JpegReader(ByteSpan all, const std::string& file) : bytes(all), name(file) {

@@ -1,10 +1,13 @@
 // load_dataset: what a name, a folder, a file or a URL means.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <array>
 #include <filesystem>
+#include <string>
 #include <string_view>
 #include <system_error>
+#include <vector>
 
 #include "data/data_dir.hpp"
 #include "data/fetch.hpp"
@@ -29,11 +32,11 @@ std::string named_folder(const std::string& name, std::string_view also, std::st
   std::error_code error;
   if (const fs::path found = detail::find_in_data_dirs(name); !found.empty()) return found.string();
   if (!also.empty() && fs::is_directory(also, error)) return std::string(also);
-  std::string looked;
-  for (const fs::path& dir : detail::data_dirs()) looked += fmt::format("{}, ", (dir / name).string());
-  looked += also;
-  if (also.empty()) looked.resize(looked.size() - 2);
-  throw IoError(fmt::format("{}: not found (looked for {}); {}", name, looked, advice));
+  std::vector<std::string> looked;
+  for (const fs::path& dir : detail::data_dirs()) looked.push_back((dir / name).string());
+  if (!also.empty()) looked.emplace_back(also);
+  throw IoError(fmt::format("{}: not found{}; {}", name,
+                            looked.empty() ? "" : fmt::format(" (looked for {})", fmt::join(looked, ", ")), advice));
 }
 
 DatasetSplits from_folder(const std::string& folder, const ReadLimits& limits) {
@@ -57,9 +60,7 @@ DatasetSplits from_npz(const std::string& where, const ReadLimits& limits) {
   return splits;
 }
 
-}  // namespace
-
-DatasetSplits load_dataset(const std::string& where, const ReadLimits& limits) {
+DatasetSplits load(const std::string& where, const ReadLimits& limits) {
   if (where == "mnist") {
     return from_folder(named_folder(where, "", "set HUBEL_DATA_DIR to a folder that has it, or pass its own folder"),
                        limits);
@@ -78,10 +79,16 @@ DatasetSplits load_dataset(const std::string& where, const ReadLimits& limits) {
       throw IoError(
           fmt::format("{}: there is no such file or folder, and it is not the name of a data set (mnist, "
                       "fashion-mnist) or an http(s) URL",
-                      where));
+                      where.empty() ? "''" : where));
     }
   }
   return from_npz(where, limits);
+}
+
+}  // namespace
+
+DatasetSplits load_dataset(const std::string& where, const ReadLimits& limits) {
+  return detail::with_memory_for(detail::name_for_messages(where), [&] { return load(where, limits); });
 }
 
 }  // namespace hubel

@@ -185,7 +185,9 @@ NpzArrays parse_npz(std::span<const std::byte> bytes, const std::string& name, c
 }
 
 NpzArrays load_npz(const std::string& where, const ReadLimits& limits) {
-  return parse_npz(detail::read_file_or_url(where, limits), detail::name_for_messages(where), limits);
+  const std::string name = detail::name_for_messages(where);
+  return detail::with_memory_for(name,
+                                 [&] { return parse_npz(detail::read_file_or_url(where, limits), name, limits); });
 }
 
 }  // namespace hubel

@@ -185,14 +185,16 @@ Plane fit_to_box(const Plane& ink, std::int64_t height, std::int64_t width) {
   return fitted;
 }
 
-// Where to put the first of `size` pixels so that their centre of mass comes to the middle of `space`, all inside.
+// Where in `space` to put the first row (or column) of a digit, whose rows' ink this is, so that its centre of mass
+// comes to the middle and all of it is inside.
 std::int64_t place(const std::vector<double>& sums, std::int64_t space) {
   double mass = 0, moment = 0;
   for (std::size_t i = 0; i < sums.size(); ++i) {
     mass += sums[i];
     moment += sums[i] * static_cast<double>(i);
   }
-  const auto first = static_cast<std::int64_t>(std::llround(static_cast<double>(space / 2) - moment / mass));
+  const std::int64_t middle = space / 2;
+  const auto first = static_cast<std::int64_t>(std::llround(static_cast<double>(middle) - moment / mass));
   return std::clamp(first, std::int64_t{0}, space - std::ssize(sums));
 }
 

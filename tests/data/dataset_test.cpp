@@ -292,7 +292,7 @@ TEST_F(DataDir, AFolderThatIsBrokenIsNotPassedOver) {
 TEST(LoadDataset, TellsWhatItTakes) {
   const TemporaryFolder folder;
   EXPECT_TRUE(throws<IoError>([] { load_dataset("no-such-data"); }, {"no-such-data", "no such file", "fashion-mnist"}));
-  EXPECT_TRUE(throws<IoError>([] { load_dataset(""); }, {"no such file"}));
+  EXPECT_TRUE(throws<IoError>([] { load_dataset(""); }, {"'': there is no such file"}));
   EXPECT_TRUE(throws<IoError>([] { load_dataset("ftp://example.org/x.npz"); }, {"ftp://", "http:// or https://"}));
   EXPECT_TRUE(
       throws<FormatError>([&] { load_dataset(folder.write("x.txt", to_bytes("text"))); }, {"x.txt", "not an NPZ"}));

@@ -65,7 +65,8 @@ struct JpegOptions {
   J_COLOR_SPACE space = JCS_GRAYSCALE;
   int quality = 95;
   bool progressive = false;
-  Bytes app1{};  // the content of an APP1 marker, when not empty
+  Bytes app1{};                         // the content of an APP1 marker, when not empty
+  std::vector<jpeg_scan_info> scans{};  // of a progressive image, when not empty
 };
 
 // A JPEG of (height, width, components) samples.
@@ -85,6 +86,10 @@ inline Bytes jpeg(std::uint32_t width, std::uint32_t height, const JpegOptions& 
   jpeg_set_defaults(&writer);
   jpeg_set_quality(&writer, options.quality, TRUE);
   if (options.progressive) jpeg_simple_progression(&writer);
+  if (!options.scans.empty()) {
+    writer.scan_info = options.scans.data();
+    writer.num_scans = static_cast<int>(options.scans.size());
+  }
   jpeg_start_compress(&writer, TRUE);
   if (!options.app1.empty()) {
     jpeg_write_marker(&writer, JPEG_APP0 + 1, reinterpret_cast<const JOCTET*>(options.app1.data()),

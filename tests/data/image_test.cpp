@@ -158,6 +158,17 @@ TEST(Jpeg, TellsWhatIsWrong) {
   EXPECT_TRUE(throws<FormatError>([] { decode(to_bytes("\xff\xd8\xff")); }, {"broken JPEG"}));
 }
 
+// Every coefficient in a scan of its own, and its last bit in another.
+TEST(Jpeg, RefusesMoreScansThanAnyEncoderWrites) {
+  JpegOptions options;
+  options.scans = {{1, {0}, 0, 0, 0, 0}};
+  for (int k = 1; k < 64; ++k) options.scans.push_back({1, {0}, k, k, 0, 1});
+  EXPECT_EQ(decode(jpeg(16, 16, options, Samples(256))).height, 16);
+  for (int k = 1; k < 64; ++k) options.scans.push_back({1, {0}, k, k, 1, 0});
+  EXPECT_TRUE(
+      throws<FormatError>([&] { decode(jpeg(16, 16, options, Samples(256))); }, {"file", "more than 100 scans"}));
+}
+
 // A TIFF directory whose only entry is the orientation.
 Bytes exif(int orientation, bool big_endian) {
   Bytes bytes = to_bytes(std::string_view("Exif\0\0", 6));

@@ -314,5 +314,11 @@ TEST(Npz, ABombIsRefused) {
   EXPECT_TRUE(refuses_zip(once, {"array 'a'", "67108864", "limit"}, limits));
 }
 
+TEST(WithMemoryFor, TellsThatThereIsNone) {
+  EXPECT_EQ(detail::with_memory_for("file", [] { return 7; }), 7);
+  EXPECT_TRUE(throws<IoError>([] { detail::with_memory_for("file", []() -> int { throw std::bad_alloc(); }); },
+                              {"file: ", "not enough memory"}));
+}
+
 }  // namespace
 }  // namespace hubel::test
