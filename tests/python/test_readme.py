@@ -1,0 +1,35 @@
+"""The README's programs run as they stand."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def block(language):
+    blocks = re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    assert len(blocks) == 1, f"{len(blocks)} blocks of {language} in the README"
+    return blocks[0]
+
+
+def test_python_example_runs(tmp_path):
+    run = subprocess.run(
+        [sys.executable, "-c", block("python")], cwd=tmp_path, capture_output=True, text=True, timeout=600
+    )
+    assert run.returncode == 0, run.stderr
+    loss, accuracy = map(float, re.findall(r"[0-9.]+(?:e-?\d+)?", run.stdout.splitlines()[-1]))
+    assert 0 < loss < 0.1
+    assert accuracy >= 0.975
+
+
+def test_cpp_example_is_the_one_that_is_built():
+    assert block("cpp") == (ROOT / "examples" / "readme.cpp").read_text(encoding="utf-8")
+
+
+def test_scripts_named_exist_and_can_be_run():
+    for script in re.findall(r"^\./(scripts/\w+)", README, re.MULTILINE):
+        assert os.access(ROOT / script, os.X_OK), script
