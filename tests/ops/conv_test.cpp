@@ -332,8 +332,7 @@ enum class Where { A_prev, W, dZ };
 // They come out exactly where the definition has them, padding's zeros being factors like any other: NaN and infinity
 // in W times padding is NaN in the output, in dZ it is NaN in dW; dA_prev has no such terms.
 template <class T>
-void check_nonfinite(std::uint64_t seed, Where where, T value) {
-  const ConvCase c = random_conv(seed);
+void check_nonfinite(const ConvCase& c, std::uint64_t seed, Where where, T value) {
   ConvData<T> data(c, seed);
   Tensor<T>& x = where == Where::A_prev ? data.A_prev : where == Where::W ? data.W : data.dZ;
   Noise noise(seed);
@@ -345,10 +344,13 @@ void check_nonfinite(std::uint64_t seed, Where where, T value) {
 
 TYPED_TEST(ConvTest, NanAndInfinityComeOutWhereTheDefinitionHasThem) {
   using T = TypeParam;
-  for (std::uint64_t seed = 4000; seed < 4150; ++seed)
-    for (Where where : {Where::A_prev, Where::W, Where::dZ})
-      check_nonfinite<T>(seed, where,
-                         seed % 20 < 10 ? std::numeric_limits<T>::infinity() : std::numeric_limits<T>::quiet_NaN());
+  const T inf = std::numeric_limits<T>::infinity(), nan = std::numeric_limits<T>::quiet_NaN();
+  for (Where where : {Where::A_prev, Where::W, Where::dZ}) {
+    for (std::uint64_t seed = 4000; seed < 4150; ++seed)
+      check_nonfinite(random_conv(seed), seed, where, seed % 20 < 10 ? inf : nan);
+    for (const ConvCase& c : far_taps())
+      for (T value : {inf, nan}) check_nonfinite(c, 12, where, value);
+  }
 }
 
 // 0 * infinity: no zero of A_prev, W or dZ may be skipped.
