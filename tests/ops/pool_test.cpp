@@ -111,7 +111,8 @@ TYPED_TEST(PoolTest, LongAverages) {
   using T = TypeParam;
   for (const PoolCase& c : {PoolCase{{1, 112, 112, 3}, {{112, 112}, {1, 1}, PoolMode::avg}},
                             PoolCase{{2, 56, 56, 17}, {{56, 56}, {56, 56}, PoolMode::avg}},
-                            PoolCase{{1, 1000, 1500, 1}, {{1000, 1500}, {1, 1}, PoolMode::avg}}}) {
+                            PoolCase{{1, 1000, 1500, 1}, {{1000, 1500}, {1, 1}, PoolMode::avg}},
+                            PoolCase{{1, 1, 100'000, 2}, {{1, 100'000}, {1, 1}, PoolMode::avg}}}) {
     const Tensor<T> A_prev = constant_tensor<T>(c.A_prev, T(0.1));
     const double contract = std::is_same_v<T, float> ? 2e-5 : 1e-12;
     EXPECT_TRUE(close(pool_forward(A_prev, c.options), reference::pool_forward<T>(A_prev, c.options), contract)) << c;
