@@ -78,11 +78,12 @@ void Progress::show(double done, const std::string& before, const std::string& a
     return;
   }
   // What does not fit into the line would break it and leave ruins behind; the bar gives way first, then the tail.
+  constexpr std::size_t kMinBar = 6, kMaxBar = 24;
   const std::size_t width = terminal_width() - 1;
-  const std::size_t texts = before.size() + after.size() + 12;
-  const std::size_t bar_width = texts + 8 <= width ? std::min<std::size_t>(24, width - texts) : 0;
   const std::string tail = fmt::format(" {:3.0f} %  {}", 100 * done, after);
-  const std::size_t room = width > before.size() + bar_width + 2 ? width - before.size() - bar_width - 2 : 0;
+  const std::size_t texts = before.size() + 1 + tail.size();
+  const std::size_t bar_width = texts + kMinBar <= width ? std::min(kMaxBar, width - texts) : 0;
+  const std::size_t room = width > before.size() + 1 + bar_width ? width - before.size() - 1 - bar_width : 0;
   fmt::print("\r\x1b[2K{} {}{}", before, bar(done, bar_width), tail.substr(0, room));
   std::fflush(stdout);
   drawn_ = true;

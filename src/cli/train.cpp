@@ -80,7 +80,7 @@ class Reporter {
       const double rate = static_cast<double>(p.samples) / std::max(p.seconds, 1e-9);
       const double left = p.seconds / static_cast<double>(p.step) * static_cast<double>(p.steps - p.step);
       progress_.show(static_cast<double>(p.step) / static_cast<double>(p.steps), epoch_label(p.epoch, p.epochs),
-                     fmt::format("loss {:.4f}  accuracy {}  {} images/s  {} left", p.loss, percent(p.accuracy),
+                     fmt::format("loss {:.4f}  acc {}  {} images/s  {} left", p.loss, percent(p.accuracy),
                                  with_commas(static_cast<long long>(rate)), clock_time(left)));
     }
     epochs_ = p.epochs;
@@ -164,6 +164,7 @@ int train(const Options& o) {
     data.train = data.train.slice(0, count - hold);
   }
   Network<float> network = lenet5(o.seed, data.train.classes, data.train.sample_shape());
+  catch_interrupts();
   print_start(o, data, network);
 
   Reporter reporter(network, data.test);
@@ -176,7 +177,6 @@ int train(const Options& o) {
   options.keep_best = true;
   options.on_step = [&](const TrainProgress& p) { return reporter.step(p); };
   options.on_epoch = [&](const EpochResult& e) { return reporter.epoch(e); };
-  catch_interrupts();
   const TrainResult trained =
       fit(network, data.train, options, data.validation.count() > 0 ? &data.validation : nullptr);
   reporter.done();

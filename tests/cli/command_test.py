@@ -1,0 +1,255 @@
+"""The command hubel, from outside: what it prints, its exit codes, its files. Needs Python's own library only.
+
+Called as: command_test.py PATH_TO_HUBEL [unittest options]
+"""
+
+import json
+import os
+import pty
+import random
+import re
+import select
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+import zlib
+from pathlib import Path
+
+HUBEL = os.path.abspath(sys.argv.pop(1))
+ENVIRONMENT = {**os.environ, "LC_ALL": "C.UTF-8"}
+
+
+def hubel(*arguments, cwd=None):
+    return subprocess.run([HUBEL, *map(str, arguments)], cwd=cwd, env=ENVIRONMENT, capture_output=True, text=True,
+                          timeout=600)
+
+
+def write_idx(folder, name, images, labels):
+    """images: rows of 28 x 28 bytes each."""
+    (folder / f"{name}-images-idx3-ubyte").write_bytes(struct.pack(">IIII", 0x803, len(images), 28, 28)
+                                                        + b"".join(images))
+    (folder / f"{name}-labels-idx1-ubyte").write_bytes(struct.pack(">II", 0x801, len(labels)) + bytes(labels))
+
+
+def stroke(label, rng):
+    """An upright bar for label 1, a level one for label 0, somewhere in the image."""
+    image = bytearray(28 * 28)
+    across = rng.randrange(8, 20)
+    for along in range(6, 22):
+        for thick in range(3):
+            y, x = (along, across + thick) if label else (across + thick, along)
+            image[28 * y + x] = 255
+    return bytes(image)
+
+
+def write_data(folder, count=240):
+    folder.mkdir()
+    rng = random.Random(1)
+    for name, n in (("train", count), ("t10k", 60)):
+        labels = [i % 2 for i in range(n)]
+        write_idx(folder, name, [stroke(label, rng) for label in labels], labels)
+    return folder
+
+
+def write_png(path, image, width=28, height=28, invert=False, scale=1):
+    rows = b""
+    for y in range(height * scale):
+        row = bytes(image[width * (y // scale) + x // scale] for x in range(width * scale))
+        rows += b"\0" + (bytes(255 - v for v in row) if invert else row)
+
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", width * scale, height * scale, 8, 0, 0, 0, 0)
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows))
+                     + chunk(b"IEND", b""))
+
+
+class Command(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls._folder = tempfile.TemporaryDirectory()
+        cls.folder = Path(cls._folder.name)
+        cls.data = write_data(cls.folder / "strokes")
+        cls.model = cls.folder / "strokes.safetensors"
+        cls.trained = hubel("train", "--data", cls.data, "--epochs", 8, "--batch", 16, "--out", cls.model)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls._folder.cleanup()
+
+    def refuses(self, run, code, *words):
+        """One sentence on stderr that has the words, and the exit code."""
+        self.assertEqual(run.returncode, code, run.stderr)
+        self.assertTrue(run.stderr.startswith("hubel: "), run.stderr)
+        self.assertEqual(run.stderr.count("\n"), 1, run.stderr)
+        for word in words:
+            self.assertIn(str(word), run.stderr)
+
+    def test_help_and_version(self):
+        for arguments in ([], ["--help"]):
+            run = hubel(*arguments)
+            self.assertEqual(run.returncode, 0)
+            for command in ("train", "evaluate", "predict", "summary", "Examples:"):
+                self.assertIn(command, run.stdout)
+        for command in ("train", "evaluate", "predict", "summary"):
+            run = hubel(command, "--help")
+            self.assertEqual(run.returncode, 0)
+            self.assertIn("Usage", run.stdout)
+        self.assertRegex(hubel("--version").stdout, r"^hubel \d+\.\d+\.\d+\n$")
+
+    def test_wrong_usage(self):
+        for arguments in (["fly"], ["train", "--fast"], ["train", "--epochs", "0"], ["train", "--epochs", "many"],
+                          ["train", "--lr", "-1"], ["train", "--batch", "0"], ["train", "--optimizer", "magic"],
+                          ["train", "--threads", "-1"], ["train", "--seed", "x"], ["predict"],
+                          ["evaluate", "--split", "all"], ["summary", "a", "b"]):
+            with self.subTest(arguments):
+                self.refuses(hubel(*arguments, cwd=self.folder), 2)
+
+    def test_summary(self):
+        run = hubel("summary")
+        self.assertEqual(run.returncode, 0)
+        for part in ("conv2d_1", "(28, 28, 6)", "dense_3", "61,706"):
+            self.assertIn(part, run.stdout)
+        self.assertIn("Classes: 0, 1", hubel("summary", self.model).stdout)
+
+    def test_train_prints_plain_lines_into_a_pipe(self):
+        self.assertEqual(self.trained.returncode, 0, self.trained.stderr)
+        out = self.trained.stdout
+        for epoch in range(1, 9):
+            self.assertRegex(out, rf"(?m)^epoch {epoch}/8  loss [0-9.]+  accuracy [0-9.]+ %  validation .* test .* s$")
+        self.assertIn("Test accuracy 100.00 % (60 of 60 right)", out)
+        self.assertIn("<- predicted", out)
+        self.assertNotIn("\r", out)
+        self.assertNotIn("\x1b", out)
+
+    def test_the_same_seed_gives_the_same_file_for_any_number_of_threads(self):
+        files = []
+        for threads in (1, 2, 3):
+            out = self.folder / f"threads{threads}.safetensors"
+            run = hubel("train", "--data", self.data, "--epochs", 1, "--seed", 5, "--threads", threads, "--out", out)
+            self.assertEqual(run.returncode, 0, run.stderr)
+            files.append(out.read_bytes())
+        self.assertEqual(files[0], files[1])
+        self.assertEqual(files[0], files[2])
+        other = self.folder / "seed6.safetensors"
+        hubel("train", "--data", self.data, "--epochs", 1, "--seed", 6, "--out", other)
+        self.assertNotEqual(files[0], other.read_bytes())
+
+    def test_evaluate(self):
+        run = hubel("evaluate", self.model, "--data", self.data, "--show", 2)
+        self.assertEqual(run.returncode, 0, run.stderr)
+        self.assertIn("Test accuracy 100.00 % (60 of 60 right)", run.stdout)
+        self.assertIn("image 1: 1 (right)", run.stdout)
+        self.assertIn("█", run.stdout)
+        self.assertNotIn("<- predicted", hubel("evaluate", self.model, "--data", self.data, "--brief").stdout)
+        self.assertIn("240 of 240", hubel("evaluate", self.model, "--data", self.data, "--split", "train").stdout)
+
+    def test_predict(self):
+        rng = random.Random(7)
+        paths = []
+        for label in (0, 1):
+            for invert, scale in ((False, 1), (True, 1), (True, 5)):
+                path = self.folder / f"{label}-{invert}-{scale}.png"
+                write_png(path, stroke(label, rng), invert=invert, scale=scale)
+                paths.append(path)
+        light_on_dark = [p for p in paths if "False" in p.name]
+        run = hubel("predict", *light_on_dark, "--model", self.model, "--whole")
+        self.assertEqual(run.returncode, 0, run.stderr)
+        for path, line in zip(light_on_dark, run.stdout.splitlines()):
+            self.assertRegex(line, rf"^{re.escape(str(path))}: {path.name[0]}  \(.*[0-9.]+ %")
+        lines = hubel("predict", *light_on_dark, "--model", self.model, "--whole", "--json").stdout.splitlines()
+        self.assertEqual(len(lines), len(light_on_dark))
+        for path, line in zip(light_on_dark, map(json.loads, lines)):
+            self.assertEqual(line["class"], path.name[0])
+            self.assertAlmostEqual(sum(line["probabilities"].values()), 1, places=5)
+
+    def test_predict_goes_on_after_a_bad_image(self):
+        good, bad = self.folder / "good.png", self.folder / "bad.png"
+        write_png(good, stroke(1, random.Random(3)))
+        bad.write_bytes(good.read_bytes()[:60])
+        run = hubel("predict", bad, good, self.folder / "none.png", "--model", self.model, "--whole")
+        self.assertEqual(run.returncode, 1)
+        self.assertIn(f"{good}: 1", run.stdout)
+        self.assertEqual(run.stderr.count("\n"), 2, run.stderr)
+        self.assertIn("bad.png", run.stderr)
+        self.assertIn("none.png", run.stderr)
+
+    def test_bad_files(self):
+        broken = self.folder / "broken.safetensors"
+        broken.write_bytes(self.model.read_bytes()[:1000])
+        self.refuses(hubel("evaluate", broken, "--data", self.data), 1, broken)
+        self.refuses(hubel("evaluate", self.folder / "nothing", "--data", self.data), 1, self.folder / "nothing")
+        self.refuses(hubel("evaluate", self.model, "--data", self.folder / "nowhere"), 1, "nowhere")
+        self.refuses(hubel("train", "--data", broken, "--out", self.folder / "x"), 1, broken)
+        self.refuses(hubel("train", "--data", "http://127.0.0.1:9/a.npz", "--out", self.folder / "x"), 1, "127.0.0.1")
+        self.assertFalse((self.folder / "x").exists())
+
+    def test_a_model_and_data_that_do_not_fit(self):
+        self.refuses(hubel("evaluate", self.model, "--data", "mnist"), 1, "2 classes", "10")
+
+    def test_where_nothing_can_be_written(self):
+        """Told before the training, not after it."""
+        start = time.monotonic()
+        self.refuses(hubel("train", "--out", self.folder / "no" / "model"), 1, self.folder / "no")
+        self.refuses(hubel("train", "--out", self.folder), 1, self.folder)
+        self.assertLess(time.monotonic() - start, 60)
+
+    def interrupt(self, when, *arguments):
+        """Starts a training, sends SIGINT once its output matches `when`; its exit code and all it printed."""
+        process = subprocess.Popen([HUBEL, "train", *map(str, arguments)], stdout=subprocess.PIPE, text=True,
+                                   env=ENVIRONMENT)
+        printed = ""
+        for line in process.stdout:
+            printed += line
+            if re.search(when, line):
+                process.send_signal(signal.SIGINT)
+                break
+        printed += process.stdout.read()
+        process.stdout.close()
+        return process.wait(timeout=300), printed
+
+    def test_interrupt_keeps_the_best_weights(self):
+        out = self.folder / "stopped.safetensors"
+        code, printed = self.interrupt("^epoch 1/", "--data", self.data, "--epochs", 100000, "--out", out)
+        self.assertEqual(code, 130, printed)
+        self.assertRegex(printed, r"Stopped. Keeping the weights of epoch \d+, the best so far")
+        self.assertEqual(hubel("evaluate", out, "--data", self.data).returncode, 0)
+
+    def test_interrupt_in_the_first_epoch(self):
+        out = self.folder / "early.safetensors"
+        code, printed = self.interrupt("^Model:", "--epochs", 3, "--out", out)
+        self.assertEqual(code, 130, printed)
+        self.assertEqual(hubel("summary", out).returncode, 0)
+
+    def test_progress_bar_on_a_terminal(self):
+        process, terminal = pty.fork()
+        if process == 0:
+            os.execve(HUBEL, [HUBEL, "train", "--epochs", "1", "--out", str(self.folder / "bar.safetensors")],
+                      ENVIRONMENT)
+        printed = b""
+        while b"left" not in printed and select.select([terminal], [], [], 300)[0]:
+            try:
+                printed += os.read(terminal, 4096)
+            except OSError:  # the program has ended
+                break
+        os.kill(process, signal.SIGINT)
+        while True:
+            try:
+                if not os.read(terminal, 4096):
+                    break
+            except OSError:
+                break
+        os.waitpid(process, 0)
+        os.close(terminal)
+        text = printed.decode()
+        for part in ("\r", "─", "loss", "acc", "images/s", "left"):
+            self.assertIn(part, text)
+
+
+if __name__ == "__main__":
+    unittest.main()
