@@ -59,7 +59,7 @@ class Sequential:
     input_shape : tuple
         One sample's shape: (h, w, c), or (n,) for dense layers.
     seed : int
-        Of the starting weights: the same seed, the same bits.
+        Of the starting weights, and of the order of samples in the first `fit`: the same seed, the same bits.
     name : str, optional
 
     Samples ``x`` are arrays (m, h, w, c), or (m, h, w) when c is 1. Arrays of uint8 are taken as image bytes and scaled
@@ -95,12 +95,12 @@ class Sequential:
                 raise TypeError(f"Sequential: layers must be hubel's, such as hubel.Dense(10), got {layer!r}")
         _check_seed("Sequential", seed)
         network = _core.Network(input_shape, [(layer.kind, layer.get_config()) for layer in layers], seed)
-        self._set_up(network, "sequential" if name is None else str(name))
+        self._set_up(network, "sequential" if name is None else str(name), seed)
 
-    def _set_up(self, network: _core.Network, name: str) -> None:
+    def _set_up(self, network: _core.Network, name: str, next_seed: int = 0) -> None:
         self._network = network
         self._lock = threading.RLock()
-        self._fits = 0
+        self._next_seed = next_seed  # of the next fit's order of samples
         self.name = name
         self.history: Optional[History] = None
         self.stop_training = False
@@ -237,8 +237,8 @@ class Sequential:
         shuffle : bool
             Draws the samples in another order each epoch.
         seed : int, optional
-            Of that order: the same seed and weights train to the same bits, on any number of threads. Without it the
-            first fit of a model has seed 0, the second 1, and so on.
+            Of that order: the same seed and weights train to the same bits, on any number of threads. Without it a
+            model's first fit has the model's seed, the next fit one more, and so on.
         schedule : "constant", "linear", "cosine" or "one_cycle"
             How the learning rate goes over the whole of this training.
         callbacks : sequence
@@ -258,9 +258,9 @@ class Sequential:
             if restore_best_weights and x_val is None:
                 raise ValueError("fit: restore_best_weights needs validation_split or validation_data")
             if seed is None:
-                seed = self._fits
+                seed = self._next_seed
+                self._next_seed += 1
             _check_seed("fit", seed)
-            self._fits += 1
             settings = {
                 "epochs": epochs,
                 "batch_size": 32 if batch_size is None else batch_size,
@@ -386,14 +386,14 @@ class Sequential:
                 "class_names": self.class_names,
                 "notes": self.notes,
                 "optimizer": self.optimizer,
-                "fits": self._fits,
+                "next_seed": self._next_seed,
             }
 
     def __setstate__(self, state: Dict[str, Any]) -> None:
-        self._set_up(_core.Network(state["input_shape"], state["layers"], 0), state["name"])
+        self._set_up(_core.Network(state["input_shape"], state["layers"], 0), state["name"], state["next_seed"])
         self.set_weights(state["weights"])
         self.class_names, self.notes = state["class_names"], state["notes"]
-        self.optimizer, self._fits = state["optimizer"], state["fits"]
+        self.optimizer = state["optimizer"]
 
 
 def lenet5(classes: int = 10, seed: int = 0, input_shape: Tuple[int, ...] = (28, 28, 1)) -> Sequential:

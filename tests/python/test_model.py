@@ -110,8 +110,8 @@ def test_the_same_seed_gives_the_same_bits_on_any_number_of_threads():
 
 def test_each_fit_draws_another_order():
     x, y = bars(100)
-    first, second = small_model(), small_model()
-    for seed in (0, 1):
+    first, second = small_model(seed=4), small_model(seed=4)
+    for seed in (4, 5):
         first.fit(x, y, verbose=0)
         second.fit(x, y, verbose=0, seed=seed)
     assert weight_bytes(first) == weight_bytes(second)
