@@ -5,8 +5,8 @@
 
 #include <cmath>
 #include <limits>
+#include <numbers>
 #include <numeric>
-#include <set>
 
 #include "nn/nn_testing.hpp"
 
@@ -266,7 +266,7 @@ TEST(Schedule, Factors) {
   EXPECT_NEAR(schedule_factor(Schedule::linear, 1000, 1000), 0, 1e-15);
   for (const double t : {0.0, 0.2, 0.5, 0.9})
     EXPECT_NEAR(schedule_factor(Schedule::cosine, static_cast<std::int64_t>(1000 * t), 1000),
-                (1 + std::cos(M_PI * t)) / 2, 1e-15);
+                (1 + std::cos(std::numbers::pi * t)) / 2, 1e-15);
   EXPECT_NEAR(schedule_factor(Schedule::one_cycle, 0, 1000), 1.0 / 25, 1e-15);
   EXPECT_NEAR(schedule_factor(Schedule::one_cycle, 150, 1000), (1 + 1.0 / 25) / 2, 1e-12);
   EXPECT_NEAR(schedule_factor(Schedule::one_cycle, 300, 1000), 1, 1e-15);
