@@ -28,14 +28,6 @@ inline constexpr std::size_t kRegisters = 32;
 template <int V>
 inline constexpr int kTile = V == 2 && kRegisters == 16 ? 6 : 12;
 
-// Before a loop of a tile's pixels or vectors: written out, its array of accumulators becomes registers. Sanitizers
-// check every access, and written out that takes compilers minutes and gigabytes; there the loops stay loops.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define HUBEL_UNROLL
-#else
-#define HUBEL_UNROLL _Pragma("GCC unroll 16")
-#endif
-
 // Writes, or adds, n lanes of an accumulator.
 template <class D, class Vec, class T = hn::TFromD<D>>
 HWY_INLINE void store_lanes(D d, Vec value, T* out, std::size_t n, bool add) {

@@ -19,18 +19,21 @@ inline constexpr int kDepthwiseTile = 8;
 template <int P, class D, class T>
 HWY_INLINE void depthwise_tile(D d, const DepthwiseRow<T>& a, const T* in, T* out, std::size_t c) {
   hn::Vec<D> acc[P];
-  unroll<P>([&](auto p) HWY_ATTR { acc[p] = hn::Zero(d); });
+  HUBEL_UNROLL
+  for (int p = 0; p < P; ++p) acc[p] = hn::Zero(d);
   for (std::size_t t = 0; t < a.tap_count; ++t) {
     const auto w = hn::LoadU(d, a.weights + a.taps[t].weights + c);
     const T* HWY_RESTRICT x = in + a.taps[t].input + c;
-    unroll<P>([&](auto p) HWY_ATTR { acc[p] = hn::MulAdd(hn::LoadU(d, x + p * a.pixel_step), w, acc[p]); });
+    HUBEL_UNROLL
+    for (int p = 0; p < P; ++p) acc[p] = hn::MulAdd(hn::LoadU(d, x + p * a.pixel_step), w, acc[p]);
   }
-  unroll<P>([&](auto p) HWY_ATTR {
+  HUBEL_UNROLL
+  for (int p = 0; p < P; ++p) {
     T* to = out + p * a.out_step + c;
     auto sum = a.bias ? hn::Add(acc[p], hn::LoadU(d, a.bias + c)) : acc[p];
     if (a.accumulate) sum = hn::Add(hn::LoadU(d, to), sum);
     hn::StoreU(sum, d, to);
-  });
+  }
 }
 
 template <class T>
@@ -48,19 +51,22 @@ HWY_INLINE void depthwise_row_of(const DepthwiseRow<T>& a) {
 template <int N, class D, class T>
 HWY_INLINE void depthwise_weights_tile(D d, const DepthwiseWeights<T>& a, const DepthwiseTap* taps, std::size_t c) {
   hn::Vec<D> acc[N];
-  unroll<N>([&](auto t) HWY_ATTR { acc[t] = hn::Zero(d); });
+  HUBEL_UNROLL
+  for (int t = 0; t < N; ++t) acc[t] = hn::Zero(d);
   for (std::size_t l = 0; l < a.lines; ++l) {
     const T* HWY_RESTRICT x = a.in + static_cast<std::ptrdiff_t>(l) * a.in_line + c;
     const T* HWY_RESTRICT z = a.dz + static_cast<std::ptrdiff_t>(l) * a.dz_line + c;
     for (std::size_t p = 0; p < a.pixels; ++p, x += a.in_pixel, z += a.dz_pixel) {
       const auto g = hn::LoadU(d, z);
-      unroll<N>([&](auto t) HWY_ATTR { acc[t] = hn::MulAdd(hn::LoadU(d, x + taps[t].input), g, acc[t]); });
+      HUBEL_UNROLL
+      for (int t = 0; t < N; ++t) acc[t] = hn::MulAdd(hn::LoadU(d, x + taps[t].input), g, acc[t]);
     }
   }
-  unroll<N>([&](auto t) HWY_ATTR {
+  HUBEL_UNROLL
+  for (int t = 0; t < N; ++t) {
     T* to = a.dw + taps[t].weights + c;
     hn::StoreU(hn::Add(hn::LoadU(d, to), acc[t]), d, to);
-  });
+  }
 }
 
 template <class T>

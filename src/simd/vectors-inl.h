@@ -8,21 +8,25 @@
 #endif
 
 #include <cstddef>
-#include <utility>
+#include <type_traits>
 
 #include "hwy/highway.h"
+
+#ifndef HUBEL_UNROLL
+// Before a loop of a tile's pixels, taps or vectors: written out, its array of accumulators becomes registers.
+// Sanitizers check every access, and written out that takes compilers minutes and gigabytes; there the loops stay
+// loops.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define HUBEL_UNROLL
+#else
+#define HUBEL_UNROLL _Pragma("GCC unroll 16")
+#endif
+#endif
 
 HWY_BEFORE_NAMESPACE();
 namespace hubel::simd::HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
-
-// f(0), ..., f(N - 1) written out, so that arrays of accumulators become registers under every compiler.
-template <int N, class F>
-HWY_INLINE void unroll(const F& f) {
-  [&]<int... i>(std::integer_sequence<int, i...>) HWY_ATTR { (f(std::integral_constant<int, i>()), ...); }
-  (std::make_integer_sequence<int, N>());
-}
 
 // Calls f(integral_constant<int, n>) for the n in [1, Max] that equals `value`.
 template <int Max, class F>
