@@ -52,18 +52,29 @@ HWY_INLINE void max_row(const PoolWindows& w, const T* in, T* out) {
                             HWY_ATTR { hn::StoreU(window_maximum(d, w, in + from), d, out + to); });
 }
 
-// Each line is summed by itself and the line sums after that, so that the rounding error of a large window grows with
-// kh + kw and not with kh * kw.
+// Pixels of a line that are summed one after another; the sums of such runs are added after that, so that the rounding
+// error of a large window grows with the number of runs and not with that of pixels.
+inline constexpr std::size_t kRun = 64;
+
+template <class D, class T>
+HWY_INLINE hn::Vec<D> line_sum(D d, const PoolWindows& w, const T* line) {
+  auto sum = hn::Zero(d);
+  for (std::size_t begin = 0; begin < w.kw; begin += kRun) {
+    auto run = hn::Zero(d);
+    for (std::size_t j = begin; j < HWY_MIN(begin + kRun, w.kw); ++j) {
+      run = hn::Add(run, hn::LoadU(d, line + tap_offset(w, 0, j)));
+    }
+    sum = hn::Add(sum, run);
+  }
+  return sum;
+}
+
 template <class T>
 HWY_INLINE void avg_row(const PoolWindows& w, const T* in, T* out) {
   const T count = static_cast<T>(w.kh * w.kw);
   for_each_window<T>(w, [&](auto d, std::ptrdiff_t from, std::size_t to) HWY_ATTR {
     auto sum = hn::Zero(d);
-    for (std::size_t i = 0; i < w.kh; ++i) {
-      auto line = hn::Zero(d);
-      for (std::size_t j = 0; j < w.kw; ++j) line = hn::Add(line, hn::LoadU(d, in + from + tap_offset(w, i, j)));
-      sum = hn::Add(sum, line);
-    }
+    for (std::size_t i = 0; i < w.kh; ++i) sum = hn::Add(sum, line_sum(d, w, in + from + tap_offset(w, i, 0)));
     hn::StoreU(hn::Div(sum, hn::Set(d, count)), d, out + to);
   });
 }
