@@ -267,7 +267,7 @@ def test_urls_that_fail(server, path, error, said):
         with pytest.raises(error, match=f"127.0.0.1.*{said}") as caught:
             load(f"{server}/{path}")
         assert not isinstance(caught.value, FileNotFoundError)
-    assert time.monotonic() - start < 10
+    assert time.monotonic() - start < 30
 
 
 def test_no_server():
@@ -281,7 +281,7 @@ def test_ctrl_c_ends_a_download(server):
         "threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()\n"
         "start = time.monotonic()\n"
         "try: hubel.load_npz(URL)\n"
-        "except KeyboardInterrupt: print(time.monotonic() - start < 5)\n"
+        "except KeyboardInterrupt: print(time.monotonic() - start < 30)\n"
     )
     command = [sys.executable, "-c", code.replace("URL", repr(f"{server}/stuck"))]
     assert subprocess.run(command, capture_output=True, text=True, timeout=60).stdout == "True\n"

@@ -632,7 +632,7 @@ INTERRUPTED = """
         CALL
         print("finished")
     except KeyboardInterrupt:
-        print("interrupted", time.monotonic() - times["sent"] < 1.0)
+        print("interrupted", time.monotonic() - times["sent"] < 30)
     print(np.isfinite(model.predict(x[:3])).all(), model.evaluate(x[:100], y[:100])[0] > 0)
 """
 
