@@ -85,11 +85,27 @@ TEST(Network, SeedsDecideTheWeights) {
   for (float bias : a.parameter("dense_1.bias").value) EXPECT_EQ(bias, 0.0f);
 }
 
-TEST(Network, HeNormalByDefault) {
-  const Network<float> network = lenet5<float>(1);
+// The variance of n normal numbers is within 5 sqrt(2 / n) of itself but for one seed in a million.
+void expect_variance(const Tensor<float>& w, double variance) {
   double sum = 0;
-  for (float w : network.parameter("dense_1.kernel").value) sum += static_cast<double>(w) * w;
-  EXPECT_NEAR(sum / 48'000, 2.0 / 400, 0.03 * 2.0 / 400);  // 5 sqrt(2 / 48000) = 3 %
+  for (float v : w) sum += static_cast<double>(v) * v;
+  const double n = static_cast<double>(w.size());
+  EXPECT_NEAR(sum / n, variance, variance * 5 * std::sqrt(2 / n));
+}
+
+TEST(Network, WeightsStartByTheFansOfTheirLayer) {
+  const auto conv = [](Initializer initializer) {
+    return Conv2D{.filters = 96, .kernel_size = {3, 5}, .groups = 2, .kernel_initializer = initializer};
+  };
+  const Network<float> he({9, 9, 64}, {conv(Initializer::he_normal), Flatten{}, Dense{.units = 40}}, 1);
+  expect_variance(he.parameter("conv2d_1.kernel").value, 2.0 / (15 * 32));
+  expect_variance(he.parameter("dense_1.kernel").value, 2.0 / (7 * 5 * 96));
+  const Network<float> glorot({9, 9, 64},
+                              {conv(Initializer::glorot_normal), Flatten{},
+                               Dense{.units = 40, .kernel_initializer = Initializer::glorot_normal}},
+                              1);
+  expect_variance(glorot.parameter("conv2d_1.kernel").value, 2.0 / (15 * 32 + 15 * 48));
+  expect_variance(glorot.parameter("dense_1.kernel").value, 2.0 / (7 * 5 * 96 + 40));
 }
 
 TEST(Network, IsAValue) {

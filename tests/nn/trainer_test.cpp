@@ -194,6 +194,24 @@ TEST(Fit, KeepsTheBest) {
   }
 }
 
+// Every step ends with weights that predict class 0 always, which is right for a quarter; in the second epoch without
+// being sure of it.
+TEST(Fit, ATieGoesToTheLowerLoss) {
+  const Samples train = quadrants(64, 1);
+  Network<float> network = quadrant_network(5);
+  TrainOptions o = options(3);
+  o.keep_best = true;
+  o.on_step = [&](const TrainProgress& p) {
+    for (Parameter<float>& w : network.parameters()) std::fill(w.value.begin(), w.value.end(), 0.0f);
+    network.parameter("dense_2.bias").value[0] = p.epoch == 2 ? 0.0f : 5.0f;
+    return true;
+  };
+  const TrainResult result = fit(network, train, o, &train);
+  for (const EpochResult& epoch : result.epochs) EXPECT_EQ(epoch.validation->accuracy, 0.25);
+  EXPECT_EQ(result.best_epoch, 2);
+  EXPECT_EQ(network.parameter("dense_2.bias").value[0], 0.0f);
+}
+
 TEST(Fit, KeepsTheWeightsWhenStoppedBeforeAnyEpoch) {
   const Samples train = quadrants(64, 1);
   Network<float> network = quadrant_network(5);
