@@ -1,0 +1,208 @@
+// Convolutions beside oneDNN's, in one process: each shape and pass is run by the two in turn, round after round, and
+// the medians' ratio is printed. oneDNN runs in the layout of its own choice and in NHWC, and the faster one counts;
+// bringing data into its layouts is not counted against it.
+#include <fmt/format.h>
+#include <omp.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <functional>
+#include <map>
+#include <oneapi/dnnl/dnnl.hpp>
+#include <random>
+
+#include "hubel/conv.hpp"
+#include "hubel/threads.hpp"
+#include "hwy/targets.h"
+#include "shapes.hpp"
+
+namespace {
+
+using hubel::bench::ConvShape;
+using Clock = std::chrono::steady_clock;
+
+double seconds(const std::function<void()>& work, int repeats) {
+  const auto start = Clock::now();
+  for (int i = 0; i < repeats; ++i) work();
+  return std::chrono::duration<double>(Clock::now() - start).count() / repeats;
+}
+
+double median(std::vector<double> v) {
+  std::nth_element(v.begin(), v.begin() + static_cast<std::ptrdiff_t>(v.size() / 2), v.end());
+  return v[v.size() / 2];
+}
+
+enum class Pass { forward, backward_data, backward_weights };
+constexpr Pass kPasses[] = {Pass::forward, Pass::backward_data, Pass::backward_weights};
+const char* name_of(Pass pass) {
+  return pass == Pass::forward ? "forward" : pass == Pass::backward_data ? "backward-data" : "backward-weights";
+}
+
+// Data of one shape, random and alike for both.
+struct Data {
+  hubel::Tensor<float> x, w, b, y, dx, dw, dy;
+
+  explicit Data(const ConvShape& s)
+      : x({s.m, s.h, s.w, s.c_prev}),
+        w({s.kh, s.kw, s.c_prev / s.groups, s.c_new}),
+        b({1, 1, 1, s.c_new}),
+        y({s.m, s.out_h(), s.out_w(), s.c_new}),
+        dx(x.shape()),
+        dw(w.shape()),
+        dy(y.shape()) {
+    std::mt19937 random(1);
+    std::uniform_real_distribution<float> uniform(-1, 1);
+    for (auto* t : {&x, &w, &b, &dy}) {
+      for (float& v : *t) v = uniform(random);
+    }
+  }
+};
+
+hubel::ConvOptions options_of(const ConvShape& s) {
+  return {.padding = hubel::Padding::all(s.padding), .stride = {s.stride, s.stride}, .groups = s.groups};
+}
+
+std::function<void()> hubel_pass(const ConvShape& s, Pass pass, Data& d) {
+  const auto options = options_of(s);
+  switch (pass) {
+    case Pass::forward:
+      return [&d, options] { hubel::conv_forward(d.x, d.w, d.b, hubel::Activation::identity, options, d.y); };
+    case Pass::backward_data:
+      return [&d, options] { hubel::conv_backward(d.dy, d.x, d.w, options, d.dx, {}, {}); };
+    default:
+      return [&d, options] { hubel::conv_backward(d.dy, d.x, d.w, options, {}, d.dw, {}); };
+  }
+}
+
+// One pass of oneDNN's convolution, its memory ready in the layouts that it wants; false where it has none.
+class Peer {
+ public:
+  Peer(const ConvShape& s, Pass pass, bool nhwc, Data& d) : engine_(dnnl::engine::kind::cpu, 0), stream_(engine_) {
+    using dt = dnnl::memory::data_type;
+    using tag = dnnl::memory::format_tag;
+    const auto layout = nhwc ? tag::nhwc : tag::any;
+    const dnnl::memory::dims xd{s.m, s.c_prev, s.h, s.w}, yd{s.m, s.c_new, s.out_h(), s.out_w()}, bd{s.c_new};
+    const dnnl::memory::dims wd =
+        s.groups == 1 ? dnnl::memory::dims{s.c_new, s.c_prev, s.kh, s.kw}
+                      : dnnl::memory::dims{s.groups, s.c_new / s.groups, s.c_prev / s.groups, s.kh, s.kw};
+    const dnnl::memory::dims strides{s.stride, s.stride}, pad{s.padding, s.padding};
+    const dnnl::memory::desc x(xd, dt::f32, layout), w(wd, dt::f32, tag::any), y(yd, dt::f32, layout),
+        b(bd, dt::f32, tag::a);
+    const auto algorithm = dnnl::algorithm::convolution_auto;
+    const dnnl::convolution_forward::primitive_desc forward(
+        {dnnl::prop_kind::forward_training, algorithm, x, w, b, y, strides, pad, pad}, engine_);
+    const dnnl::memory::desc user_x(xd, dt::f32, tag::nhwc), user_y(yd, dt::f32, tag::nhwc),
+        user_w(wd, dt::f32, s.groups == 1 ? tag::hwio : tag::hwigo);
+    const auto into = [&](const dnnl::memory::desc& want, const dnnl::memory::desc& have, float* from) {
+      dnnl::memory user(have, engine_, from), own(want, engine_);
+      dnnl::reorder(user, own).execute(stream_, user, own);
+      stream_.wait();
+      return own;
+    };
+    if (pass == Pass::forward) {
+      primitive_ = dnnl::convolution_forward(forward);
+      arguments_ = {{DNNL_ARG_SRC, into(forward.src_desc(), user_x, d.x.data())},
+                    {DNNL_ARG_WEIGHTS, into(forward.weights_desc(), user_w, d.w.data())},
+                    {DNNL_ARG_BIAS, into(forward.bias_desc(), b, d.b.data())},
+                    {DNNL_ARG_DST, dnnl::memory(forward.dst_desc(), engine_)}};
+    } else if (pass == Pass::backward_data) {
+      const dnnl::convolution_backward_data::primitive_desc backward(
+          {dnnl::algorithm::convolution_direct, x, w, y, strides, pad, pad}, engine_, forward);
+      primitive_ = dnnl::convolution_backward_data(backward);
+      arguments_ = {{DNNL_ARG_DIFF_DST, into(backward.diff_dst_desc(), user_y, d.dy.data())},
+                    {DNNL_ARG_WEIGHTS, into(backward.weights_desc(), user_w, d.w.data())},
+                    {DNNL_ARG_DIFF_SRC, dnnl::memory(backward.diff_src_desc(), engine_)}};
+    } else {
+      const dnnl::convolution_backward_weights::primitive_desc backward(
+          {dnnl::algorithm::convolution_direct, x, w, y, strides, pad, pad}, engine_, forward);
+      primitive_ = dnnl::convolution_backward_weights(backward);
+      arguments_ = {{DNNL_ARG_SRC, into(backward.src_desc(), user_x, d.x.data())},
+                    {DNNL_ARG_DIFF_DST, into(backward.diff_dst_desc(), user_y, d.dy.data())},
+                    {DNNL_ARG_DIFF_WEIGHTS, dnnl::memory(backward.diff_weights_desc(), engine_)}};
+    }
+  }
+  void run() {
+    primitive_.execute(stream_, arguments_);
+    stream_.wait();
+  }
+
+ private:
+  dnnl::engine engine_;
+  dnnl::stream stream_;
+  dnnl::primitive primitive_;
+  std::unordered_map<int, dnnl::memory> arguments_;
+};
+
+struct Sums {
+  double log_ratio = 0, worst = 1e9;
+  int count = 0;
+  void add(double ratio) {
+    log_ratio += std::log(ratio);
+    worst = std::min(worst, ratio);
+    ++count;
+  }
+};
+
+}  // namespace
+
+int main(int argc, char** argv) try {
+  CLI::App app("Hubel's convolutions beside oneDNN's; ratios above 1 mean that Hubel is faster.");
+  std::string file = HUBEL_BENCH_DIR "/conv_shapes.txt", isa = "best", only, pass_only;
+  int threads = 2, rounds = 11;
+  app.add_option("--shapes", file, "File of shapes")->capture_default_str();
+  app.add_option("--only", only, "Only shapes whose name contains this");
+  app.add_option("--pass", pass_only, "Only this pass")
+      ->check(CLI::IsMember({"forward", "backward-data", "backward-weights"}));
+  app.add_option("--threads", threads, "Threads of both")->capture_default_str();
+  app.add_option("--rounds", rounds, "Rounds, of which the median counts")->capture_default_str();
+  app.add_option("--isa", isa, "best, or avx2: both are kept from using AVX-512")
+      ->check(CLI::IsMember({"best", "avx2"}))
+      ->capture_default_str();
+  CLI11_PARSE(app, argc, argv);
+
+  if (isa == "avx2") {
+    dnnl::set_max_cpu_isa(dnnl::cpu_isa::avx2);
+    hwy::DisableTargets(HWY_AVX2 - 1);  // lower bits are better targets
+  }
+  hubel::set_num_threads(threads);
+  omp_set_num_threads(threads);
+
+  fmt::print("{:<22}{:<18}{:>10}{:>10}{:>11}{:>11}{:>8}\n", "shape", "pass", "Hubel ms", "GFLOP/s", "blocked ms",
+             "NHWC ms", "ratio");
+  std::map<std::pair<bool, Pass>, Sums> sums;
+  for (const ConvShape& s : hubel::bench::read_shapes(file)) {
+    if (s.name.find(only) == std::string::npos) continue;
+    Data data(s);
+    for (Pass pass : kPasses) {
+      if (!pass_only.empty() && pass_only != name_of(pass)) continue;
+      const auto ours = hubel_pass(s, pass, data);
+      Peer blocked(s, pass, false, data), nhwc(s, pass, true, data);
+      std::vector<double> t[3];
+      ours(), blocked.run(), nhwc.run();
+      // Short work is repeated to some 2 ms a sample.
+      const int repeats = static_cast<int>(std::clamp(2e-3 / seconds(ours, 1), 1.0, 1000.0));
+      for (int r = 0; r < rounds; ++r) {
+        t[0].push_back(seconds(ours, repeats));
+        t[1].push_back(seconds([&] { blocked.run(); }, repeats));
+        t[2].push_back(seconds([&] { nhwc.run(); }, repeats));
+      }
+      const double hubel_s = median(t[0]), blocked_s = median(t[1]), nhwc_s = median(t[2]);
+      const double ratio = std::min(blocked_s, nhwc_s) / hubel_s;
+      sums[{s.depthwise(), pass}].add(ratio);
+      fmt::print("{:<22}{:<18}{:>10.3f}{:>10.1f}{:>11.3f}{:>11.3f}{:>8.2f}\n", s.name, name_of(pass), hubel_s * 1e3,
+                 s.flops() / hubel_s / 1e9, blocked_s * 1e3, nhwc_s * 1e3, ratio);
+      std::fflush(stdout);
+    }
+  }
+  for (const auto& [key, sum] : sums) {
+    fmt::print("{} {}: geometric mean {:.2f}, lowest {:.2f}, of {} shapes\n", key.first ? "depthwise" : "dense",
+               name_of(key.second), std::exp(sum.log_ratio / sum.count), sum.worst, sum.count);
+  }
+  return 0;
+} catch (const std::exception& error) {
+  fmt::print(stderr, "error: {}\n", error.what());
+  return 1;
+}
