@@ -37,11 +37,22 @@ struct Padding {
   friend bool operator==(const Padding&, const Padding&) = default;
 };
 
+// How a convolution is computed.
+//   automatic  what is expected to be fastest at its shape; never winograd for double
+//   direct     multiplication by multiplication, in order
+//   winograd   F(4x4, 3x3) (Lavin & Gray, 2015): a quarter of the multiplications. Needs a 3x3 kernel, stride 1,
+//              dilation 1 and groups 1. In float its largest error is below 1e-5 of the largest output (about 3e-6 as a
+//              rule), and a NaN or infinity spreads over the 4x4 outputs of its tile.
+enum class ConvAlgorithm { automatic, direct, winograd };
+// "auto", "direct" or "winograd"; any other name throws std::invalid_argument that begins with `who`.
+ConvAlgorithm conv_algorithm_from_name(std::string_view name, std::string_view who = "algorithm");
+
 struct ConvOptions {
   Padding padding = Padding::same();
   std::array<std::int64_t, 2> stride = {1, 1};    // (sh, sw), each >= 1
   std::array<std::int64_t, 2> dilation = {1, 1};  // (dh, dw), each >= 1: the distance between kernel taps, in pixels
   std::int64_t groups = 1;                        // divides c_prev and c_new; groups = c_prev is depthwise
+  ConvAlgorithm algorithm = ConvAlgorithm::automatic;
 
   friend bool operator==(const ConvOptions&, const ConvOptions&) = default;
 };
@@ -60,8 +71,8 @@ struct ConvGeometry {
 
 // Checks shapes and options and works out the rest: the one place where a convolution's shapes are decided.
 // Throws std::invalid_argument, its message beginning with `who`, for a wrong rank, a channel mismatch, an empty
-// kernel, a stride, dilation or groups below 1, groups that do not divide the channels, negative padding, or a kernel
-// larger than the padded input.
+// kernel, a stride, dilation or groups below 1, groups that do not divide the channels, negative padding, a kernel
+// larger than the padded input, or winograd where it does not apply.
 ConvGeometry conv_geometry(const Shape& A_prev, const Shape& W, const ConvOptions& options,
                            std::string_view who = "conv");
 

@@ -17,6 +17,7 @@ def conv_forward(
     stride: Any,
     dilation: Any,
     groups: int,
+    algorithm: str,
     /,
 ) -> Any: ...
 def conv_backward(
@@ -28,6 +29,7 @@ def conv_backward(
     stride: Any,
     dilation: Any,
     groups: int,
+    algorithm: str,
     /,
 ) -> Tuple[Array, Array, Array]: ...
 def pool_forward(A_prev: AnyArray, kernel_shape: Any, stride: Any, mode: str, /) -> Array: ...

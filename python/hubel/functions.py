@@ -68,7 +68,7 @@ def conv_forward(A_prev, W, b, activation, padding="same", stride=(1, 1)):
     >>> Z[0, 0, :, 0].tolist()
     [1.0, 1.0, 1.0]
     """
-    return _conv_forward(A_prev, W, b, activation, padding, stride, 1, 1)
+    return _conv_forward(A_prev, W, b, activation, padding, stride, 1, 1, "auto")
 
 
 def pool_forward(A_prev, kernel_shape, stride=(1, 1), mode="max"):
@@ -155,7 +155,7 @@ def conv_backward(dZ, A_prev, W, b, padding="same", stride=(1, 1)):
     >>> dW[:, :, 0, 0].tolist(), db.tolist()
     ([[4.0, 4.0], [4.0, 4.0]], [[[[4.0]]]])
     """
-    return _conv_backward(dZ, A_prev, W, b, padding, stride, 1, 1)
+    return _conv_backward(dZ, A_prev, W, b, padding, stride, 1, 1, "auto")
 
 
 def pool_backward(dA, A_prev, kernel_shape, stride=(1, 1), mode="max"):

@@ -38,21 +38,23 @@ void without_gil(const Body& body) {
 }
 
 ConvOptions conv_options(const char* who, nb::handle padding_, nb::handle stride, nb::handle dilation,
-                         nb::handle groups) {
+                         nb::handle groups, nb::handle algorithm) {
   ConvOptions options;
   options.padding = padding(who, padding_);
   options.stride = integer_pair({who, "stride", "a pair of integers (sh, sw) or one integer"}, stride);
   options.dilation = integer_pair({who, "dilation", "a pair of integers (dh, dw) or one integer"}, dilation);
   options.groups = integer({who, "groups", "an integer"}, groups);
+  const Context name{who, "algorithm", "\"auto\", \"direct\" or \"winograd\""};
+  options.algorithm = conv_algorithm_from_name(text(name, algorithm), who);
   return options;
 }
 
 nb::object conv_forward_(nb::handle A_prev, nb::handle W, nb::handle b, nb::handle activation_, nb::handle padding_,
-                         nb::handle stride, nb::handle dilation, nb::handle groups) {
+                         nb::handle stride, nb::handle dilation, nb::handle groups, nb::handle algorithm) {
   constexpr const char* who = "conv_forward";
   const Arrays in(who, {{"A_prev", kImages, A_prev}, {"W", kKernel, W}, {"b", kBias, b}});
   const ActivationArgument act = activation(who, activation_);
-  const ConvOptions options = conv_options(who, padding_, stride, dilation, groups);
+  const ConvOptions options = conv_options(who, padding_, stride, dilation, groups, algorithm);
   nb::object Z = in_type_of(in, [&]<class T>(T) -> nb::object {
     const NewArray<T> out(conv_geometry(in.shape(0), in.shape(1), options, who).output_shape());
     without_gil([&] { conv_forward(in.view<T>(0), in.view<T>(1), in.view<T>(2), act.fused, options, out.view); });
@@ -62,10 +64,10 @@ nb::object conv_forward_(nb::handle A_prev, nb::handle W, nb::handle b, nb::hand
 }
 
 nb::object conv_backward_(nb::handle dZ, nb::handle A_prev, nb::handle W, nb::handle b, nb::handle padding_,
-                          nb::handle stride, nb::handle dilation, nb::handle groups) {
+                          nb::handle stride, nb::handle dilation, nb::handle groups, nb::handle algorithm) {
   constexpr const char* who = "conv_backward";
   const Arrays in(who, {{"dZ", kOutput, dZ}, {"A_prev", kImages, A_prev}, {"W", kKernel, W}, {"b", kBias, b}});
-  const ConvOptions options = conv_options(who, padding_, stride, dilation, groups);
+  const ConvOptions options = conv_options(who, padding_, stride, dilation, groups, algorithm);
   const ConvGeometry geometry = conv_geometry(in.shape(1), in.shape(2), options, who);
   return in_type_of(in, [&]<class T>(T) -> nb::object {
     // The function that writes to given memory takes no b; the one that takes it refuses this shape in the one wording.

@@ -72,6 +72,16 @@ void check_channels(std::string_view who, const Shape& A_prev, const Shape& W, s
   }
 }
 
+void check_algorithm(std::string_view who, const Shape& W, const ConvOptions& o) {
+  constexpr std::array<std::int64_t, 2> kOne = {1, 1};
+  const bool fits = W[0] == 3 && W[1] == 3 && o.stride == kOne && o.dilation == kOne && o.groups == 1;
+  if (o.algorithm != ConvAlgorithm::winograd || fits) return;
+  throw std::invalid_argument(
+      fmt::format("{}: algorithm is winograd, which needs a 3x3 kernel, stride 1, dilation 1 and groups 1, but the "
+                  "kernel is {}x{}, stride ({}, {}), dilation ({}, {}) and groups {}",
+                  who, W[0], W[1], o.stride[0], o.stride[1], o.dilation[0], o.dilation[1], o.groups));
+}
+
 struct Axis {
   std::int64_t before, after, out, stride;
 };
@@ -164,6 +174,7 @@ void forward(TensorView<const T> A_prev, TensorView<const T> W, TensorView<const
   k.out_row = g.w_new * g.c_new;
   k.out_image = g.h_new * k.out_row;
   k.bias = b.data();
+  k.algorithm = options.algorithm;
   k.activation = is_row_activation(activation) ? Activation::identity : activation;
   detail::correlate(k);
   if (is_row_activation(activation)) activation_forward(out, activation, out);
@@ -191,11 +202,12 @@ bool all_finite(const T* x, std::int64_t n) {
 // dA_prev: for each pair of phases (y mod sh, x mod sw) of the input a correlation of dZ at stride 1, with the taps
 // that reach that phase and with W's two channel axes exchanged.
 template <class T>
-void backward_data(const ConvGeometry& exact, const T* dZ, const T* W, T* dA_prev) {
+void backward_data(const ConvGeometry& exact, ConvAlgorithm algorithm, const T* dZ, const T* W, T* dA_prev) {
   const ConvGeometry g = flattened(exact);
   Tap* taps = detail::scratch<Tap>(detail::Scratch::taps, static_cast<std::size_t>(g.kh + g.kw));
   Correlation<T> k{};
   k.source = dZ;
+  k.algorithm = algorithm;
   k.groups = g.groups;
   k.channels = g.c_new / g.groups;
   k.out_channels = g.c_prev / g.groups;
@@ -238,7 +250,7 @@ bool covers_input(const ConvGeometry& g) {
 }
 
 template <class T>
-void backward_weights(const ConvGeometry& exact, const T* dZ, const T* A_prev, T* dW) {
+void backward_weights(const ConvGeometry& exact, ConvAlgorithm algorithm, const T* dZ, const T* A_prev, T* dW) {
   const ConvGeometry g = flattened(exact);
   WeightGradient<T> k{};
   k.grid = forward_grid(g);
@@ -248,6 +260,7 @@ void backward_weights(const ConvGeometry& exact, const T* dZ, const T* A_prev, T
   k.out_channels = g.c_new / g.groups;
   k.dz = dZ;
   k.dw = dW;
+  k.algorithm = algorithm;
   detail::weight_gradient(k);
 }
 
@@ -262,11 +275,11 @@ void backward(TensorView<const T> dZ, TensorView<const T> A_prev, TensorView<con
     detail::check_shape(who, "dA_prev", dA_prev.shape(), A_prev.shape(), "the shape of A_prev");
     const bool nothing = dZ.size() == 0 || W.size() == 0;
     if (nothing || !covers_input(g)) std::fill(dA_prev.begin(), dA_prev.end(), T(0));
-    if (!nothing && dA_prev.size() > 0) backward_data(g, dZ.data(), W.data(), dA_prev.data());
+    if (!nothing && dA_prev.size() > 0) backward_data(g, options.algorithm, dZ.data(), W.data(), dA_prev.data());
   }
   if (wanted(dW)) {
     detail::check_shape(who, "dW", dW.shape(), W.shape(), "the shape of W");
-    if (dW.size() > 0) backward_weights(g, dZ.data(), A_prev.data(), dW.data());
+    if (dW.size() > 0) backward_weights(g, options.algorithm, dZ.data(), A_prev.data(), dW.data());
   }
   if (wanted(db)) {
     detail::check_shape(who, "db", db.shape(), Shape{1, 1, 1, g.c_new}, "(1, 1, 1, c_new)");
@@ -306,6 +319,14 @@ Padding Padding::from_name(std::string_view name, std::string_view who) {
       who, name));
 }
 
+ConvAlgorithm conv_algorithm_from_name(std::string_view name, std::string_view who) {
+  if (name == "auto") return ConvAlgorithm::automatic;
+  if (name == "direct") return ConvAlgorithm::direct;
+  if (name == "winograd") return ConvAlgorithm::winograd;
+  throw std::invalid_argument(
+      fmt::format("{}: algorithm is \"{}\" but must be \"auto\", \"direct\" or \"winograd\"", who, name));
+}
+
 ConvGeometry conv_geometry(const Shape& A_prev, const Shape& W, const ConvOptions& options, std::string_view who) {
   detail::check_rank(who, "A_prev", A_prev, 4, kInputAxes);
   detail::check_rank(who, "W", W, 4, kKernelAxes);
@@ -320,6 +341,7 @@ ConvGeometry conv_geometry(const Shape& A_prev, const Shape& W, const ConvOption
                                             who, A_prev.to_string(), W.to_string()));
   }
   check_channels(who, A_prev, W, options.groups);
+  check_algorithm(who, W, options);
   ConvGeometry g{};
   g.m = A_prev[0], g.h_prev = A_prev[1], g.w_prev = A_prev[2], g.c_prev = A_prev[3];
   g.kh = W[0], g.kw = W[1], g.c_new = W[3], g.groups = options.groups;

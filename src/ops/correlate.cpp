@@ -10,6 +10,7 @@
 #include <cstddef>
 
 #include "ops/parallel.hpp"
+#include "ops/winograd.hpp"
 #include "ops/workspace.hpp"
 #include "simd/conv.hpp"
 #include "simd/depthwise.hpp"
@@ -297,6 +298,10 @@ void correlate(const Correlation<T>& k) {
   const std::int64_t out_channels = k.groups * k.out_channels;
   const PatchGrid& grid = k.grid;
   if (grid.images * grid.grid_h * grid.grid_w * out_channels == 0) return;
+  if (k.channels > 0 && by_winograd(k)) {
+    correlate_winograd(k);
+    return;
+  }
   const double terms = static_cast<double>(grid.rows.size()) * static_cast<double>(grid.columns.size()) *
                        static_cast<double>(k.channels);
   const double flops = 2.0 * terms * static_cast<double>(grid.images) * static_cast<double>(grid.grid_h) *

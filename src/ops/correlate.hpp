@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "hubel/activation.hpp"
+#include "hubel/conv.hpp"
 #include "ops/patch.hpp"
 
 namespace hubel::detail {
@@ -27,6 +28,8 @@ struct Correlation {
 
   const T* bias = nullptr;                       // groups * out_channels values
   Activation activation = Activation::identity;  // an elementwise one
+
+  ConvAlgorithm algorithm = ConvAlgorithm::automatic;  // winograd only where winograd_applies
 
   // Pixels outside the source are left out of the sum, instead of taken as zeros. The two differ only where W is
   // infinite or NaN.

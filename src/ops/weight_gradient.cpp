@@ -9,6 +9,7 @@
 #include <cstddef>
 
 #include "ops/parallel.hpp"
+#include "ops/winograd.hpp"
 #include "ops/workspace.hpp"
 #include "simd/conv.hpp"
 #include "simd/depthwise.hpp"
@@ -200,6 +201,10 @@ void weight_gradient(const WeightGradient<T>& k) {
   const std::int64_t positions = k.grid.images * k.grid.grid_h * k.grid.grid_w;
   if (n == 0 || positions == 0) {
     std::fill(k.dw, k.dw + n, T(0));
+    return;
+  }
+  if (by_winograd(k)) {
+    weight_gradient_winograd(k);
     return;
   }
   const double flops = 2.0 * static_cast<double>(n) * static_cast<double>(positions) / static_cast<double>(k.groups);

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "hubel/conv.hpp"
 #include "ops/patch.hpp"
 
 namespace hubel::detail {
@@ -20,6 +21,7 @@ struct WeightGradient {
   std::int64_t groups, channels, out_channels;  // the last two: in each group
   const T* dz;
   T* dw;
+  ConvAlgorithm algorithm = ConvAlgorithm::automatic;  // winograd only where winograd_applies
 };
 
 template <class T>

@@ -28,6 +28,9 @@ def test_convolution_with_dilation_and_groups(case, seed):
     "options, error, said",
     [
         ({"groups": 2}, ValueError, "groups"),
+        ({"algorithm": "fast"}, ValueError, 'algorithm is "fast" but must be "auto", "direct" or "winograd"'),
+        ({"algorithm": None}, TypeError, "algorithm"),
+        ({"algorithm": "winograd"}, ValueError, "algorithm is winograd, which needs a 3x3 kernel"),
         ({"groups": 0}, ValueError, "groups is 0"),
         ({"groups": 1.0}, TypeError, "groups must be an integer, got 1.0"),
         ({"dilation": 0}, ValueError, "dilation"),

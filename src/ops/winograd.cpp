@@ -1,0 +1,350 @@
+// Winograd's algorithm around the inner loops of simd/; see winograd.hpp.
+//
+// A tile is 4x4 outputs and the 6x6 inputs under them. Tiles are numbered image by image, row by row, and worked on in
+// blocks: a block's 36 transformed values are 36 small matrices (tiles, channels), each of which is multiplied by its
+// matrix of the transformed kernel with the direct convolution's own inner loop, as if its tiles were pixels.
+#include "ops/winograd.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <type_traits>
+
+#include "ops/parallel.hpp"
+#include "ops/workspace.hpp"
+#include "simd/conv.hpp"
+#include "simd/elementwise.hpp"
+#include "simd/winograd.hpp"
+
+namespace hubel::detail {
+
+namespace {
+
+constexpr std::int64_t kOut = simd::kWinogradOut, kIn = simd::kWinogradIn, kPoints = simd::kWinogradPoints;
+
+// Tiles of a block: multiples of 12 and of 6, the tile sizes of the inner loop. With few channels a block of 36 keeps
+// its transformed values in L2 (36 x 36 x 128 floats are 0.6 MB); with many, more tiles are needed for each pass over
+// the transformed kernel, which no longer stays there.
+std::int64_t tiles_of_block(std::int64_t channels) { return channels <= 128 ? 36 : 72; }
+
+// Tiles whose transformed values are held at a time by the passes that all threads share: 4 M floats of input.
+std::int64_t tiles_of_round(std::int64_t channels, std::int64_t block) {
+  return std::max<std::int64_t>(1, (std::int64_t{1} << 22) / (kPoints * channels * block)) * block;
+}
+
+// Channels from one transformed tile to the next. An odd number of cache lines: at powers of two neighbouring tiles
+// would fall into the same few sets of the cache.
+template <class T>
+std::int64_t padded(std::int64_t channels) {
+  const std::int64_t line = kAlignment / static_cast<std::int64_t>(sizeof(T));
+  const std::int64_t lines = (channels + line - 1) / line;
+  return (lines | 1) * line;
+}
+
+// The tiles of a grid, and what each covers.
+struct TileGrid {
+  const PatchGrid& grid;
+  std::int64_t down, across, count;
+
+  explicit TileGrid(const PatchGrid& g)
+      : grid(g),
+        down((g.grid_h + kOut - 1) / kOut),
+        across((g.grid_w + kOut - 1) / kOut),
+        count(g.images * down * across) {}
+
+  struct Place {
+    std::int64_t image, y, x;  // the tile's first output
+  };
+  Place operator[](std::int64_t tile) const {
+    const std::int64_t in_image = tile % (down * across);
+    return {tile / (down * across), in_image / across * kOut, in_image % across * kOut};
+  }
+};
+
+std::size_t within(std::int64_t value, std::int64_t limit) {
+  return static_cast<std::size_t>(std::clamp<std::int64_t>(value, 0, limit));
+}
+
+// Transforms the inputs of tiles [begin, end) to v[(f * stride + tile - begin) * pixel + c].
+template <class T>
+void transform_inputs(const TileGrid& tiles, const T* source, std::int64_t begin, std::int64_t end, std::int64_t stride,
+                      std::int64_t pixel, T* v) {
+  const PatchGrid& g = tiles.grid;
+  simd::WinogradTile<T> t{};
+  t.line = g.width * g.channels;
+  t.pixel = g.channels;
+  t.point = stride * pixel;
+  t.n = static_cast<std::size_t>(g.channels);
+  for (std::int64_t i = begin; i < end; ++i) {
+    const auto place = tiles[i];
+    const std::int64_t y = place.y + g.rows.front().offset, x = place.x + g.columns.front().offset;
+    t.in = source + ((place.image * g.height + y) * g.width + x) * g.channels;
+    t.top = within(-y, kIn), t.bottom = within(g.height - y, kIn);
+    t.left = within(-x, kIn), t.right = within(g.width - x, kIn);
+    t.out = v + (i - begin) * pixel;
+    simd::winograd_input(t);
+  }
+}
+
+// The transformed kernel: for each block of output channels 36 matrices (channels, width).
+template <class T>
+class Kernel {
+ public:
+  explicit Kernel(const Correlation<T>& k) : k_(k) {
+    const std::int64_t lanes = static_cast<std::int64_t>(simd::lanes<T>());
+    width_ = k.out_channels > lanes ? 2 * lanes : lanes;
+    blocks_ = (k.out_channels + width_ - 1) / width_;
+    values_ = scratch<T>(Scratch::weights, static_cast<std::size_t>(blocks_ * kPoints * k.channels * width_));
+    // Some channels at a time: enough items for many threads, each reading W in runs.
+    constexpr std::int64_t kChannels = 16;
+    const std::int64_t parts = (k.channels + kChannels - 1) / kChannels;
+    const double flops = 200.0 * static_cast<double>(k.channels * blocks_ * width_);
+    parallel_for(blocks_ * parts, flops, [&](std::int64_t i) {
+      const std::int64_t c = i % parts * kChannels;
+      transform(i / parts, c, std::min(c + kChannels, k.channels));
+    });
+  }
+  std::int64_t blocks() const { return blocks_; }
+  std::int64_t width() const { return width_; }
+  std::int64_t first(std::int64_t block) const { return block * width_; }
+  std::int64_t count(std::int64_t block) const { return std::min(width_, k_.out_channels - block * width_); }
+  const T* values(std::int64_t block, std::int64_t f) const {
+    return values_ + (block * kPoints + f) * k_.channels * width_;
+  }
+
+ private:
+  void transform(std::int64_t block, std::int64_t c0, std::int64_t c1) {
+    const std::int64_t n = count(block);
+    T* taps = scratch<T>(Scratch::pixels, static_cast<std::size_t>(9 * width_));
+    std::fill(taps, taps + 9 * width_, T(0));
+    simd::WinogradTile<T> t{};
+    t.in = taps;
+    t.line = 3 * width_;
+    t.pixel = width_;
+    t.bottom = t.right = 3;
+    t.point = k_.channels * width_;
+    t.n = static_cast<std::size_t>(width_);
+    for (std::int64_t c = c0; c < c1; ++c) {
+      T* to = taps;
+      for (const Tap& row : k_.grid.rows) {
+        for (const Tap& column : k_.grid.columns) {
+          const T* from =
+              k_.weights + row.index * k_.w_row + column.index * k_.w_column + c * k_.w_c + first(block) * k_.w_n;
+          for (std::int64_t i = 0; i < n; ++i) to[i] = from[i * k_.w_n];
+          to += width_;
+        }
+      }
+      t.out = values_ + (block * kPoints * k_.channels + c) * width_;
+      simd::winograd_kernel(t);
+    }
+  }
+
+  const Correlation<T>& k_;
+  std::int64_t width_, blocks_;
+  T* values_;
+};
+
+// The outputs of tiles [begin, end) and one block of output channels, from the tiles' transformed inputs
+// v[(f * stride + tile - begin) * pixel + c].
+template <class T>
+void multiply(const Correlation<T>& k, const TileGrid& tiles, const Kernel<T>& kernel, std::int64_t block,
+              std::int64_t begin, std::int64_t end, const T* v, std::int64_t stride, std::int64_t pixel) {
+  const std::int64_t width = kernel.width(), n = end - begin;
+  T* sums = scratch<T>(Scratch::products, static_cast<std::size_t>(kPoints * n * width));
+  const std::ptrdiff_t no_offset = 0;
+  simd::ConvRow<T> row{};
+  row.pixel_step = pixel;
+  row.taps = &no_offset;
+  row.tap_count = 1;
+  row.channels = static_cast<std::size_t>(k.channels);
+  row.vectors = static_cast<std::size_t>(width) / simd::lanes<T>();
+  row.out_step = width;
+  row.pixels = static_cast<std::size_t>(n);
+  row.out_channels = static_cast<std::size_t>(width);
+  for (std::int64_t f = 0; f < kPoints; ++f) {
+    row.in = v + f * stride * pixel;
+    row.weights = kernel.values(block, f);
+    row.out = sums + f * n * width;
+    simd::conv_row(row);
+  }
+  simd::WinogradResult<T> result{};
+  result.point = n * width;
+  result.bias = k.bias ? k.bias + kernel.first(block) : nullptr;
+  result.line = k.out_row;
+  result.pixel = k.out_pixel;
+  result.n = static_cast<std::size_t>(kernel.count(block));
+  for (std::int64_t i = begin; i < end; ++i) {
+    const auto place = tiles[i];
+    result.in = sums + (i - begin) * width;
+    result.out = k.out + place.image * k.out_image + place.y * k.out_row + place.x * k.out_pixel + kernel.first(block);
+    result.rows = within(k.grid.grid_h - place.y, kOut);
+    result.columns = within(k.grid.grid_w - place.x, kOut);
+    simd::winograd_output(result);
+    if (k.activation == Activation::identity) continue;
+    for (std::size_t y = 0; y < result.rows; ++y) {
+      for (std::size_t x = 0; x < result.columns; ++x) {
+        T* at = result.out + static_cast<std::ptrdiff_t>(y) * k.out_row + static_cast<std::ptrdiff_t>(x) * k.out_pixel;
+        simd::activate(k.activation, at, at, result.n);
+      }
+    }
+  }
+}
+
+bool three_in_a_row(std::span<const Tap> taps) {
+  return taps.size() == 3 && taps[1].offset == taps[0].offset + 1 && taps[2].offset == taps[1].offset + 1;
+}
+
+template <class Problem>
+bool applies(const Problem& k) {
+  return k.groups == 1 && k.grid.step_y == 1 && k.grid.step_x == 1 && three_in_a_row(k.grid.rows) &&
+         three_in_a_row(k.grid.columns);
+}
+
+// What `tiles` tiles cost besides the products, in units of a multiplication and addition of the inner loop: about 36
+// loads or stores and 60 operations for each channel on either side, at about a third of its speed; and the same for
+// each of the kernel's pairs of channels, once.
+template <class Problem>
+bool pays(const Problem& k) {
+  const double tiles = static_cast<double>(TileGrid(k.grid).count);
+  const double c = static_cast<double>(k.channels), n = static_cast<double>(k.out_channels);
+  const double positions =
+      static_cast<double>(k.grid.images) * static_cast<double>(k.grid.grid_h) * static_cast<double>(k.grid.grid_w);
+  constexpr double kTransform = 250, kKernelTransform = 120;
+  return tiles * (kPoints * c * n + kTransform * (c + n)) + kKernelTransform * c * n < 9 * positions * c * n;
+}
+
+template <class T, class Problem>
+bool chosen(const Problem& k) {
+  if (k.algorithm != ConvAlgorithm::automatic) return k.algorithm == ConvAlgorithm::winograd;
+  return std::is_same_v<T, float> && applies(k) && pays(k);
+}
+
+}  // namespace
+
+template <class T>
+bool by_winograd(const Correlation<T>& k) {
+  return !k.skip_outside && chosen<T>(k);
+}
+template <class T>
+bool by_winograd(const WeightGradient<T>& k) {
+  return chosen<T>(k);
+}
+
+template <class T>
+void correlate_winograd(const Correlation<T>& k) {
+  const TileGrid tiles(k.grid);
+  const Kernel<T> kernel(k);
+  const std::int64_t pixel = padded<T>(k.channels), block = tiles_of_block(k.channels);
+  const std::int64_t items = (tiles.count + block - 1) / block;
+  const double flops =
+      2.0 * static_cast<double>(kPoints * tiles.count * k.channels) * static_cast<double>(k.out_channels);
+
+  // With many blocks each is one item from input to output. With few, the input is transformed first and the output
+  // channels are shared out as well. No output depends on which way it went.
+  constexpr std::int64_t kManyItems = 16;
+  if (items >= kManyItems) {
+    parallel_for(items, flops, [&](std::int64_t i) {
+      const std::int64_t begin = i * block, end = std::min(begin + block, tiles.count);
+      T* v = scratch<T>(Scratch::transformed, static_cast<std::size_t>(kPoints * (end - begin) * pixel));
+      transform_inputs(tiles, k.source, begin, end, end - begin, pixel, v);
+      for (std::int64_t b = 0; b < kernel.blocks(); ++b) {
+        multiply(k, tiles, kernel, b, begin, end, v, end - begin, pixel);
+      }
+    });
+    return;
+  }
+  T* v = scratch<T>(Scratch::transformed, static_cast<std::size_t>(kPoints * tiles.count * pixel));
+  constexpr std::int64_t kTransformed = 4;  // tiles of an item: some microseconds
+  parallel_for((tiles.count + kTransformed - 1) / kTransformed, flops / 10, [&](std::int64_t i) {
+    const std::int64_t begin = i * kTransformed, end = std::min(begin + kTransformed, tiles.count);
+    transform_inputs(tiles, k.source, begin, end, tiles.count, pixel, v + begin * pixel);
+  });
+  parallel_for(items * kernel.blocks(), flops, [&](std::int64_t i) {
+    const std::int64_t begin = i % items * block, end = std::min(begin + block, tiles.count);
+    multiply(k, tiles, kernel, i / items, begin, end, v + begin * pixel, tiles.count, pixel);
+  });
+}
+
+// In rounds: all threads transform the round's inputs and gradients, then each takes whole matrices of the 36 and adds
+// the round's products to them, so that every sum has one order.
+template <class T>
+void weight_gradient_winograd(const WeightGradient<T>& k) {
+  const TileGrid tiles(k.grid);
+  const std::int64_t lanes = static_cast<std::int64_t>(simd::lanes<T>());
+  const std::int64_t width = k.out_channels > lanes ? 2 * lanes : lanes;
+  const std::int64_t c = k.channels, n = k.out_channels;
+  const std::int64_t in_pixel = padded<T>(c), dz_pixel = padded<T>((n + width - 1) / width * width);
+  const std::int64_t round = std::min(tiles_of_round(c + n, tiles_of_block(c)), tiles.count);
+  T* v = scratch<T>(Scratch::transformed, static_cast<std::size_t>(kPoints * round * in_pixel));
+  T* z = scratch<T>(Scratch::gradients, static_cast<std::size_t>(kPoints * round * dz_pixel));
+  T* sums = scratch<T>(Scratch::products, static_cast<std::size_t>(kPoints * c * n));
+  std::fill(z, z + kPoints * round * dz_pixel, T(0));
+
+  simd::WinogradTile<T> gradient{};
+  gradient.line = k.grid.grid_w * n;
+  gradient.pixel = n;
+  gradient.point = round * dz_pixel;
+  gradient.n = static_cast<std::size_t>(n);
+  for (std::int64_t begin = 0; begin < tiles.count; begin += round) {
+    const std::int64_t end = std::min(begin + round, tiles.count);
+    const double flops = 2.0 * static_cast<double>(kPoints * (end - begin)) * static_cast<double>(c * n);
+    constexpr std::int64_t kTransformed = 4;  // tiles of an item: some microseconds
+    parallel_for((end - begin + kTransformed - 1) / kTransformed, flops / 10, [&](std::int64_t item) {
+      const std::int64_t first = begin + item * kTransformed, last = std::min(first + kTransformed, end);
+      transform_inputs(tiles, k.source, first, last, round, in_pixel, v + (first - begin) * in_pixel);
+      simd::WinogradTile<T> t = gradient;
+      for (std::int64_t i = first; i < last; ++i) {
+        const auto place = tiles[i];
+        t.in = k.dz + ((place.image * k.grid.grid_h + place.y) * k.grid.grid_w + place.x) * n;
+        t.bottom = within(k.grid.grid_h - place.y, kOut);
+        t.right = within(k.grid.grid_w - place.x, kOut);
+        t.out = z + (i - begin) * dz_pixel;
+        simd::winograd_gradient(t);
+      }
+    });
+    // Rows of one item: few enough that 36 matrices make work for many threads.
+    constexpr std::int64_t kRows = 96;
+    const std::int64_t parts = (c + kRows - 1) / kRows;
+    parallel_for(kPoints * parts, flops, [&](std::int64_t item) {
+      const std::int64_t f = item / parts, c0 = c * (item % parts) / parts, c1 = c * (item % parts + 1) / parts;
+      T* to = sums + (f * c + c0) * n;
+      if (begin == 0) std::fill(to, to + (c1 - c0) * n, T(0));
+      simd::WeightTile<T> t{};
+      t.in = v + f * round * in_pixel + c0;
+      t.in_pixel = in_pixel;
+      t.dz_pixel = dz_pixel;
+      t.lines = 1;
+      t.pixels = static_cast<std::size_t>(end - begin);
+      t.rows = static_cast<std::size_t>(c1 - c0);
+      t.vectors = static_cast<std::size_t>(width / lanes);
+      t.dw_row = n;
+      for (std::int64_t b = 0; b < n; b += width) {
+        t.dz = z + f * round * dz_pixel + b;
+        t.dw = to + b;
+        t.out_channels = static_cast<std::size_t>(std::min(width, n - b));
+        simd::weight_tile(t);
+      }
+    });
+  }
+  parallel_for(c, 100.0 * static_cast<double>(c * n), [&](std::int64_t i) {
+    simd::WinogradResult<T> result{};
+    result.in = sums + i * n;
+    result.point = c * n;
+    result.out = k.dw + i * n;
+    result.pixel = c * n;
+    result.line = 3 * result.pixel;
+    result.rows = result.columns = 3;
+    result.n = static_cast<std::size_t>(n);
+    simd::winograd_kernel_gradient(result);
+  });
+}
+
+template bool by_winograd(const Correlation<float>&);
+template bool by_winograd(const Correlation<double>&);
+template bool by_winograd(const WeightGradient<float>&);
+template bool by_winograd(const WeightGradient<double>&);
+template void correlate_winograd(const Correlation<float>&);
+template void correlate_winograd(const Correlation<double>&);
+template void weight_gradient_winograd(const WeightGradient<float>&);
+template void weight_gradient_winograd(const WeightGradient<double>&);
+
+}  // namespace hubel::detail

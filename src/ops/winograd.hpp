@@ -1,0 +1,26 @@
+// Correlations with 3x3 kernels, and their gradients, by Winograd's minimal filtering: 36 multiplications for the 144
+// that 4x4 outputs take directly. Source and transforms: simd/winograd.hpp.
+//
+// In float the largest error is some 3e-6 of the largest output, against 1e-6 directly (docs/performance.md). An
+// infinite or NaN input makes its whole tile of 4x4 outputs NaN.
+#pragma once
+
+#include "ops/correlate.hpp"
+#include "ops/weight_gradient.hpp"
+
+namespace hubel::detail {
+
+// Whether the problem is to be computed so: its `algorithm` says winograd, or leaves the choice and it is float, has
+// 3x3 taps one apart, one group and stride 1, and is expected to be faster this way.
+template <class T>
+bool by_winograd(const Correlation<T>& k);
+template <class T>
+bool by_winograd(const WeightGradient<T>& k);
+
+// For problems with 3x3 taps one apart, one group and stride 1, and with something to compute.
+template <class T>
+void correlate_winograd(const Correlation<T>& k);
+template <class T>
+void weight_gradient_winograd(const WeightGradient<T>& k);
+
+}  // namespace hubel::detail
