@@ -13,6 +13,7 @@
 #include <map>
 #include <oneapi/dnnl/dnnl.hpp>
 #include <random>
+#include <thread>
 
 #include "hubel/conv.hpp"
 #include "hubel/threads.hpp"
@@ -24,7 +25,13 @@ namespace {
 using hubel::bench::ConvShape;
 using Clock = std::chrono::steady_clock;
 
+// The mean of `repeats` runs. Before them the other side's threads, which wait for work awake for a while, are given
+// the time to fall asleep, and then the own ones some to wake up.
 double seconds(const std::function<void()>& work, int repeats) {
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  const auto awake = Clock::now() + std::chrono::milliseconds(4);
+  do work();
+  while (Clock::now() < awake);
   const auto start = Clock::now();
   for (int i = 0; i < repeats; ++i) work();
   return std::chrono::duration<double>(Clock::now() - start).count() / repeats;

@@ -9,11 +9,11 @@
 #include <algorithm>
 #include <cstddef>
 
+#include "ops/depthwise.hpp"
 #include "ops/parallel.hpp"
 #include "ops/winograd.hpp"
 #include "ops/workspace.hpp"
 #include "simd/conv.hpp"
-#include "simd/depthwise.hpp"
 #include "simd/elementwise.hpp"
 
 namespace hubel::detail {
@@ -254,37 +254,6 @@ void correlate_by_position(const Correlation<T>& k, const GridTile& tile) {
   }
 }
 
-// Depthwise: one channel in and one out for each group, vectorised over the groups.
-template <class T>
-void correlate_depthwise(const Correlation<T>& k, const GridTile& tile, const Patch<T>& patch) {
-  const std::size_t taps = k.grid.rows.size() * k.grid.columns.size();
-  auto* list = scratch<simd::DepthwiseTap>(Scratch::taps, taps);
-  simd::DepthwiseTap* to = list;
-  for (const Tap& row : k.grid.rows) {
-    for (const Tap& column : k.grid.columns) {
-      *to++ = {row.offset * patch.line + column.offset * k.grid.channels,
-               row.index * k.w_row + column.index * k.w_column};
-    }
-  }
-  simd::DepthwiseRow<T> row{};
-  row.pixel_step = k.grid.step_x * k.grid.channels;
-  row.weights = k.weights;
-  row.out_step = k.out_pixel;
-  row.pixels = static_cast<std::size_t>(tile.x1 - tile.x0);
-  row.channels = static_cast<std::size_t>(k.groups);
-  for (std::int64_t y = tile.y0; y < tile.y1; ++y) {
-    row.in = patch.origin + (y - tile.y0) * k.grid.step_y * patch.line;
-    row.out = position(k, tile.image, y, tile.x0);
-    for (std::size_t t = 0; t < taps; t += kTermBlock) {
-      row.taps = list + t;
-      row.tap_count = std::min<std::size_t>(kTermBlock, taps - t);
-      row.accumulate = t > 0;
-      row.bias = t > 0 ? nullptr : k.bias;
-      simd::depthwise_row(row);
-    }
-  }
-}
-
 template <class T>
 bool tile_needs_positions(const Correlation<T>& k, const GridTile& tile) {
   if (k.channels == 0 || !patch_fits(k.grid, tile)) return true;
@@ -298,28 +267,13 @@ void correlate(const Correlation<T>& k) {
   const std::int64_t out_channels = k.groups * k.out_channels;
   const PatchGrid& grid = k.grid;
   if (grid.images * grid.grid_h * grid.grid_w * out_channels == 0) return;
-  if (k.channels > 0 && by_winograd(k)) {
-    correlate_winograd(k);
-    return;
-  }
+  if (k.channels > 0 && by_winograd(k)) return correlate_winograd(k);
+  if (by_depthwise(k)) return correlate_depthwise(k);
   const double terms = static_cast<double>(grid.rows.size()) * static_cast<double>(grid.columns.size()) *
                        static_cast<double>(k.channels);
   const double flops = 2.0 * terms * static_cast<double>(grid.images) * static_cast<double>(grid.grid_h) *
                        static_cast<double>(grid.grid_w) * static_cast<double>(out_channels);
   const Tiling tiles(grid, kTilePositions);
-
-  if (k.groups > 1 && k.channels == 1 && k.out_channels == 1 && k.w_group == 1) {
-    parallel_for(tiles.count(), flops, [&](std::int64_t i) {
-      const GridTile tile = tiles[i];
-      if (tile_needs_positions(k, tile)) {
-        correlate_by_position(k, tile);
-      } else {
-        correlate_depthwise(k, tile, tile_patch(grid, tile, k.source));
-      }
-      activate_tile(k, tile, 0, out_channels);
-    });
-    return;
-  }
 
   const Packed<T> packed(k);
   // With few tiles the output channels are shared out too; the number of parts depends on the problem only.

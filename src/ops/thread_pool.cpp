@@ -5,6 +5,9 @@
 // working on. Idle workers poll for a moment, since in training one loop follows another within microseconds, and then
 // sleep.
 #include <pthread.h>
+#if defined(__linux__)
+#include <sched.h>
+#endif
 
 #include <algorithm>
 #include <atomic>
@@ -23,9 +26,14 @@ namespace hubel::detail {
 
 namespace {
 
-// How long an idle worker polls before it sleeps, and a finished owner before it waits for its helpers asleep: about
-// what putting a thread to sleep and waking it costs.
-constexpr auto kPoll = std::chrono::microseconds(50);
+// How long a finished owner polls before it waits for its helpers asleep: about what putting a thread to sleep and
+// waking it costs.
+constexpr auto kOwnerPolls = std::chrono::microseconds(50);
+
+// How long an idle worker polls before it sleeps. On a virtual machine a core that sleeps may be given to others, and
+// it takes up to a millisecond to get it back (measured: 0.4 to 0.8 ms for a wake-up, against 20 us of a physical
+// core). A worker that polls gives way to whoever else wants its core.
+constexpr auto kWorkerPolls = std::chrono::milliseconds(2);
 
 thread_local bool t_in_loop = false;
 
@@ -37,16 +45,58 @@ void pause() {
 #endif
 }
 
-// Polls `ready` for at most kPoll.
+// Polls `ready` for at most `time`.
 template <class Ready>
-bool poll(const Ready& ready) {
-  const auto end = std::chrono::steady_clock::now() + kPoll;
+bool poll(const Ready& ready, std::chrono::microseconds time) {
+  const auto end = std::chrono::steady_clock::now() + time;
   for (unsigned i = 1;; ++i) {
     if (ready()) return true;
     pause();
-    if (i % 64 == 0 && std::chrono::steady_clock::now() > end) return false;  // the clock costs more than a look
+    if (i % 64 != 0) continue;  // the clock and the system cost more than a look
+    if (std::chrono::steady_clock::now() > end) return false;
+    std::this_thread::yield();
   }
 }
+
+// The CPUs that a loop's threads were last seen on, of the first 64.
+//
+// Linux may wake a worker on the very CPU of the thread that woke it, beside an idle one, and takes many milliseconds
+// to notice: longer than a loop lasts, so that the two threads of every loop share one CPU and the second is worth
+// nothing. A worker that finds itself on a taken CPU therefore moves to a free one, within what the process is allowed.
+class Places {
+ public:
+  // Called by each thread as it begins.
+  void settle() {
+#if defined(__linux__)
+    const int cpu = sched_getcpu();
+    if (cpu < 0 || cpu >= kMost) return;
+    const std::uint64_t others = taken_.fetch_or(bit(cpu), std::memory_order_relaxed);
+    if (others & bit(cpu)) move(others);
+#endif
+  }
+
+ private:
+#if defined(__linux__)
+  static constexpr int kMost = 64;
+  static std::uint64_t bit(int cpu) { return std::uint64_t{1} << cpu; }
+
+  // To be kept off the taken CPUs for a moment is enough: afterwards the thread stays where it is.
+  void move(std::uint64_t others) {
+    cpu_set_t allowed;
+    if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0) return;
+    cpu_set_t free = allowed;
+    for (int cpu = 0; cpu < kMost; ++cpu) {
+      if (others & bit(cpu)) CPU_CLR(static_cast<std::size_t>(cpu), &free);
+    }
+    if (CPU_COUNT(&free) == 0 || sched_setaffinity(0, sizeof(free), &free) != 0) return;
+    const int cpu = sched_getcpu();
+    if (cpu >= 0 && cpu < kMost) taken_.fetch_or(bit(cpu), std::memory_order_relaxed);
+    sched_setaffinity(0, sizeof(allowed), &allowed);
+  }
+
+  std::atomic<std::uint64_t> taken_{0};
+#endif
+};
 
 struct Loop {
   Loop(std::int64_t items_, LoopBody body_, const void* context_, int places_)
@@ -59,6 +109,7 @@ struct Loop {
   std::atomic<std::int64_t> next{0};  // the next item to claim
   std::atomic<int> helpers{0};        // workers with an item in hand
   std::atomic<bool> failed{false};
+  Places cpus;
   std::exception_ptr error;  // written by the first that fails
 
   std::int64_t claim() { return next.fetch_add(1, std::memory_order_relaxed); }
@@ -81,6 +132,7 @@ struct Loop {
 class ThreadPool {
  public:
   void run(Loop& loop) {
+    loop.cpus.settle();
     add(loop);
     loop.work(loop.claim());
     remove(loop);
@@ -110,7 +162,7 @@ class ThreadPool {
   // After remove() nobody can join any more.
   void wait_for_helpers(Loop& loop) {
     const auto none = [&] { return loop.helpers.load(std::memory_order_acquire) == 0; };
-    if (poll(none)) return;
+    if (poll(none, kOwnerPolls)) return;
     std::unique_lock lock(mutex_);
     helper_left_.wait(lock, none);
   }
@@ -144,6 +196,7 @@ class ThreadPool {
     for (;;) {
       std::int64_t item = 0;
       Loop* loop = next_loop(item);
+      loop->cpus.settle();
       loop->work(item);
       // Under the mutex, for the loop may be gone as soon as its owner sees the count at 0.
       const std::lock_guard lock(mutex_);
@@ -161,7 +214,7 @@ class ThreadPool {
       const std::uint64_t seen = added_.load(std::memory_order_relaxed);
       const auto news = [&] { return added_.load(std::memory_order_acquire) != seen; };
       lock.unlock();
-      const bool came = poll(news);
+      const bool came = poll(news, kWorkerPolls);
       lock.lock();
       if (came) continue;
       ++asleep_;

@@ -8,11 +8,11 @@
 #include <algorithm>
 #include <cstddef>
 
+#include "ops/depthwise.hpp"
 #include "ops/parallel.hpp"
 #include "ops/winograd.hpp"
 #include "ops/workspace.hpp"
 #include "simd/conv.hpp"
-#include "simd/depthwise.hpp"
 #include "simd/elementwise.hpp"
 
 namespace hubel::detail {
@@ -94,33 +94,6 @@ void add_dense_block(const WeightGradient<T>& k, const GridTile& tile, const Pat
   }
 }
 
-template <class T>
-void add_depthwise(const WeightGradient<T>& k, const GridTile& tile, const Patch<T>& patch, T* dw) {
-  const std::size_t taps = k.grid.rows.size() * k.grid.columns.size();
-  auto* list = scratch<simd::DepthwiseTap>(Scratch::taps, taps);
-  simd::DepthwiseTap* to = list;
-  for (const Tap& row : k.grid.rows) {
-    for (const Tap& column : k.grid.columns) {
-      *to++ = {row.offset * patch.line + column.offset * k.grid.channels,
-               (row.index * static_cast<std::int64_t>(k.grid.columns.size()) + column.index) * k.groups};
-    }
-  }
-  simd::DepthwiseWeights<T> d{};
-  d.in = patch.origin;
-  d.in_line = k.grid.step_y * patch.line;
-  d.in_pixel = k.grid.step_x * k.grid.channels;
-  d.dz = k.dz + ((tile.image * k.grid.grid_h + tile.y0) * k.grid.grid_w + tile.x0) * k.groups;
-  d.dz_line = k.grid.grid_w * k.groups;
-  d.dz_pixel = k.groups;
-  d.lines = static_cast<std::size_t>(tile.y1 - tile.y0);
-  d.pixels = static_cast<std::size_t>(tile.x1 - tile.x0);
-  d.taps = list;
-  d.tap_count = taps;
-  d.channels = static_cast<std::size_t>(k.groups);
-  d.dw = dw;
-  simd::depthwise_weights(d);
-}
-
 // A tile whose patch is not to be had whole, position by position, for the output channels [n0, n1).
 template <class T>
 void add_by_position(const WeightGradient<T>& k, const GridTile& tile, std::int64_t n0, std::int64_t n1, T* dw) {
@@ -146,11 +119,6 @@ void add_by_position(const WeightGradient<T>& k, const GridTile& tile, std::int6
   }
 }
 
-template <class T>
-bool is_depthwise(const WeightGradient<T>& k) {
-  return k.groups > 1 && k.channels == 1 && k.out_channels == 1;
-}
-
 // Blocks of output channels, two vectors wide, within the groups.
 template <class T>
 std::int64_t block_width() {
@@ -158,7 +126,7 @@ std::int64_t block_width() {
 }
 template <class T>
 std::int64_t blocks_in_group(const WeightGradient<T>& k) {
-  return is_depthwise(k) ? 1 : (k.out_channels + block_width<T>() - 1) / block_width<T>();
+  return (k.out_channels + block_width<T>() - 1) / block_width<T>();
 }
 
 // Adds one tile's part to dw, for the blocks of output channels [b0, b1).
@@ -173,10 +141,6 @@ void add_tile(const WeightGradient<T>& k, const GridTile& tile, std::int64_t b0,
     return;
   }
   const Patch<T> patch = tile_patch(k.grid, tile, k.source);
-  if (is_depthwise(k)) {
-    add_depthwise(k, tile, patch, dw);
-    return;
-  }
   for (std::int64_t b = b0; b < b1; ++b) {
     const std::int64_t n0 = b % in_group * width;
     add_dense_block(k, tile, patch, b / in_group, n0, std::min(width, k.out_channels - n0), dw);
@@ -203,13 +167,11 @@ void weight_gradient(const WeightGradient<T>& k) {
     std::fill(k.dw, k.dw + n, T(0));
     return;
   }
-  if (by_winograd(k)) {
-    weight_gradient_winograd(k);
-    return;
-  }
+  if (by_winograd(k)) return weight_gradient_winograd(k);
+  if (by_depthwise(k)) return weight_gradient_depthwise(k);
   const double flops = 2.0 * static_cast<double>(n) * static_cast<double>(positions) / static_cast<double>(k.groups);
   const std::int64_t blocks = k.groups * blocks_in_group(k);
-  if (n <= kMaxCopied || is_depthwise(k)) {
+  if (n <= kMaxCopied) {
     const std::int64_t parts = std::min(tiles.count(), kMaxParts);
     T* copies = scratch<T>(Scratch::partials, static_cast<std::size_t>(parts * n));
     parallel_for(parts, flops, [&](std::int64_t p) {

@@ -1,6 +1,13 @@
-// Depthwise inner loops; see depthwise.hpp. A tile is 8 pixels (or taps) of one vector of channels: 8 accumulators hide
-// the latency of the multiply-add, and each loaded weight (or gradient) serves all of them.
+// Depthwise inner loops; see depthwise.hpp.
+//
+// A multiply-add needs one input and one weight, and a core loads no more vectors a cycle than it multiplies: the loops
+// live on what they do not load again. A tile is 8 pixels in a row of one vector of channels (8 accumulators hide the
+// latency of the multiply-add). Where the kernel's columns are neighbouring pixels and few, each input of a tile is
+// loaded once for all of them: with a 3x3 kernel 10 loads serve 24 multiply-adds. It also spares the cache, in which
+// neighbouring pixels conflict when the channels are a power of two.
 #include "simd/depthwise.hpp"
+
+#include <type_traits>
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "simd/depthwise.cpp"
@@ -16,16 +23,46 @@ namespace hubel::simd::HWY_NAMESPACE {
 
 inline constexpr int kDepthwiseTile = 8;
 
-template <int P, class D, class T>
+// The widest kernels whose columns are unrolled, and the longest stride.
+inline constexpr int kColumns = 5, kStride = 2;
+
+// One row of the kernel into the accumulators of P pixels: Columns neighbouring pixels at a stride of Stride, each
+// input loaded once.
+template <int P, int Columns, int Stride, class D, class T, class V = hn::Vec<D>>
+HWY_INLINE void add_kernel_row(D d, const T* in, std::ptrdiff_t pixel, const T* weights, std::ptrdiff_t column,
+                               V (&acc)[P]) {
+  V w[Columns];
+  HUBEL_UNROLL
+  for (int j = 0; j < Columns; ++j) w[j] = hn::LoadU(d, weights + j * column);
+  HUBEL_UNROLL
+  for (int i = 0; i < (P - 1) * Stride + Columns; ++i) {
+    const V x = hn::LoadU(d, in + i * pixel);
+    HUBEL_UNROLL
+    for (int j = 0; j < Columns; ++j) {
+      const int at = i - j;
+      if (at >= 0 && at % Stride == 0 && at / Stride < P) acc[at / Stride] = hn::MulAdd(x, w[j], acc[at / Stride]);
+    }
+  }
+}
+
+// Columns = 0: any number of columns at any distance.
+template <int P, int Columns, int Stride, class D, class T>
 HWY_INLINE void depthwise_tile(D d, const DepthwiseRow<T>& a, const T* in, T* out, std::size_t c) {
   hn::Vec<D> acc[P];
   HUBEL_UNROLL
   for (int p = 0; p < P; ++p) acc[p] = hn::Zero(d);
-  for (std::size_t t = 0; t < a.tap_count; ++t) {
-    const auto w = hn::LoadU(d, a.weights + a.taps[t].weights + c);
-    const T* HWY_RESTRICT x = in + a.taps[t].input + c;
-    HUBEL_UNROLL
-    for (int p = 0; p < P; ++p) acc[p] = hn::MulAdd(hn::LoadU(d, x + p * a.pixel_step), w, acc[p]);
+  for (std::size_t r = 0; r < a.taps.rows; ++r) {
+    const T* HWY_RESTRICT x = in + a.taps.input[r] + c;
+    const T* HWY_RESTRICT w = a.weights + a.taps.weights[r] + c;
+    if constexpr (Columns > 0) {
+      add_kernel_row<P, Columns, Stride>(d, x, a.taps.input_column, w, a.taps.weights_column, acc);
+    } else {
+      for (std::size_t j = 0; j < a.taps.columns; ++j, x += a.taps.input_column, w += a.taps.weights_column) {
+        const auto weight = hn::LoadU(d, w);
+        HUBEL_UNROLL
+        for (int p = 0; p < P; ++p) acc[p] = hn::MulAdd(hn::LoadU(d, x + p * a.pixel_step), weight, acc[p]);
+      }
+    }
   }
   HUBEL_UNROLL
   for (int p = 0; p < P; ++p) {
@@ -36,47 +73,155 @@ HWY_INLINE void depthwise_tile(D d, const DepthwiseRow<T>& a, const T* in, T* ou
   }
 }
 
+// Calls f(columns, stride) with integral constants: those of the taps where they are neighbouring pixels and few, else
+// 0 and 1.
+template <class F>
+HWY_INLINE void with_columns(const DepthwiseTaps& taps, std::ptrdiff_t pixel_step, const F& f) {
+  using std::integral_constant;
+  const bool known = taps.columns == 3 || taps.columns == kColumns;
+  const bool near = taps.input_column * 1 == pixel_step, far = taps.input_column * kStride == pixel_step;
+  if (!known || !(near || far)) return f(integral_constant<int, 0>(), integral_constant<int, 1>());
+  const auto with_stride = [&](auto columns) HWY_ATTR {
+    near ? f(columns, integral_constant<int, 1>()) : f(columns, integral_constant<int, kStride>());
+  };
+  taps.columns == 3 ? with_stride(integral_constant<int, 3>()) : with_stride(integral_constant<int, kColumns>());
+}
+
 template <class T>
 HWY_INLINE void depthwise_row_of(const DepthwiseRow<T>& a) {
-  for (std::size_t p = 0; p < a.pixels; p += kDepthwiseTile) {
-    const std::size_t count = HWY_MIN(a.pixels - p, static_cast<std::size_t>(kDepthwiseTile));
-    const T* in = a.in + static_cast<std::ptrdiff_t>(p) * a.pixel_step;
-    T* out = a.out + static_cast<std::ptrdiff_t>(p) * a.out_step;
-    with_constant<kDepthwiseTile>(count, [&](auto tile) HWY_ATTR {
-      for_each_vector<T>(a.channels, [&](auto d, std::size_t c) HWY_ATTR { depthwise_tile<tile>(d, a, in, out, c); });
-    });
+  with_columns(a.taps, a.pixel_step, [&](auto columns, auto stride) HWY_ATTR {
+    const std::size_t tiles = (a.pixels + kDepthwiseTile - 1) / kDepthwiseTile;
+    for (std::size_t i = 0; i < tiles; ++i) {
+      const std::size_t begin = a.pixels * i / tiles, end = a.pixels * (i + 1) / tiles;
+      const T* in = a.in + static_cast<std::ptrdiff_t>(begin) * a.pixel_step;
+      T* out = a.out + static_cast<std::ptrdiff_t>(begin) * a.out_step;
+      with_constant<kDepthwiseTile>(end - begin, [&](auto tile) HWY_ATTR {
+        for_each_vector<T>(a.channels, [&](auto d, std::size_t c)
+                                           HWY_ATTR { depthwise_tile<tile, columns, stride>(d, a, in, out, c); });
+      });
+    }
+  });
+}
+
+// Adds P pixels' products with Rows x Columns taps: each input is loaded once for the columns, each gradient once for
+// all taps.
+template <int P, int Rows, int Columns, int Stride, class D, class T, class V = hn::Vec<D>>
+HWY_INLINE void add_pixels(D d, const DepthwiseWeights<T>& a, const std::ptrdiff_t* rows, const T* x, const T* z,
+                           V (&acc)[Rows][Columns]) {
+  V g[P];
+  HUBEL_UNROLL
+  for (int p = 0; p < P; ++p) g[p] = hn::LoadU(d, z + p * a.dz_pixel);
+  HUBEL_UNROLL
+  for (int r = 0; r < Rows; ++r) {
+    HUBEL_UNROLL
+    for (int i = 0; i < (P - 1) * Stride + Columns; ++i) {
+      const V in = hn::LoadU(d, x + rows[r] + i * a.taps.input_column);
+      HUBEL_UNROLL
+      for (int j = 0; j < Columns; ++j) {
+        const int at = i - j;
+        if (at >= 0 && at % Stride == 0 && at / Stride < P) acc[r][j] = hn::MulAdd(in, g[at / Stride], acc[r][j]);
+      }
+    }
   }
 }
 
+// Rows of the kernel from `first` on.
+template <int Rows, int Columns, int Stride, class D, class T>
+HWY_INLINE void depthwise_weights_rows(D d, const DepthwiseWeights<T>& a, std::size_t first, std::size_t c) {
+  constexpr int kPixels = 4;  // Rows x Columns = 9 accumulators, 4 gradients and an input are within 16 registers
+  hn::Vec<D> acc[Rows][Columns];
+  HUBEL_UNROLL
+  for (int r = 0; r < Rows; ++r) {
+    HUBEL_UNROLL
+    for (int j = 0; j < Columns; ++j) acc[r][j] = hn::Zero(d);
+  }
+  const std::ptrdiff_t* rows = a.taps.input + first;
+  for (std::size_t l = 0; l < a.lines; ++l) {
+    const T* x = a.in + static_cast<std::ptrdiff_t>(l) * a.in_line + c;
+    const T* z = a.dz + static_cast<std::ptrdiff_t>(l) * a.dz_line + c;
+    std::size_t p = 0;
+    for (; p + kPixels <= a.pixels; p += kPixels, x += kPixels * a.in_pixel, z += kPixels * a.dz_pixel)
+      add_pixels<kPixels, Rows, Columns, Stride>(d, a, rows, x, z, acc);
+    for (; p < a.pixels; ++p, x += a.in_pixel, z += a.dz_pixel)
+      add_pixels<1, Rows, Columns, Stride>(d, a, rows, x, z, acc);
+  }
+  HUBEL_UNROLL
+  for (int r = 0; r < Rows; ++r) {
+    HUBEL_UNROLL
+    for (int j = 0; j < Columns; ++j) {
+      T* to = a.dw + a.taps.weights[first + static_cast<std::size_t>(r)] + j * a.taps.weights_column + c;
+      hn::StoreU(hn::Add(hn::LoadU(d, to), acc[r][j]), d, to);
+    }
+  }
+}
+
+// N columns of one row of the kernel, from column `first` on, at any distance.
 template <int N, class D, class T>
-HWY_INLINE void depthwise_weights_tile(D d, const DepthwiseWeights<T>& a, const DepthwiseTap* taps, std::size_t c) {
+HWY_INLINE void depthwise_weights_columns(D d, const DepthwiseWeights<T>& a, std::size_t row, std::size_t first,
+                                          std::size_t c) {
+  const std::ptrdiff_t input = a.taps.input[row] + static_cast<std::ptrdiff_t>(first) * a.taps.input_column;
+  const std::ptrdiff_t weights = a.taps.weights[row] + static_cast<std::ptrdiff_t>(first) * a.taps.weights_column;
   hn::Vec<D> acc[N];
   HUBEL_UNROLL
-  for (int t = 0; t < N; ++t) acc[t] = hn::Zero(d);
+  for (int j = 0; j < N; ++j) acc[j] = hn::Zero(d);
   for (std::size_t l = 0; l < a.lines; ++l) {
-    const T* HWY_RESTRICT x = a.in + static_cast<std::ptrdiff_t>(l) * a.in_line + c;
+    const T* HWY_RESTRICT x = a.in + static_cast<std::ptrdiff_t>(l) * a.in_line + input + c;
     const T* HWY_RESTRICT z = a.dz + static_cast<std::ptrdiff_t>(l) * a.dz_line + c;
     for (std::size_t p = 0; p < a.pixels; ++p, x += a.in_pixel, z += a.dz_pixel) {
       const auto g = hn::LoadU(d, z);
       HUBEL_UNROLL
-      for (int t = 0; t < N; ++t) acc[t] = hn::MulAdd(hn::LoadU(d, x + taps[t].input), g, acc[t]);
+      for (int j = 0; j < N; ++j) acc[j] = hn::MulAdd(hn::LoadU(d, x + j * a.taps.input_column), g, acc[j]);
     }
   }
   HUBEL_UNROLL
-  for (int t = 0; t < N; ++t) {
-    T* to = a.dw + taps[t].weights + c;
-    hn::StoreU(hn::Add(hn::LoadU(d, to), acc[t]), d, to);
+  for (int j = 0; j < N; ++j) {
+    T* to = a.dw + weights + j * a.taps.weights_column + c;
+    hn::StoreU(hn::Add(hn::LoadU(d, to), acc[j]), d, to);
   }
 }
 
 template <class T>
+HWY_INLINE void depthwise_weights_run(const DepthwiseWeights<T>& a) {
+  with_columns(a.taps, a.in_pixel, [&](auto columns, auto stride) HWY_ATTR {
+    if constexpr (columns > 0) {
+      constexpr int kRows = columns == 3 ? 3 : 1;
+      std::size_t r = 0;
+      for (; r + kRows <= a.taps.rows; r += kRows) {
+        for_each_vector<T>(a.channels, [&](auto d, std::size_t c)
+                                           HWY_ATTR { depthwise_weights_rows<kRows, columns, stride>(d, a, r, c); });
+      }
+      for (; r < a.taps.rows; ++r) {
+        for_each_vector<T>(a.channels, [&](auto d, std::size_t c)
+                                           HWY_ATTR { depthwise_weights_rows<1, columns, stride>(d, a, r, c); });
+      }
+    } else {
+      for (std::size_t r = 0; r < a.taps.rows; ++r) {
+        for (std::size_t first = 0; first < a.taps.columns; first += kDepthwiseTile) {
+          const std::size_t count = HWY_MIN(a.taps.columns - first, static_cast<std::size_t>(kDepthwiseTile));
+          with_constant<kDepthwiseTile>(count, [&](auto tile) HWY_ATTR {
+            for_each_vector<T>(a.channels, [&](auto d, std::size_t c)
+                                               HWY_ATTR { depthwise_weights_columns<tile>(d, a, r, first, c); });
+          });
+        }
+      }
+    }
+  });
+}
+
+// In runs of some pixels of a line: all channels of a run are read while it is on its way from memory, and 16 pixels
+// make up for adding to dw.
+template <class T>
 HWY_INLINE void depthwise_weights_of(const DepthwiseWeights<T>& a) {
-  for (std::size_t t = 0; t < a.tap_count; t += kDepthwiseTile) {
-    const std::size_t count = HWY_MIN(a.tap_count - t, static_cast<std::size_t>(kDepthwiseTile));
-    with_constant<kDepthwiseTile>(count, [&](auto tile) HWY_ATTR {
-      for_each_vector<T>(a.channels,
-                         [&](auto d, std::size_t c) HWY_ATTR { depthwise_weights_tile<tile>(d, a, a.taps + t, c); });
-    });
+  constexpr std::size_t kRun = 16;
+  DepthwiseWeights<T> run = a;
+  run.lines = 1;
+  for (std::size_t l = 0; l < a.lines; ++l) {
+    for (std::size_t p = 0; p < a.pixels; p += kRun) {
+      run.in = a.in + static_cast<std::ptrdiff_t>(l) * a.in_line + static_cast<std::ptrdiff_t>(p) * a.in_pixel;
+      run.dz = a.dz + static_cast<std::ptrdiff_t>(l) * a.dz_line + static_cast<std::ptrdiff_t>(p) * a.dz_pixel;
+      run.pixels = HWY_MIN(kRun, a.pixels - p);
+      depthwise_weights_run(run);
+    }
   }
 }
 

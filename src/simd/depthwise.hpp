@@ -1,25 +1,26 @@
-// The inner loops of depthwise convolution (one kernel a channel), vectorised over the channels.
-// Pointers and strides count elements.
+// Inner loops of depthwise convolution: each channel has its own kernel, so everything is vectorised over channels,
+// which are contiguous in memory (NHWC). Strides count elements.
 #pragma once
 
 #include <cstddef>
 
 namespace hubel::simd {
 
-// A kernel tap: where its input lies relative to the output pixel's origin, and where its weights (one a channel)
-// begin.
-struct DepthwiseTap {
-  std::ptrdiff_t input;
-  std::ptrdiff_t weights;
+// The taps of a kernel, or of a part of it: `rows` rows of `columns`. Row r's first tap reads the source `input[r]`
+// elements from a position's origin, and its weights begin at `weights[r]`; the next column is so many elements on.
+struct DepthwiseTaps {
+  const std::ptrdiff_t* input;
+  const std::ptrdiff_t* weights;
+  std::size_t rows, columns;
+  std::ptrdiff_t input_column, weights_column;
 };
 
-// out[p][c] (+)= sum over taps t of in[p * pixel_step + t.input + c] * weights[t.weights + c] (+ bias[c]).
+// out[p][c] (+)= sum over taps t of in[p * pixel_step + input(t) + c] * weights[weights(t) + c] (+ bias[c]).
 template <class T>
 struct DepthwiseRow {
   const T* in;
   std::ptrdiff_t pixel_step;
-  const DepthwiseTap* taps;
-  std::size_t tap_count;
+  DepthwiseTaps taps;
   const T* weights;
   T* out;
   std::ptrdiff_t out_step;
@@ -32,7 +33,7 @@ struct DepthwiseRow {
 template <class T>
 void depthwise_row(const DepthwiseRow<T>& row);
 
-// dw[t.weights + c] += sum over lines l and pixels p of in[l * in_line + p * in_pixel + t.input + c] *
+// dw[weights(t) + c] += sum over lines l and pixels p of in[l * in_line + p * in_pixel + input(t) + c] *
 // dz[l * dz_line + p * dz_pixel + c], for every tap t.
 template <class T>
 struct DepthwiseWeights {
@@ -41,8 +42,7 @@ struct DepthwiseWeights {
   const T* dz;
   std::ptrdiff_t dz_line, dz_pixel;
   std::size_t lines, pixels;
-  const DepthwiseTap* taps;
-  std::size_t tap_count;
+  DepthwiseTaps taps;
   std::size_t channels;
   T* dw;
 };

@@ -688,7 +688,10 @@ TERMINAL = """
 def test_a_bar_on_a_terminal():
     import pty
 
-    master, slave = pty.openpty()
+    try:
+        master, slave = pty.openpty()
+    except OSError as error:  # a container without /dev/pts
+        pytest.skip(f"no terminal is to be had: {error}")
     child = subprocess.Popen([sys.executable, "-c", textwrap.dedent(TERMINAL)], stdout=slave, stderr=subprocess.PIPE)
     os.close(slave)
     output = b""
