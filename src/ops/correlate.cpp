@@ -11,6 +11,7 @@
 
 #include "ops/depthwise.hpp"
 #include "ops/parallel.hpp"
+#include "ops/planar.hpp"
 #include "ops/winograd.hpp"
 #include "ops/workspace.hpp"
 #include "simd/conv.hpp"
@@ -274,6 +275,16 @@ void correlate(const Correlation<T>& k) {
   const double flops = 2.0 * terms * static_cast<double>(grid.images) * static_cast<double>(grid.grid_h) *
                        static_cast<double>(grid.grid_w) * static_cast<double>(out_channels);
   const Tiling tiles(grid, kTilePositions);
+
+  if (by_planes(k)) {
+    const PlanarKernel<T> kernel(k);
+    parallel_for(tiles.count(), flops, [&](std::int64_t i) {
+      const GridTile tile = tiles[i];
+      tile_needs_positions(k, tile) ? correlate_by_position(k, tile) : correlate_planes(k, kernel, tile);
+      activate_tile(k, tile, 0, out_channels);
+    });
+    return;
+  }
 
   const Packed<T> packed(k);
   // With few tiles the output channels are shared out too; the number of parts depends on the problem only.

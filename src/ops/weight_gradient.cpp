@@ -10,6 +10,7 @@
 
 #include "ops/depthwise.hpp"
 #include "ops/parallel.hpp"
+#include "ops/planar.hpp"
 #include "ops/winograd.hpp"
 #include "ops/workspace.hpp"
 #include "simd/conv.hpp"
@@ -126,7 +127,7 @@ std::int64_t block_width() {
 }
 template <class T>
 std::int64_t blocks_in_group(const WeightGradient<T>& k) {
-  return (k.out_channels + block_width<T>() - 1) / block_width<T>();
+  return by_planes(k) ? 1 : (k.out_channels + block_width<T>() - 1) / block_width<T>();
 }
 
 // Adds one tile's part to dw, for the blocks of output channels [b0, b1).
@@ -140,6 +141,7 @@ void add_tile(const WeightGradient<T>& k, const GridTile& tile, std::int64_t b0,
     add_by_position(k, tile, first_channel(b0), first_channel(b1), dw);
     return;
   }
+  if (by_planes(k)) return add_planes(k, tile, dw);
   const Patch<T> patch = tile_patch(k.grid, tile, k.source);
   for (std::int64_t b = b0; b < b1; ++b) {
     const std::int64_t n0 = b % in_group * width;
@@ -161,7 +163,7 @@ void add_parts(const T* copies, std::int64_t parts, std::int64_t n, T* out) {
 template <class T>
 void weight_gradient(const WeightGradient<T>& k) {
   const std::int64_t n = weight_count(k);
-  const Tiling tiles(k.grid, kTilePositions);
+  const Tiling tiles(k.grid, by_planes(k) ? planar_gradient_positions(k) : kTilePositions);
   const std::int64_t positions = k.grid.images * k.grid.grid_h * k.grid.grid_w;
   if (n == 0 || positions == 0) {
     std::fill(k.dw, k.dw + n, T(0));
@@ -171,7 +173,7 @@ void weight_gradient(const WeightGradient<T>& k) {
   if (by_depthwise(k)) return weight_gradient_depthwise(k);
   const double flops = 2.0 * static_cast<double>(n) * static_cast<double>(positions) / static_cast<double>(k.groups);
   const std::int64_t blocks = k.groups * blocks_in_group(k);
-  if (n <= kMaxCopied) {
+  if (n <= kMaxCopied || by_planes(k)) {
     const std::int64_t parts = std::min(tiles.count(), kMaxParts);
     T* copies = scratch<T>(Scratch::partials, static_cast<std::size_t>(parts * n));
     parallel_for(parts, flops, [&](std::int64_t p) {

@@ -11,7 +11,7 @@
 
 namespace hubel::detail {
 
-enum class Scratch { weights, bias, taps, pixels, gradients, partials, transformed, products, count };
+enum class Scratch { weights, bias, taps, pixels, gradients, partials, transformed, products, origins, count };
 
 // Room for n elements of U, aligned to kAlignment; unset. Throws std::bad_alloc.
 template <class U>

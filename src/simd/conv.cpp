@@ -18,12 +18,6 @@
 HWY_BEFORE_NAMESPACE();
 namespace hubel::simd::HWY_NAMESPACE {
 
-#if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_SSE4 || HWY_TARGET == HWY_SSSE3
-inline constexpr std::size_t kRegisters = 16;
-#else
-inline constexpr std::size_t kRegisters = 32;
-#endif
-
 // The most pixels (or weight rows) of a tile that is V vectors wide.
 template <int V>
 inline constexpr int kTile = V == 2 && kRegisters == 16 ? 6 : 12;

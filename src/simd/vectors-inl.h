@@ -28,6 +28,13 @@ namespace hubel::simd::HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
+// Vector registers, for the sizes of register tiles.
+#if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_SSE4 || HWY_TARGET == HWY_SSSE3
+inline constexpr std::size_t kRegisters = 16;
+#else
+inline constexpr std::size_t kRegisters = 32;
+#endif
+
 // Calls f(integral_constant<int, n>) for the n in [1, Max] that equals `value`.
 template <int Max, class F>
 HWY_INLINE void with_constant(std::size_t value, const F& f) {
