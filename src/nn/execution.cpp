@@ -2,7 +2,8 @@
 //
 // A layer is a linear part z = linear(x) and an activation y = activation(z) (see layer_kind.hpp). Where the
 // activation's derivative can be had from y, or none is wanted, the two run as one and z is not kept. The final softmax
-// is put off: the loss wants its input, and nobody may ask for its output.
+// is put off: the loss wants its input, and nobody may ask for its output. While training, a convolution and the max
+// pooling behind it may run as one node (layer_pairs.hpp); the pooling's own node then has nothing to do.
 //
 // Backward keeps two buffers, each as large as the largest activation, and goes from one to the other.
 #include <fmt/format.h>
@@ -13,6 +14,7 @@
 
 #include "hubel/network.hpp"
 #include "nn/layer_kinds.hpp"
+#include "nn/layer_pairs.hpp"
 #include "nn/network_plan.hpp"
 
 namespace hubel {
@@ -22,20 +24,6 @@ namespace {
 // Places in the arena are counted in elements from its start.
 using Place = std::int64_t;
 constexpr Place kNowhere = -1;
-
-// Whether activation_backward looks at the pre-activation; for the others the output says enough.
-bool derivative_needs_input(Activation activation) {
-  switch (activation) {
-    case Activation::gelu:
-    case Activation::silu:
-    case Activation::softplus:
-    case Activation::hard_sigmoid:
-    case Activation::hard_swish:
-      return true;
-    default:
-      return false;
-  }
-}
 
 // Hands out places, each on a vector-friendly boundary.
 class Layout {
@@ -59,11 +47,14 @@ template <class T>
 struct Node {
   const Layer* layer = nullptr;
   Activation activation = Activation::identity;
-  bool reshapes = false;  // no linear part: z is the input, seen in the output's shape
-  Place z = kNowhere;     // nowhere: z is the input or y, or is not kept
-  Place y = kNowhere;     // nowhere: y is the input
+  bool reshapes = false;                 // no linear part: z is the input, seen in the output's shape
+  std::optional<detail::ConvPool> pair;  // runs as one with the next layer, and y is the next layer's
+  bool absorbed = false;                 // runs with the layer before
+  Place winners = kNowhere;              // of the pair's pooling
+  Place z = kNowhere;                    // nowhere: z is the input or y, or is not kept
+  Place y = kNowhere;                    // nowhere: y is the input
   std::size_t first_parameter = 0, parameter_count = 0;
-  Shape output;  // one sample's
+  Shape output;  // one sample's; of a pair, the pair's
   // What the last batch left; z_now is only right where the backward pass or the final softmax reads it.
   TensorView<const T> x_now, z_now, y_now;
 
@@ -80,6 +71,8 @@ struct Execution<T>::Impl {
 
   void run(TensorView<const T> x);
   void run_layer(Node<T>& node, TensorView<const T> x);
+  void run_pair(Node<T>& node, TensorView<const T> x);
+  void backpropagate_pair(const Node<T>& node, TensorView<const T> d, TensorView<T> dx);
   void finish_output();
   TensorView<const T> logits() const;
   TensorView<T> backpropagate(std::size_t top, bool past_activation, bool to_input);
@@ -110,6 +103,7 @@ struct Execution<T>::Impl {
   Place flow = kNowhere, other_flow = kNowhere;  // backward's two buffers
   std::vector<TensorView<T>> gradients;
   Tensor<T> arena;
+  Tensor<T> shown;  // the output of a pair's first layer, when someone has asked for it
 };
 
 template <class T>
@@ -131,7 +125,11 @@ Execution<T>::Impl::Impl(const Network<T>& net, std::int64_t max_batch_, Mode mo
     node.output = plan.info[i].output_shape;
     node.first_parameter = parameters;
     node.parameter_count = plan.parameter_counts[i];
-    place_node(node, layout, &node == softmax);
+    node.absorbed = i > 0 && nodes[i - 1].pair;
+    if (mode == Mode::training && i + 1 < nodes.size() && plan.info[i].input_shape.rank() == 3)
+      node.pair = detail::conv_pool_pair(net.layers()[i], net.layers()[i + 1], plan.info[i].input_shape);
+    if (node.pair) node.output = plan.info[i + 1].output_shape;
+    if (!node.absorbed) place_node(node, layout, &node == softmax);
     parameters += node.parameter_count;
     widest = std::max(widest, node.output.elements());
   }
@@ -151,10 +149,11 @@ void Execution<T>::Impl::place_node(Node<T>& node, Layout& layout, bool is_final
     node.activation = detail::layer_activation(l);
     node.reshapes = kind.kReshapes;
   });
-  const bool wants_z = is_final_softmax || (mode == Mode::training && derivative_needs_input(node.activation));
+  const bool wants_z = is_final_softmax || (mode == Mode::training && detail::derivative_needs_input(node.activation));
   const Shape shape = detail::batch_shape(max_batch, node.output);
   if (wants_z && node.activates() && !node.reshapes) node.z = layout.place(shape);
   if (node.activates() || !node.reshapes) node.y = layout.place(shape);
+  if (node.pair) node.winners = layout.place(shape);
 }
 
 template <class T>
@@ -176,7 +175,11 @@ void Execution<T>::Impl::run(TensorView<const T> x) {
   }
   has_run = false;
   for (Node<T>& node : nodes) {
-    run_layer(node, x);
+    if (node.absorbed) {
+      node.x_now = node.z_now = node.y_now = x;
+      continue;
+    }
+    node.pair ? run_pair(node, x) : run_layer(node, x);
     x = node.y_now;
   }
   has_run = true;
@@ -205,6 +208,18 @@ void Execution<T>::Impl::run_layer(Node<T>& node, TensorView<const T> x) {
 }
 
 template <class T>
+void Execution<T>::Impl::run_pair(Node<T>& node, TensorView<const T> x) {
+  const std::int64_t m = x.shape()[0];
+  const auto parameters = parameters_of(node);
+  TensorView<const T> bias;
+  if (parameters.size() > 1) bias = {parameters[1].value.data(), Shape{1, 1, 1, parameters[1].value.size()}};
+  node.x_now = x;
+  const TensorView<T> y = view(node.y, m, node.output);
+  detail::conv_pool_forward<T>(*node.pair, x, parameters[0].value.view(), bias, y, view(node.winners, m, node.output));
+  node.z_now = node.y_now = y;
+}
+
+template <class T>
 void Execution<T>::Impl::finish_output() {
   if (!output_is_due) return;
   activation_forward(softmax->z_now, softmax->activation, view(softmax->y, softmax->z_now.shape()[0], softmax->output));
@@ -229,18 +244,33 @@ TensorView<T> Execution<T>::Impl::backpropagate(std::size_t top, bool past_activ
     const Node<T>& node = nodes[i];
     const std::int64_t m = node.x_now.shape()[0];
     const TensorView<T> d = view(flow, m, node.output);
+    if (node.absorbed) continue;
     if (node.activates() && !(past_activation && i == top))
       activation_backward(d, node.z_now, node.y_now, node.activation, d);
     if (node.reshapes) continue;
     const bool wants_dx = i > bottom || to_input;
     const TensorView<T> dx = wants_dx ? TensorView<T>{arena.data() + other_flow, node.x_now.shape()} : TensorView<T>();
-    detail::with_kind(*node.layer, [&](auto kind, const auto& l) {
-      if constexpr (!kind.kReshapes)
-        kind.template backward<T>(l, d, node.x_now, parameters_of(node), dx, gradients_of(node));
-    });
+    if (node.pair) {
+      backpropagate_pair(node, d, dx);
+    } else {
+      detail::with_kind(*node.layer, [&](auto kind, const auto& l) {
+        if constexpr (!kind.kReshapes)
+          kind.template backward<T>(l, d, node.x_now, parameters_of(node), dx, gradients_of(node));
+      });
+    }
     std::swap(flow, other_flow);
   }
   return {arena.data() + flow, nodes[0].x_now.shape()};
+}
+
+template <class T>
+void Execution<T>::Impl::backpropagate_pair(const Node<T>& node, TensorView<const T> d, TensorView<T> dx) {
+  const auto slopes = gradients_of(node);
+  TensorView<T> dbias;
+  if (slopes.size() > 1) dbias = {slopes[1].data(), Shape{1, 1, 1, slopes[1].size()}};
+  const TensorView<const T> winners = view(node.winners, node.x_now.shape()[0], node.output);
+  detail::conv_pool_backward<T>(*node.pair, d, winners, node.x_now, parameters_of(node)[0].value.view(), dx, slopes[0],
+                                dbias);
 }
 
 // ---- The public face -------------------------------------------------------------------------------------------
@@ -316,7 +346,16 @@ TensorView<const T> Execution<T>::layer_output(std::size_t i) const {
         fmt::format("Execution: there is no layer {}, the network has {}", i, impl_->nodes.size()));
   }
   impl_->finish_output();
-  return impl_->nodes[i].y_now;
+  const Node<T>& node = impl_->nodes[i];
+  if (!node.pair) return node.y_now;
+  // Only the pooled output was kept: the convolution is done once more.
+  const Shape sample = impl_->network->info()[i].output_shape;
+  impl_->shown = Tensor<T>(detail::batch_shape(node.x_now.shape()[0], sample));
+  detail::with_kind(*node.layer, [&](auto kind, const auto& l) {
+    if constexpr (!kind.kReshapes)
+      kind.template forward<T>(l, node.x_now, impl_->parameters_of(node), node.activation, impl_->shown);
+  });
+  return impl_->shown;
 }
 
 template class Execution<float>;

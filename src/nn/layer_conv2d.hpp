@@ -78,11 +78,11 @@ struct LayerKind<Conv2D> {
     conv_backward(dz, x, parameters[0].value.view(), options(layer), dx, gradients[0], dbias);
   }
 
- private:
   static ConvOptions options(const Conv2D& layer) {
     return {layer.padding, layer.strides, layer.dilation_rate, layer.groups};
   }
 
+ private:
   static std::string padding_text(const Conv2D& layer) {
     const Padding& p = layer.padding;
     if (p.kind == Padding::Kind::same) return "same";

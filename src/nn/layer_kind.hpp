@@ -70,6 +70,20 @@ Activation layer_activation(const L& layer) {
   }
 }
 
+// Whether activation_backward looks at the pre-activation; for the others the output says enough.
+inline bool derivative_needs_input(Activation activation) {
+  switch (activation) {
+    case Activation::gelu:
+    case Activation::silu:
+    case Activation::softplus:
+    case Activation::hard_sigmoid:
+    case Activation::hard_swish:
+      return true;
+    default:
+      return false;
+  }
+}
+
 // Whether a view was given at all; one of zero samples was.
 template <class T>
 bool is_given(TensorView<T> view) {

@@ -52,7 +52,6 @@ struct LayerKind<Pool2D> {
     if (is_given(dx)) pool_backward(dz, x, options(layer), dx);
   }
 
- private:
   static PoolOptions options(const Pool2D& layer) { return {layer.pool_size, layer.strides, layer.mode}; }
 };
 

@@ -11,7 +11,20 @@
 
 namespace hubel::detail {
 
-enum class Scratch { weights, bias, taps, pixels, gradients, partials, transformed, products, origins, count };
+enum class Scratch {
+  weights,
+  bias,
+  taps,
+  pixels,
+  gradients,
+  partials,
+  transformed,
+  products,
+  origins,
+  fused,
+  fused_gradients,
+  count
+};
 
 // Room for n elements of U, aligned to kAlignment; unset. Throws std::bad_alloc.
 template <class U>

@@ -52,6 +52,26 @@ HWY_INLINE void max_row(const PoolWindows& w, const T* in, T* out) {
                             HWY_ATTR { hn::StoreU(window_maximum(d, w, in + from), d, out + to); });
 }
 
+template <class T>
+HWY_INLINE void max_row_winners(const PoolWindows& w, const T* in, T* out, T* winner) {
+  for_each_window<T>(w, [&](auto d, std::ptrdiff_t from, std::size_t to) HWY_ATTR {
+    auto best = hn::LoadU(d, in + from), place = hn::Zero(d);
+    T number = 0;
+    for (std::size_t i = 0; i < w.kh; ++i) {
+      for (std::size_t j = i == 0 ? 1 : 0; j < w.kw; ++j) {
+        number += 1;
+        const auto value = hn::LoadU(d, in + from + tap_offset(w, i, j));
+        // Not takes_over, whose last NaN wins: the first maximum is wanted, and a NaN is one.
+        const auto larger = hn::AndNot(hn::IsNaN(best), takes_over(value, best));
+        best = hn::IfThenElse(larger, value, best);
+        place = hn::IfThenElse(larger, hn::Set(d, number), place);
+      }
+    }
+    hn::StoreU(best, d, out + to);
+    hn::StoreU(place, d, winner + to);
+  });
+}
+
 // Pixels of a line that are summed one after another; the sums of such runs are added after that, so that the rounding
 // error of a large window grows with the number of runs and not with that of pixels.
 inline constexpr std::size_t kRun = 64;
@@ -116,6 +136,12 @@ HWY_INLINE void avg_row_backward(const PoolWindows& w, const T* dout, T* din) {
 
 void MaxRowF32(const PoolWindows& w, const float* in, float* out) { max_row(w, in, out); }
 void MaxRowF64(const PoolWindows& w, const double* in, double* out) { max_row(w, in, out); }
+void MaxRowWinnersF32(const PoolWindows& w, const float* in, float* out, float* winner) {
+  max_row_winners(w, in, out, winner);
+}
+void MaxRowWinnersF64(const PoolWindows& w, const double* in, double* out, double* winner) {
+  max_row_winners(w, in, out, winner);
+}
 void AvgRowF32(const PoolWindows& w, const float* in, float* out) { avg_row(w, in, out); }
 void AvgRowF64(const PoolWindows& w, const double* in, double* out) { avg_row(w, in, out); }
 void MaxRowBackwardF32(const PoolWindows& w, const float* in, const float* dout, float* din) {
@@ -135,6 +161,8 @@ namespace hubel::simd {
 
 HWY_EXPORT(MaxRowF32);
 HWY_EXPORT(MaxRowF64);
+HWY_EXPORT(MaxRowWinnersF32);
+HWY_EXPORT(MaxRowWinnersF64);
 HWY_EXPORT(AvgRowF32);
 HWY_EXPORT(AvgRowF64);
 HWY_EXPORT(MaxRowBackwardF32);
@@ -149,6 +177,14 @@ void max_pool_row(const PoolWindows& windows, const float* in, float* out) {
 template <>
 void max_pool_row(const PoolWindows& windows, const double* in, double* out) {
   HWY_DYNAMIC_DISPATCH(MaxRowF64)(windows, in, out);
+}
+template <>
+void max_pool_row_winners(const PoolWindows& windows, const float* in, float* out, float* winner) {
+  HWY_DYNAMIC_DISPATCH(MaxRowWinnersF32)(windows, in, out, winner);
+}
+template <>
+void max_pool_row_winners(const PoolWindows& windows, const double* in, double* out, double* winner) {
+  HWY_DYNAMIC_DISPATCH(MaxRowWinnersF64)(windows, in, out, winner);
 }
 template <>
 void avg_pool_row(const PoolWindows& windows, const float* in, float* out) {

@@ -18,6 +18,9 @@ struct PoolWindows {
 // out[p][c] = the windows' maximum; a NaN is taken as larger than all else.
 template <class T>
 void max_pool_row(const PoolWindows& windows, const T* in, T* out);
+// The same, and winner[p][c] = the number of the first maximum in its window, row by row: exact up to 2^24 pixels.
+template <class T>
+void max_pool_row_winners(const PoolWindows& windows, const T* in, T* out, T* winner);
 // out[p][c] = the windows' mean.
 template <class T>
 void avg_pool_row(const PoolWindows& windows, const T* in, T* out);

@@ -1,0 +1,155 @@
+// Sparse inner loops; see sparse.hpp.
+#include "simd/sparse.hpp"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "simd/sparse.cpp"
+// foreach_target.h must come first: it includes this file again for each instruction set.
+// clang-format off
+#include "hwy/foreach_target.h"  // IWYU pragma: keep
+#include "hwy/highway.h"
+#include "simd/vectors-inl.h"
+// clang-format on
+
+HWY_BEFORE_NAMESPACE();
+namespace hubel::simd::HWY_NAMESPACE {
+
+// Lines x vectors of a window that are summed in registers at a time.
+inline constexpr int kLines = 5, kSums = kRegisters == 16 ? 12 : 24;
+
+template <class T>
+std::size_t padded(std::size_t run) {
+  const std::size_t lanes = hn::Lanes(hn::ScalableTag<T>());
+  return (run + lanes - 1) / lanes * lanes;
+}
+
+// R lines from `row` on, V vectors from element e on.
+template <int R, int V, class T>
+HWY_INLINE void sparse_weights_tile(const Windows& a, const T* in, const T* g, T* dw, std::size_t row, std::size_t e) {
+  const hn::ScalableTag<T> d;
+  const std::size_t lanes = hn::Lanes(d), width = padded<T>(a.run);
+  hn::Vec<decltype(d)> acc[R][V];
+  T* to = dw + row * width + e;
+  HUBEL_UNROLL
+  for (int r = 0; r < R; ++r) {
+    HUBEL_UNROLL
+    for (int v = 0; v < V; ++v)
+      acc[r][v] = hn::LoadU(d, to + static_cast<std::size_t>(r) * width + static_cast<std::size_t>(v) * lanes);
+  }
+  const T* from = in + static_cast<std::ptrdiff_t>(row) * a.line + static_cast<std::ptrdiff_t>(e);
+  for (std::size_t i = 0; i < a.count; ++i) {
+    const T* HWY_RESTRICT x = from + a.at[i];
+    const auto gradient = hn::Set(d, g[i]);
+    HUBEL_UNROLL
+    for (int r = 0; r < R; ++r) {
+      HUBEL_UNROLL
+      for (int v = 0; v < V; ++v) {
+        acc[r][v] =
+            hn::MulAdd(hn::LoadU(d, x + r * a.line + static_cast<std::ptrdiff_t>(static_cast<std::size_t>(v) * lanes)),
+                       gradient, acc[r][v]);
+      }
+    }
+  }
+  HUBEL_UNROLL
+  for (int r = 0; r < R; ++r) {
+    HUBEL_UNROLL
+    for (int v = 0; v < V; ++v)
+      hn::StoreU(acc[r][v], d, to + static_cast<std::size_t>(r) * width + static_cast<std::size_t>(v) * lanes);
+  }
+}
+
+template <int V, class T>
+HWY_INLINE void sparse_weights_column(const Windows& a, const T* in, const T* g, T* dw, std::size_t e) {
+  constexpr int kRows = kSums / V < kLines ? kSums / V : kLines;
+  const std::size_t parts = (a.rows + kRows - 1) / kRows;
+  for (std::size_t i = 0; i < parts; ++i) {
+    const std::size_t begin = a.rows * i / parts, end = a.rows * (i + 1) / parts;
+    with_constant<kRows>(end - begin,
+                         [&](auto rows) HWY_ATTR { sparse_weights_tile<rows, V>(a, in, g, dw, begin, e); });
+  }
+}
+
+template <class T>
+HWY_INLINE void sparse_weights_of(const Windows& a, const T* in, const T* g, T* dw) {
+  constexpr int kVectors = 4;
+  const std::size_t lanes = hn::Lanes(hn::ScalableTag<T>()), vectors = padded<T>(a.run) / lanes;
+  for (std::size_t v = 0; v < vectors; v += kVectors) {
+    with_constant<kVectors>(HWY_MIN(vectors - v, static_cast<std::size_t>(kVectors)),
+                            [&](auto count) HWY_ATTR { sparse_weights_column<count>(a, in, g, dw, v * lanes); });
+  }
+}
+
+template <class T>
+HWY_INLINE void sparse_data_of(const Windows& a, const T* w, const T* g, T* dx, std::ptrdiff_t buffer,
+                               std::size_t buffers) {
+  const hn::ScalableTag<T> d;
+  const std::size_t lanes = hn::Lanes(d), width = padded<T>(a.run);
+  for (std::size_t i = 0; i < a.count; ++i) {
+    T* HWY_RESTRICT to = dx + static_cast<std::ptrdiff_t>(i % buffers) * buffer + a.at[i];
+    const T* HWY_RESTRICT weights = w;
+    const auto gradient = hn::Set(d, g[i]);
+    for (std::size_t r = 0; r < a.rows; ++r, to += a.line, weights += width) {
+      for (std::size_t e = 0; e < width; e += lanes) {
+        hn::StoreU(hn::MulAdd(hn::LoadU(d, weights + e), gradient, hn::LoadU(d, to + e)), d, to + e);
+      }
+    }
+  }
+}
+
+// HWY_EXPORT takes plain functions, one for each type.
+void SparseWeightsF32(const Windows& a, const float* in, const float* g, float* dw) { sparse_weights_of(a, in, g, dw); }
+void SparseWeightsF64(const Windows& a, const double* in, const double* g, double* dw) {
+  sparse_weights_of(a, in, g, dw);
+}
+void SparseDataF32(const Windows& a, const float* w, const float* g, float* dx, std::ptrdiff_t buffer,
+                   std::size_t buffers) {
+  sparse_data_of(a, w, g, dx, buffer, buffers);
+}
+void SparseDataF64(const Windows& a, const double* w, const double* g, double* dx, std::ptrdiff_t buffer,
+                   std::size_t buffers) {
+  sparse_data_of(a, w, g, dx, buffer, buffers);
+}
+std::size_t PaddedF32(std::size_t run) { return padded<float>(run); }
+std::size_t PaddedF64(std::size_t run) { return padded<double>(run); }
+
+}  // namespace hubel::simd::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace hubel::simd {
+
+HWY_EXPORT(SparseWeightsF32);
+HWY_EXPORT(SparseWeightsF64);
+HWY_EXPORT(SparseDataF32);
+HWY_EXPORT(SparseDataF64);
+HWY_EXPORT(PaddedF32);
+HWY_EXPORT(PaddedF64);
+
+template <>
+std::size_t padded_run<float>(std::size_t run) {
+  return HWY_DYNAMIC_DISPATCH(PaddedF32)(run);
+}
+template <>
+std::size_t padded_run<double>(std::size_t run) {
+  return HWY_DYNAMIC_DISPATCH(PaddedF64)(run);
+}
+template <>
+void sparse_weights(const Windows& windows, const float* in, const float* g, float* dw) {
+  HWY_DYNAMIC_DISPATCH(SparseWeightsF32)(windows, in, g, dw);
+}
+template <>
+void sparse_weights(const Windows& windows, const double* in, const double* g, double* dw) {
+  HWY_DYNAMIC_DISPATCH(SparseWeightsF64)(windows, in, g, dw);
+}
+template <>
+void sparse_data(const Windows& windows, const float* w, const float* g, float* dx, std::ptrdiff_t buffer,
+                 std::size_t buffers) {
+  HWY_DYNAMIC_DISPATCH(SparseDataF32)(windows, w, g, dx, buffer, buffers);
+}
+template <>
+void sparse_data(const Windows& windows, const double* w, const double* g, double* dx, std::ptrdiff_t buffer,
+                 std::size_t buffers) {
+  HWY_DYNAMIC_DISPATCH(SparseDataF64)(windows, w, g, dx, buffer, buffers);
+}
+
+}  // namespace hubel::simd
+#endif

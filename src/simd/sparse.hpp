@@ -1,0 +1,34 @@
+// Inner loops of gradients that are zero but for a few positions, as those behind a max pooling are: for each such
+// position and one output channel, a kernel's window of the input takes part as a whole. Pointers and strides count
+// elements.
+//
+// A window is `rows` lines of `run` elements. What is written or accumulated for one is `run` rounded up to whole
+// vectors (padded_run) wide; the elements beyond `run` are there to be read and written and have no meaning.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace hubel::simd {
+
+// `run` rounded up to whole vectors of T.
+template <class T>
+std::size_t padded_run(std::size_t run);
+
+struct Windows {
+  const std::int32_t* at;  // each window's first element
+  std::size_t count;
+  std::ptrdiff_t line;  // from one line of a window to the next
+  std::size_t rows, run;
+};
+
+// dw[r * padded_run + e] += sum over windows i of g[i] * in[at[i] + r * line + e].
+template <class T>
+void sparse_weights(const Windows& windows, const T* in, const T* g, T* dw);
+
+// dx[i % buffers][at[i] + r * line + e] += g[i] * w[r * padded_run + e], for each window i. w is 0 beyond `run`.
+// Several buffers, `buffer` elements apart: a window that overlaps the one before it would have to wait for its stores.
+template <class T>
+void sparse_data(const Windows& windows, const T* w, const T* g, T* dx, std::ptrdiff_t buffer, std::size_t buffers);
+
+}  // namespace hubel::simd
