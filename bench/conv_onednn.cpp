@@ -15,14 +15,13 @@
 #include <random>
 #include <thread>
 
+#include "hubel/benchmark.hpp"
 #include "hubel/conv.hpp"
 #include "hubel/threads.hpp"
 #include "hwy/targets.h"
-#include "shapes.hpp"
 
 namespace {
 
-using hubel::bench::ConvShape;
 using Clock = std::chrono::steady_clock;
 
 // The mean of `repeats` runs. Before them the other side's threads, which wait for work awake for a while, are given
@@ -48,15 +47,28 @@ const char* name_of(Pass pass) {
   return pass == Pass::forward ? "forward" : pass == Pass::backward_data ? "backward-data" : "backward-weights";
 }
 
+// A convolution of the list and its sizes.
+struct Problem : hubel::ConvGeometry {
+  hubel::ConvBenchmark as_listed;
+
+  explicit Problem(const hubel::ConvBenchmark& c)
+      : hubel::ConvGeometry(hubel::conv_geometry(c.x, c.W, c.options, c.name)), as_listed(c) {}
+  bool depthwise() const { return groups > 1 && groups == c_prev && groups == c_new; }
+  // Operations of any one of the three passes, counted as direct convolution.
+  double flops() const {
+    return 2.0 * static_cast<double>(m * h_new * w_new * c_new) * static_cast<double>(kh * kw * c_prev / groups);
+  }
+};
+
 // Data of one shape, random and alike for both.
 struct Data {
   hubel::Tensor<float> x, w, b, y, dx, dw, dy;
 
-  explicit Data(const ConvShape& s)
-      : x({s.m, s.h, s.w, s.c_prev}),
-        w({s.kh, s.kw, s.c_prev / s.groups, s.c_new}),
+  explicit Data(const Problem& s)
+      : x(s.as_listed.x),
+        w(s.as_listed.W),
         b({1, 1, 1, s.c_new}),
-        y({s.m, s.out_h(), s.out_w(), s.c_new}),
+        y(s.output_shape()),
         dx(x.shape()),
         dw(w.shape()),
         dy(y.shape()) {
@@ -68,12 +80,8 @@ struct Data {
   }
 };
 
-hubel::ConvOptions options_of(const ConvShape& s) {
-  return {.padding = hubel::Padding::all(s.padding), .stride = {s.stride, s.stride}, .groups = s.groups};
-}
-
-std::function<void()> hubel_pass(const ConvShape& s, Pass pass, Data& d) {
-  const auto options = options_of(s);
+std::function<void()> hubel_pass(const Problem& s, Pass pass, Data& d) {
+  const auto options = s.as_listed.options;
   switch (pass) {
     case Pass::forward:
       return [&d, options] { hubel::conv_forward(d.x, d.w, d.b, hubel::Activation::identity, options, d.y); };
@@ -87,20 +95,20 @@ std::function<void()> hubel_pass(const ConvShape& s, Pass pass, Data& d) {
 // One pass of oneDNN's convolution, its memory ready in the layouts that it wants; false where it has none.
 class Peer {
  public:
-  Peer(const ConvShape& s, Pass pass, bool nhwc, Data& d) : engine_(dnnl::engine::kind::cpu, 0), stream_(engine_) {
+  Peer(const Problem& s, Pass pass, bool nhwc, Data& d) : engine_(dnnl::engine::kind::cpu, 0), stream_(engine_) {
     using dt = dnnl::memory::data_type;
     using tag = dnnl::memory::format_tag;
     const auto layout = nhwc ? tag::nhwc : tag::any;
-    const dnnl::memory::dims xd{s.m, s.c_prev, s.h, s.w}, yd{s.m, s.c_new, s.out_h(), s.out_w()}, bd{s.c_new};
+    const dnnl::memory::dims xd{s.m, s.c_prev, s.h_prev, s.w_prev}, yd{s.m, s.c_new, s.h_new, s.w_new}, bd{s.c_new};
     const dnnl::memory::dims wd =
         s.groups == 1 ? dnnl::memory::dims{s.c_new, s.c_prev, s.kh, s.kw}
                       : dnnl::memory::dims{s.groups, s.c_new / s.groups, s.c_prev / s.groups, s.kh, s.kw};
-    const dnnl::memory::dims strides{s.stride, s.stride}, pad{s.padding, s.padding};
+    const dnnl::memory::dims strides{s.sh, s.sw}, before{s.top, s.left}, after{s.bottom, s.right};
     const dnnl::memory::desc x(xd, dt::f32, layout), w(wd, dt::f32, tag::any), y(yd, dt::f32, layout),
         b(bd, dt::f32, tag::a);
     const auto algorithm = dnnl::algorithm::convolution_auto;
     const dnnl::convolution_forward::primitive_desc forward(
-        {dnnl::prop_kind::forward_training, algorithm, x, w, b, y, strides, pad, pad}, engine_);
+        {dnnl::prop_kind::forward_training, algorithm, x, w, b, y, strides, before, after}, engine_);
     const dnnl::memory::desc user_x(xd, dt::f32, tag::nhwc), user_y(yd, dt::f32, tag::nhwc),
         user_w(wd, dt::f32, s.groups == 1 ? tag::hwio : tag::hwigo);
     const auto into = [&](const dnnl::memory::desc& want, const dnnl::memory::desc& have, float* from) {
@@ -117,14 +125,14 @@ class Peer {
                     {DNNL_ARG_DST, dnnl::memory(forward.dst_desc(), engine_)}};
     } else if (pass == Pass::backward_data) {
       const dnnl::convolution_backward_data::primitive_desc backward(
-          {dnnl::algorithm::convolution_direct, x, w, y, strides, pad, pad}, engine_, forward);
+          {dnnl::algorithm::convolution_direct, x, w, y, strides, before, after}, engine_, forward);
       primitive_ = dnnl::convolution_backward_data(backward);
       arguments_ = {{DNNL_ARG_DIFF_DST, into(backward.diff_dst_desc(), user_y, d.dy.data())},
                     {DNNL_ARG_WEIGHTS, into(backward.weights_desc(), user_w, d.w.data())},
                     {DNNL_ARG_DIFF_SRC, dnnl::memory(backward.diff_src_desc(), engine_)}};
     } else {
       const dnnl::convolution_backward_weights::primitive_desc backward(
-          {dnnl::algorithm::convolution_direct, x, w, y, strides, pad, pad}, engine_, forward);
+          {dnnl::algorithm::convolution_direct, x, w, y, strides, before, after}, engine_, forward);
       primitive_ = dnnl::convolution_backward_weights(backward);
       arguments_ = {{DNNL_ARG_SRC, into(backward.src_desc(), user_x, d.x.data())},
                     {DNNL_ARG_DIFF_DST, into(backward.diff_dst_desc(), user_y, d.dy.data())},
@@ -180,8 +188,9 @@ int main(int argc, char** argv) try {
   fmt::print("{:<22}{:<18}{:>10}{:>10}{:>11}{:>11}{:>8}\n", "shape", "pass", "Hubel ms", "GFLOP/s", "blocked ms",
              "NHWC ms", "ratio");
   std::map<std::pair<bool, Pass>, Sums> sums;
-  for (const ConvShape& s : hubel::bench::read_shapes(file)) {
-    if (s.name.find(only) == std::string::npos) continue;
+  for (const hubel::ConvBenchmark& listed : hubel::read_conv_shapes(file)) {
+    if (listed.name.find(only) == std::string::npos) continue;
+    const Problem s(listed);
     Data data(s);
     for (Pass pass : kPasses) {
       if (!pass_only.empty() && pass_only != name_of(pass)) continue;
@@ -199,8 +208,8 @@ int main(int argc, char** argv) try {
       const double hubel_s = median(t[0]), blocked_s = median(t[1]), nhwc_s = median(t[2]);
       const double ratio = std::min(blocked_s, nhwc_s) / hubel_s;
       sums[{s.depthwise(), pass}].add(ratio);
-      fmt::print("{:<22}{:<18}{:>10.3f}{:>10.1f}{:>11.3f}{:>11.3f}{:>8.2f}\n", s.name, name_of(pass), hubel_s * 1e3,
-                 s.flops() / hubel_s / 1e9, blocked_s * 1e3, nhwc_s * 1e3, ratio);
+      fmt::print("{:<22}{:<18}{:>10.3f}{:>10.1f}{:>11.3f}{:>11.3f}{:>8.2f}\n", listed.name, name_of(pass),
+                 hubel_s * 1e3, s.flops() / hubel_s / 1e9, blocked_s * 1e3, nhwc_s * 1e3, ratio);
       std::fflush(stdout);
     }
   }

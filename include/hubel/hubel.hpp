@@ -2,6 +2,7 @@
 #pragma once
 
 #include "hubel/activation.hpp"
+#include "hubel/benchmark.hpp"
 #include "hubel/conv.hpp"
 #include "hubel/dataset.hpp"
 #include "hubel/dense.hpp"

@@ -201,21 +201,24 @@ bool applies(const Problem& k) {
 
 // What `tiles` tiles cost besides the products, in units of a multiplication and addition of the inner loop: about 36
 // loads or stores and 60 operations for each channel on either side, at about a third of its speed; and the same for
-// each of the kernel's pairs of channels, once.
-template <class Problem>
+// each of the kernel's pairs of channels, once, where writing and reading 36 values counts, the more so beyond the
+// caches. Reckoned for one image whatever the batch, so that a sample's result does not depend on how many come with
+// it.
+template <class T, class Problem>
 bool pays(const Problem& k) {
-  const double tiles = static_cast<double>(TileGrid(k.grid).count);
+  const TileGrid grid(k.grid);
+  const double tiles = static_cast<double>(grid.down * grid.across);
   const double c = static_cast<double>(k.channels), n = static_cast<double>(k.out_channels);
-  const double positions =
-      static_cast<double>(k.grid.images) * static_cast<double>(k.grid.grid_h) * static_cast<double>(k.grid.grid_w);
-  constexpr double kTransform = 250, kKernelTransform = 120;
-  return tiles * (kPoints * c * n + kTransform * (c + n)) + kKernelTransform * c * n < 9 * positions * c * n;
+  const double positions = static_cast<double>(k.grid.grid_h) * static_cast<double>(k.grid.grid_w);
+  constexpr double kTransform = 250, kCacheBytes = 16e6;
+  const double kernel_transform = kPoints * c * n * sizeof(T) <= kCacheBytes ? 300 : 3000;
+  return tiles * (kPoints * c * n + kTransform * (c + n)) + kernel_transform * c * n < 9 * positions * c * n;
 }
 
 template <class T, class Problem>
 bool chosen(const Problem& k) {
   if (k.algorithm != ConvAlgorithm::automatic) return k.algorithm == ConvAlgorithm::winograd;
-  return std::is_same_v<T, float> && applies(k) && pays(k);
+  return std::is_same_v<T, float> && applies(k) && pays<T>(k);
 }
 
 }  // namespace
@@ -241,10 +244,12 @@ void correlate_winograd(const Correlation<T>& k) {
   // With many blocks each is one item from input to output. With few, the input is transformed first and the output
   // channels are shared out as well. No output depends on which way it went.
   constexpr std::int64_t kManyItems = 16;
+  // Room for either way, so that a smaller batch than the last asks for no more memory. What is not used costs nothing.
+  const auto room = static_cast<std::size_t>(kPoints * kManyItems * block * pixel);
   if (items >= kManyItems) {
     parallel_for(items, flops, [&](std::int64_t i) {
       const std::int64_t begin = i * block, end = std::min(begin + block, tiles.count);
-      T* v = scratch<T>(Scratch::transformed, static_cast<std::size_t>(kPoints * (end - begin) * pixel));
+      T* v = scratch<T>(Scratch::transformed, room);
       transform_inputs(tiles, k.source, begin, end, end - begin, pixel, v);
       for (std::int64_t b = 0; b < kernel.blocks(); ++b) {
         multiply(k, tiles, kernel, b, begin, end, v, end - begin, pixel);
@@ -252,7 +257,7 @@ void correlate_winograd(const Correlation<T>& k) {
     });
     return;
   }
-  T* v = scratch<T>(Scratch::transformed, static_cast<std::size_t>(kPoints * tiles.count * pixel));
+  T* v = scratch<T>(Scratch::transformed, room);
   constexpr std::int64_t kTransformed = 4;  // tiles of an item: some microseconds
   parallel_for((tiles.count + kTransformed - 1) / kTransformed, flops / 10, [&](std::int64_t i) {
     const std::int64_t begin = i * kTransformed, end = std::min(begin + kTransformed, tiles.count);

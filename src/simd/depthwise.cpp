@@ -73,34 +73,52 @@ HWY_INLINE void depthwise_tile(D d, const DepthwiseRow<T>& a, const T* in, T* ou
   }
 }
 
-// Calls f(columns, stride) with integral constants: those of the taps where they are neighbouring pixels and few, else
-// 0 and 1.
-template <class F>
+// Calls f(columns, stride) with integral constants: in float those of the taps where they are neighbouring pixels and
+// few, else 0 and 1.
+template <class T, class F>
 HWY_INLINE void with_columns(const DepthwiseTaps& taps, std::ptrdiff_t pixel_step, const F& f) {
   using std::integral_constant;
-  const bool known = taps.columns == 3 || taps.columns == kColumns;
+  const bool known = std::is_same_v<T, float> && (taps.columns == 3 || taps.columns == kColumns);
   const bool near = taps.input_column * 1 == pixel_step, far = taps.input_column * kStride == pixel_step;
   if (!known || !(near || far)) return f(integral_constant<int, 0>(), integral_constant<int, 1>());
-  const auto with_stride = [&](auto columns) HWY_ATTR {
-    near ? f(columns, integral_constant<int, 1>()) : f(columns, integral_constant<int, kStride>());
-  };
-  taps.columns == 3 ? with_stride(integral_constant<int, 3>()) : with_stride(integral_constant<int, kColumns>());
+  if constexpr (std::is_same_v<T, float>) {
+    const auto with_stride = [&](auto columns) HWY_ATTR {
+      near ? f(columns, integral_constant<int, 1>()) : f(columns, integral_constant<int, kStride>());
+    };
+    taps.columns == 3 ? with_stride(integral_constant<int, 3>()) : with_stride(integral_constant<int, kColumns>());
+  }
+}
+
+// Calls f(d, c) for each whole vector of channels, and rest(d, c) for what remains: unrolled tiles of every narrower
+// vector would take compilers minutes.
+template <class T, class F, class Rest>
+HWY_INLINE void for_channels(std::size_t channels, const F& f, const Rest& rest) {
+  const hn::ScalableTag<T> d;
+  std::size_t c = 0;
+  for (; c + hn::Lanes(d) <= channels; c += hn::Lanes(d)) f(d, c);
+  if constexpr (hn::MaxLanes(d) > 1) for_each_tail_vector<T, hn::MaxLanes(d) / 2>(c, channels, rest);
+}
+
+// The pixels [begin, pixels) by tiles of P and ever smaller ones.
+template <int P, int Columns, int Stride, class T>
+HWY_INLINE void depthwise_pixels(const DepthwiseRow<T>& a, std::size_t begin) {
+  for (; begin + P <= a.pixels; begin += P) {
+    const T* in = a.in + static_cast<std::ptrdiff_t>(begin) * a.pixel_step;
+    T* out = a.out + static_cast<std::ptrdiff_t>(begin) * a.out_step;
+    for_channels<T>(
+        a.channels, [&](auto d, std::size_t c) HWY_ATTR { depthwise_tile<P, Columns, Stride>(d, a, in, out, c); },
+        [&](auto d, std::size_t c) HWY_ATTR {
+          for (std::ptrdiff_t p = 0; p < P; ++p)
+            depthwise_tile<1, 0, 1>(d, a, in + p * a.pixel_step, out + p * a.out_step, c);
+        });
+  }
+  if constexpr (P > 1) depthwise_pixels<P / 2, Columns, Stride>(a, begin);
 }
 
 template <class T>
 HWY_INLINE void depthwise_row_of(const DepthwiseRow<T>& a) {
-  with_columns(a.taps, a.pixel_step, [&](auto columns, auto stride) HWY_ATTR {
-    const std::size_t tiles = (a.pixels + kDepthwiseTile - 1) / kDepthwiseTile;
-    for (std::size_t i = 0; i < tiles; ++i) {
-      const std::size_t begin = a.pixels * i / tiles, end = a.pixels * (i + 1) / tiles;
-      const T* in = a.in + static_cast<std::ptrdiff_t>(begin) * a.pixel_step;
-      T* out = a.out + static_cast<std::ptrdiff_t>(begin) * a.out_step;
-      with_constant<kDepthwiseTile>(end - begin, [&](auto tile) HWY_ATTR {
-        for_each_vector<T>(a.channels, [&](auto d, std::size_t c)
-                                           HWY_ATTR { depthwise_tile<tile, columns, stride>(d, a, in, out, c); });
-      });
-    }
-  });
+  with_columns<T>(a.taps, a.pixel_step,
+                  [&](auto columns, auto stride) HWY_ATTR { depthwise_pixels<kDepthwiseTile, columns, stride>(a, 0); });
 }
 
 // Adds P pixels' products with Rows x Columns taps: each input is loaded once for the columns, each gradient once for
@@ -182,27 +200,30 @@ HWY_INLINE void depthwise_weights_columns(D d, const DepthwiseWeights<T>& a, std
 
 template <class T>
 HWY_INLINE void depthwise_weights_run(const DepthwiseWeights<T>& a) {
-  with_columns(a.taps, a.in_pixel, [&](auto columns, auto stride) HWY_ATTR {
+  with_columns<T>(a.taps, a.in_pixel, [&](auto columns, auto stride) HWY_ATTR {
+    constexpr int kRows = columns == 3 ? 3 : 1;
+    std::size_t r = 0;
     if constexpr (columns > 0) {
-      constexpr int kRows = columns == 3 ? 3 : 1;
-      std::size_t r = 0;
       for (; r + kRows <= a.taps.rows; r += kRows) {
-        for_each_vector<T>(a.channels, [&](auto d, std::size_t c)
-                                           HWY_ATTR { depthwise_weights_rows<kRows, columns, stride>(d, a, r, c); });
+        for_channels<T>(
+            a.channels,
+            [&](auto d, std::size_t c) HWY_ATTR { depthwise_weights_rows<kRows, columns, stride>(d, a, r, c); },
+            [&](auto d, std::size_t c) HWY_ATTR {
+              for (std::size_t i = 0; i < kRows * columns; ++i)
+                depthwise_weights_columns<1>(d, a, r + i / columns, i % columns, c);
+            });
       }
-      for (; r < a.taps.rows; ++r) {
-        for_each_vector<T>(a.channels, [&](auto d, std::size_t c)
-                                           HWY_ATTR { depthwise_weights_rows<1, columns, stride>(d, a, r, c); });
-      }
-    } else {
-      for (std::size_t r = 0; r < a.taps.rows; ++r) {
-        for (std::size_t first = 0; first < a.taps.columns; first += kDepthwiseTile) {
-          const std::size_t count = HWY_MIN(a.taps.columns - first, static_cast<std::size_t>(kDepthwiseTile));
-          with_constant<kDepthwiseTile>(count, [&](auto tile) HWY_ATTR {
-            for_each_vector<T>(a.channels, [&](auto d, std::size_t c)
-                                               HWY_ATTR { depthwise_weights_columns<tile>(d, a, r, first, c); });
-          });
-        }
+    }
+    for (; r < a.taps.rows; ++r) {
+      for (std::size_t first = 0; first < a.taps.columns; first += kDepthwiseTile) {
+        const std::size_t count = HWY_MIN(a.taps.columns - first, static_cast<std::size_t>(kDepthwiseTile));
+        with_constant<kDepthwiseTile>(count, [&](auto tile) HWY_ATTR {
+          for_channels<T>(
+              a.channels, [&](auto d, std::size_t c) HWY_ATTR { depthwise_weights_columns<tile>(d, a, r, first, c); },
+              [&](auto d, std::size_t c) HWY_ATTR {
+                for (std::size_t j = 0; j < tile; ++j) depthwise_weights_columns<1>(d, a, r, first + j, c);
+              });
+        });
       }
     }
   });
