@@ -41,7 +41,8 @@ struct ReadLimits {
   // If given, called at least once a second during a download; false ends it with IoError. It must not throw.
   std::function<bool()> keep_going;
 
-  // Half of the machine's memory, but at most 8 GiB: an archive and what is unpacked from it are both held for a while.
+  // A quarter of the machine's memory, but at most 4 GiB: an archive and what is unpacked from it are both held for a
+  // while, and while either grows it is there twice.
   static std::size_t default_max_bytes();
 };
 

@@ -226,7 +226,8 @@ class Sequential:
         Parameters
         ----------
         x, y
-            Samples and labels: see the class.
+            Samples and labels: see the class. Images of uint8 are scaled by 1/255; of any other type they are taken as
+            they are.
         batch_size, epochs : int
         verbose : "auto", 0, 1 or 2
             0 prints nothing, 1 (and "auto") shows a bar on a terminal and a line an epoch elsewhere, 2 prints lines.

@@ -14,8 +14,13 @@ namespace hubel::python {
 
 namespace nb = nanobind;
 
-// A path as the file system has it: Python's os.fsencode made the bytes. A URL is ASCII.
-inline std::string path_of(const nb::bytes& path) { return {path.c_str(), path.size()}; }
+// A path as the file system has it: Python's os.fsencode made the bytes. A URL is ASCII. Neither may hold a NUL, at
+// which the system would cut it off.
+inline std::string path_of(const nb::bytes& path) {
+  std::string text(path.c_str(), path.size());
+  if (text.find('\0') != std::string::npos) throw std::invalid_argument("the path has a NUL character in it");
+  return text;
+}
 
 // Sets Python's error indicator to `type` with a message whose file names may not be UTF-8.
 inline void set_error(PyObject* type, const char* message) {

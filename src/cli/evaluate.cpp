@@ -1,6 +1,7 @@
 // `hubel evaluate`: how good a saved model is on a data set.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "cli/commands.hpp"
@@ -51,12 +52,12 @@ int run(const Options& o) {
   if (interrupted()) {
     fmt::print("Stopped after {} of {} images.\n", with_commas(e.count), with_commas(images.count()));
   }
-  const auto& names =
-      static_cast<std::int64_t>(model.class_names.size()) * static_cast<std::int64_t>(model.class_names.size()) ==
-              static_cast<std::int64_t>(confusion.size())
-          ? model.class_names
-          : std::vector<std::string>();
-  if (!o.brief) fmt::print("{}\n", confusion_table(confusion, model.class_names));
+  // A model file may name fewer classes than the network tells apart.
+  const std::size_t classes = model.class_names.size();
+  const bool all_named = classes * classes == confusion.size();
+  if (!o.brief)
+    fmt::print("{}\n",
+               confusion_table(confusion, all_named ? printable_names(model.class_names) : std::vector<std::string>()));
   for (std::int32_t i = 0; i < std::min(o.show, images.count()); ++i) show_image(model, images, i);
   fmt::print("{} accuracy {:.2f} % ({} of {} right), loss {:.4f}\n", o.split == "test" ? "Test" : o.split,
              100 * e.accuracy, with_commas(std::llround(e.accuracy * static_cast<double>(e.count))),

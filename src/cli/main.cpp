@@ -6,6 +6,7 @@
 #include <new>
 
 #include "cli/commands.hpp"
+#include "cli/terminal.hpp"
 #include "hubel/version.hpp"
 
 namespace {
@@ -19,6 +20,10 @@ constexpr const char* kExamples = R"(Examples:
   hubel bench                                how fast each of them is here
 
 `hubel COMMAND --help` says more of each command.)";
+
+using hubel::cli::kFailed;
+using hubel::cli::kWrongUsage;
+using hubel::cli::printable;
 
 int run(int argc, char** argv) {
   CLI::App app{"Hubel: convolutional neural networks on the CPU", "hubel"};
@@ -35,26 +40,41 @@ int run(int argc, char** argv) {
     std::fputs(app.help().c_str(), stdout);
     return 0;
   }
+  const std::vector<CLI::App*> named =
+      app.get_subcommands([&](const CLI::App* command) { return command->check_name(argv[1]); });
+  const CLI::App* command = named.empty() ? nullptr : named[0];
+  if (argv[1][0] != '-' && !command) {
+    fmt::print(stderr, "hubel: there is no command {} (try `hubel --help`)\n", printable(argv[1]));
+    return kWrongUsage;
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& asked) {  // --help, --version
     return app.exit(asked);
   } catch (const CLI::ParseError& error) {
-    fmt::print(stderr, "hubel: {} (try `hubel --help`)\n", error.what());
-    return hubel::cli::kWrongUsage;
+    fmt::print(stderr, "hubel: {} (try `hubel {}--help`)\n", printable(error.what()),
+               command ? std::string(argv[1]) + ' ' : std::string());
+    return kWrongUsage;
   }
   return exit_code;
+}
+
+// What was printed must have arrived: on a full disk it is only here that this comes out.
+int checked(int exit_code) {
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return exit_code;
+  fmt::print(stderr, "hubel: standard output could not be written\n");
+  return exit_code == 0 ? kFailed : exit_code;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   try {
-    return run(argc, argv);
+    return checked(run(argc, argv));
   } catch (const std::bad_alloc&) {
     std::fputs("hubel: out of memory\n", stderr);
   } catch (const std::exception& error) {
-    fmt::print(stderr, "hubel: {}\n", error.what());
+    fmt::print(stderr, "hubel: {}\n", hubel::cli::printable(error.what()));
   }
   return hubel::cli::kFailed;
 }

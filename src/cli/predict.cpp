@@ -47,7 +47,7 @@ void print_text(const Options& o, const Model& model, const std::string& path, c
     fmt::print("{}", text_image(picture, speaks_unicode()));
   }
   const std::vector<std::int64_t> order = ranking(p);
-  std::string line = fmt::format("{}: {}", path, class_name(model.class_names, order[0]));
+  std::string line = fmt::format("{}: {}", printable(path), class_name(model.class_names, order[0]));
   for (std::int64_t i = 0; i < std::min<std::int64_t>(o.top, p.size()); ++i) {
     const std::int64_t c = order[static_cast<std::size_t>(i)];
     line += fmt::format("{}{} {:.1f} %", i == 0 ? "  (" : ", ", class_name(model.class_names, c), 100 * p[c]);
@@ -58,9 +58,20 @@ void print_text(const Options& o, const Model& model, const std::string& path, c
 void print_json(const Model& model, const std::string& path, const Tensor<float>& p) {
   nlohmann::ordered_json line;
   line["image"] = path;
-  line["class"] = class_name(model.class_names, ranking(p)[0]);
-  for (std::int64_t c = 0; c < p.size(); ++c) line["probabilities"][class_name(model.class_names, c)] = p[c];
+  line["class"] = class_name(model.class_names, ranking(p)[0], Shown::as_it_is);
+  for (std::int64_t c = 0; c < p.size(); ++c)
+    line["probabilities"][class_name(model.class_names, c, Shown::as_it_is)] = p[c];
   fmt::print("{}\n", line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+}
+
+// The image as the model takes it. What it says of the image alone is said with its name.
+Tensor<float> prepared(const std::string& path, const Shape& input, bool fit_digit) {
+  const Image image = read_image(path);
+  try {
+    return prepare_image(image, input, fit_digit);
+  } catch (const FormatError& error) {
+    throw FormatError(fmt::format("{}: {}", path, error.what()));
+  }
 }
 
 int run(const Options& o) {
@@ -73,15 +84,15 @@ int run(const Options& o) {
   int failed = 0;
   for (const std::string& path : o.images) {
     try {
-      const Tensor<float> x = prepare_image(read_image(path), input, knows_digits(model) && !o.whole);
+      const Tensor<float> x = prepared(path, input, knows_digits(model) && !o.whole);
       Tensor<float> p = predict(model.network, x);
       if (!model.network.ends_in_softmax()) activation_forward(p, Activation::softmax, p);
       o.json ? print_json(model, path, p) : print_text(o, model, path, x, p);
     } catch (const IoError& error) {
-      fmt::print(stderr, "hubel: {}\n", error.what());
+      fmt::print(stderr, "hubel: {}\n", printable(error.what()));
       failed = kFailed;
     } catch (const FormatError& error) {
-      fmt::print(stderr, "hubel: {}\n", error.what());
+      fmt::print(stderr, "hubel: {}\n", printable(error.what()));
       failed = kFailed;
     }
   }

@@ -41,8 +41,15 @@ void check_fits(const Model& model, const std::string& model_path, const Dataset
   }
 }
 
-std::string class_name(const std::vector<std::string>& names, std::int64_t index) {
-  return names.empty() ? std::to_string(index) : names[static_cast<std::size_t>(index)];
+std::string class_name(const std::vector<std::string>& names, std::int64_t index, Shown shown) {
+  if (names.empty()) return std::to_string(index);
+  const std::string& name = names[static_cast<std::size_t>(index)];
+  return shown == Shown::printable ? printable(name) : name;
+}
+
+std::vector<std::string> printable_names(std::vector<std::string> names) {
+  for (std::string& name : names) name = printable(name);
+  return names;
 }
 
 Evaluation evaluate_shown(const Network<float>& network, const Dataset& images, std::int64_t batch_size,

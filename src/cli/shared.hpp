@@ -26,8 +26,12 @@ const Dataset& choose_split(const DatasetSplits& data, const std::string& split)
 // Throws std::runtime_error, with both shapes, when the model does not take such images or has too few outputs.
 void check_fits(const Model& model, const std::string& model_path, const Dataset& images, const std::string& source);
 
-// The name of a class, or its number.
-std::string class_name(const std::vector<std::string>& names, std::int64_t index);
+// The name of a class, or its number; for people to read, made printable.
+enum class Shown { printable, as_it_is };
+std::string class_name(const std::vector<std::string>& names, std::int64_t index, Shown shown = Shown::printable);
+
+// The names of all classes, made printable.
+std::vector<std::string> printable_names(std::vector<std::string> names);
 
 // evaluate() with a progress line on a terminal when it takes long. Ctrl-C stops it.
 Evaluation evaluate_shown(const Network<float>& network, const Dataset& images, std::int64_t batch_size,

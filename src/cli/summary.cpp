@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 
 #include "cli/commands.hpp"
+#include "cli/shared.hpp"
+#include "cli/terminal.hpp"
 #include "hubel/hubel.hpp"
 
 namespace hubel::cli {
@@ -14,11 +16,12 @@ void add_summary(CLI::App& app, int& exit_code) {
     const Model model = path->empty() ? Model{lenet5(), {}, {}} : load_model(*path);
     fmt::print("{}", model.network.summary());
     if (!model.class_names.empty()) {
-      fmt::print("Classes: {}", model.class_names[0]);
-      for (std::size_t i = 1; i < model.class_names.size(); ++i) fmt::print(", {}", model.class_names[i]);
+      fmt::print("Classes: {}", class_name(model.class_names, 0));
+      for (std::int64_t i = 1; i < std::ssize(model.class_names); ++i)
+        fmt::print(", {}", class_name(model.class_names, i));
       fmt::print("\n");
     }
-    for (const auto& [key, text] : model.notes) fmt::print("{}: {}\n", key, text);
+    for (const auto& [key, text] : model.notes) fmt::print("{}: {}\n", printable(key), printable(text));
     exit_code = 0;
   });
 }

@@ -35,6 +35,22 @@ std::string bar(double done, std::size_t width) {
 
 }  // namespace
 
+std::string printable(std::string_view text) {
+  std::string result;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    // C0 and DEL; and C1, which UTF-8 writes as 0xC2 and 0x80 to 0x9F
+    const bool c1 = byte == 0xC2 && i + 1 < text.size() && (static_cast<unsigned char>(text[i + 1]) & 0xE0) == 0x80;
+    if (byte >= 0x20 && byte != 0x7F && !c1) {
+      result += text[i];
+      continue;
+    }
+    result += '?';
+    i += c1;
+  }
+  return result;
+}
+
 bool is_terminal() {
   static const bool terminal = isatty(STDOUT_FILENO) == 1;
   return terminal;

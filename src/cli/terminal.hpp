@@ -3,12 +3,17 @@
 
 #include <chrono>
 #include <string>
+#include <string_view>
 
 namespace hubel::cli {
 
 // Whether standard output is a terminal, and whether its locale says UTF-8 (also asked when it is not a terminal).
 bool is_terminal();
 bool speaks_unicode();
+
+// Text that came from a file, with its control characters taken out: no file may move the terminal's cursor, clear its
+// screen or ring its bell.
+std::string printable(std::string_view text);
 
 // "1,234,567"
 std::string with_commas(long long n);

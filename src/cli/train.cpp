@@ -1,10 +1,9 @@
 // `hubel train`: trains a network on a data set and saves it.
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
+#include <charconv>
+#include <cmath>
 #include <filesystem>
 #include <optional>
 #include <stdexcept>
@@ -14,6 +13,7 @@
 #include "cli/shared.hpp"
 #include "cli/terminal.hpp"
 #include "hubel/hubel.hpp"
+#include "io/atomic_file.hpp"
 
 namespace hubel::cli {
 
@@ -31,19 +31,10 @@ struct Options {
   std::string out = kDefaultModel;
 };
 
-// Found out before the training rather than after it.
+// Found out before the training rather than after it, by beginning to write and leaving it at that.
 void check_writable(const std::string& path) {
-  namespace fs = std::filesystem;
-  std::error_code ignored;
   if (path.empty()) throw std::runtime_error("--out is empty, but must name the file to write");
-  if (fs::is_directory(path, ignored)) throw std::runtime_error(path + " is a folder; --out names a file");
-  const fs::path folder = fs::path(path).parent_path().empty() ? fs::path(".") : fs::path(path).parent_path();
-  if (!fs::is_directory(folder, ignored)) {
-    throw std::runtime_error(fmt::format("cannot write {}: there is no folder {}", path, folder.string()));
-  }
-  if (access(folder.c_str(), W_OK) != 0) {
-    throw std::runtime_error(fmt::format("cannot write {}: {}", path, std::strerror(errno)));
-  }
+  const detail::AtomicFile begun(path);
 }
 
 // Training images to hold out, so that the best epoch is chosen without a look at the test images. As many as asked
@@ -131,8 +122,13 @@ std::map<std::string, std::string> notes(const Options& o, const DatasetSplits& 
   return n;
 }
 
-// What came of it, in words, and the exit code.
+// What came of it, in words, and the exit code. Weights that have not seen all images once replace no file.
 int finish(const Options& o, const DatasetSplits& data, Network<float>& network, const TrainResult& trained) {
+  const bool first_epoch = trained.stopped && trained.epochs.empty();
+  if (first_epoch && std::filesystem::exists(o.out)) {
+    fmt::print("Stopped in the first epoch. {} stays as it was.\n", printable(o.out));
+    return kInterrupted;
+  }
   if (trained.stopped) {
     fmt::print("Stopped. Keeping the weights {}.\n",
                trained.best_epoch > 0 ? fmt::format("of epoch {}, the best so far", trained.best_epoch)
@@ -142,15 +138,15 @@ int finish(const Options& o, const DatasetSplits& data, Network<float>& network,
   if (data.test.count() > 0) {
     std::vector<std::int64_t> confusion;
     test = evaluate(network, data.test, 256, &confusion);
-    fmt::print("\n{}\nTest accuracy {} ({} of {} right), loss {:.4f}{}\n", confusion_table(confusion, data.class_names),
-               percent(test.accuracy), with_commas(std::llround(test.accuracy * static_cast<double>(test.count))),
-               with_commas(test.count), test.loss,
-               trained.best_epoch > 0
-                   ? fmt::format(" (weights of epoch {}, the best in validation)", trained.best_epoch)
-                   : std::string());
+    fmt::print(
+        "\n{}\nTest accuracy {} ({} of {} right), loss {:.4f}{}\n",
+        confusion_table(confusion, printable_names(data.class_names)), percent(test.accuracy),
+        with_commas(std::llround(test.accuracy * static_cast<double>(test.count))), with_commas(test.count), test.loss,
+        trained.best_epoch > 0 ? fmt::format(" (weights of epoch {}, the best in validation)", trained.best_epoch)
+                               : std::string());
   }
   save_model(Model{network, data.class_names, notes(o, data, trained, test)}, o.out);
-  fmt::print("Saved {}\n", o.out);
+  fmt::print("Saved {}\n", printable(o.out));
   return trained.stopped ? kInterrupted : 0;
 }
 
@@ -183,6 +179,21 @@ int train(const Options& o) {
   return finish(o, data, network, trained);
 }
 
+// Checks of options: what is wrong with the text, or nothing.
+std::string is_rate(const std::string& text) {
+  double rate = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), rate);
+  const bool right = error == std::errc() && end == text.data() + text.size() && rate > 0 && std::isfinite(rate);
+  return right ? "" : fmt::format("a learning rate is a number above 0, not {}", text);
+}
+
+std::string is_seed(const std::string& text) {
+  std::uint64_t seed = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seed);
+  const bool right = error == std::errc() && end == text.data() + text.size();
+  return right ? "" : fmt::format("a seed is a whole number from 0 to 18446744073709551615, not {}", text);
+}
+
 }  // namespace
 
 void add_train(CLI::App& app, int& exit_code) {
@@ -199,7 +210,7 @@ void add_train(CLI::App& app, int& exit_code) {
       ->type_name("N")
       ->capture_default_str();
   c->add_option("--lr", o->lr, "The learning rate at the start")
-      ->check(CLI::PositiveNumber)
+      ->check(CLI::Validator(is_rate, "RATE"))
       ->type_name("RATE")
       ->capture_default_str();
   c->add_option("--optimizer", o->optimizer, "How gradients change weights")
@@ -209,13 +220,14 @@ void add_train(CLI::App& app, int& exit_code) {
       ->check(CLI::IsMember({"constant", "linear", "cosine", "one_cycle"}))
       ->capture_default_str();
   c->add_option("--seed", o->seed, "Starting weights and order of images; the same seed gives the same bits")
+      ->check(CLI::Validator(is_seed, "N"))
       ->type_name("N")
       ->capture_default_str();
   c->add_option(
        "--validation", o->validation,
        "Training images to hold out for choosing the best epoch (default: a twelfth, at most 5,000, unless the "
        "data set brings its own)")
-      ->check(CLI::NonNegativeNumber)
+      ->check(CLI::Range(std::int64_t{0}, std::int64_t{1'000'000'000}))
       ->type_name("N");
   add_threads_option(*c);
   c->add_option("--out", o->out, "The model file to write, in safetensors format")

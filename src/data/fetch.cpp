@@ -41,6 +41,9 @@ std::size_t receive(char* data, std::size_t, std::size_t n, void* user) noexcept
       // Reserving touches no memory, so that a promise costs nothing until it is kept.
       body.reserve(std::min(static_cast<std::size_t>(std::max<curl_off_t>(promised, 0)), download.limits.max_bytes));
     }
+    // Never beyond the limit, which doubling might go far over.
+    if (body.size() + n > body.capacity())
+      body.reserve(std::min(std::max(2 * body.capacity(), body.size() + n), download.limits.max_bytes));
     const auto* bytes = reinterpret_cast<const std::byte*>(data);
     body.insert(body.end(), bytes, bytes + n);
   } catch (const std::bad_alloc&) {

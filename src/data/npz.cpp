@@ -174,10 +174,10 @@ NpzArrays parse_npz_arrays(ByteSpan bytes, const std::string& name, const ReadLi
 }  // namespace detail
 
 std::size_t ReadLimits::default_max_bytes() {
-  constexpr std::size_t kMost = std::size_t{8} << 30;
+  constexpr std::size_t kMost = std::size_t{4} << 30;
   const long pages = sysconf(_SC_PHYS_PAGES), page_bytes = sysconf(_SC_PAGESIZE);
   if (pages <= 0 || page_bytes <= 0) return kMost;
-  return std::min(kMost, static_cast<std::size_t>(pages) * static_cast<std::size_t>(page_bytes) / 2);
+  return std::min(kMost, static_cast<std::size_t>(pages) * static_cast<std::size_t>(page_bytes) / 4);
 }
 
 NpzArrays parse_npz(std::span<const std::byte> bytes, const std::string& name, const ReadLimits& limits) {

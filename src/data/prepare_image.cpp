@@ -170,6 +170,8 @@ Plane crop_to_ink(const Plane& ink) {
   return part;
 }
 
+constexpr const char* kNoDigit = "the image shows no digit: nothing in it stands out from its border's brightness";
+
 // Scaled to fit into 20/28 of (height, width), its aspect kept; the brightest pixel, which thin strokes lose to the
 // averaging, is 1 again.
 Plane fit_to_box(const Plane& ink, std::int64_t height, std::int64_t width) {
@@ -181,6 +183,7 @@ Plane fit_to_box(const Plane& ink, std::int64_t height, std::int64_t width) {
   };
   Plane fitted = detail::resample(ink, scaled(ink.height), scaled(ink.width));
   const float most = *std::max_element(fitted.values.begin(), fitted.values.end());
+  if (!(most > 0)) throw FormatError(kNoDigit);  // so long and thin that nothing is left of it
   for (float& value : fitted.values) value /= most;
   return fitted;
 }
@@ -201,7 +204,7 @@ std::int64_t place(const std::vector<double>& sums, std::int64_t space) {
 Tensor<float> prepare_digit(const Image& image, const Shape& input) {
   const Plane ink = find_ink(grey_plane(image));
   if (ink.values.empty()) {
-    throw FormatError("the image shows no digit: nothing in it stands out from its border's brightness");
+    throw FormatError(kNoDigit);
   }
   const Plane digit = fit_to_box(crop_to_ink(without_specks(ink)), input[0], input[1]);
   const std::int64_t top = place(ink_along(digit, true), input[0]), left = place(ink_along(digit, false), input[1]);

@@ -68,14 +68,22 @@ fs::path folder_of(const fs::path& file) {
 
 AtomicFile::AtomicFile(const std::string& path) : path_(path), target_(follow_links(path)) {
   struct stat existing;
-  if (stat(target_.c_str(), &existing) == 0) {
+  const bool exists = stat(target_.c_str(), &existing) == 0;
+  if (!exists && errno != ENOENT) fail("cannot be written");
+  if (exists) {
     if (S_ISDIR(existing.st_mode)) errno = EISDIR, fail("cannot be written");
     if (!S_ISREG(existing.st_mode)) throw IoError(fmt::format("{}: cannot be written: not a regular file", path_));
+    // A rename asks for the folder's permission only; whoever has made the file read-only means the file.
+    if ((existing.st_mode & 0222) == 0 || access(target_.c_str(), W_OK) != 0) {
+      errno = EACCES;
+      fail("cannot be written");
+    }
   }
   if (fs::path(target_).filename().empty())
     throw IoError(fmt::format("{}: cannot be written: not a file's name", path_));
   descriptor_ = make_temporary(folder_of(target_), temporary_);
   if (descriptor_ < 0) fail("cannot be written");
+  if (exists) fchmod(descriptor_, existing.st_mode & 07777);  // where that is not to be had, the umask's will do
 }
 
 AtomicFile::~AtomicFile() {

@@ -1,6 +1,7 @@
 // Shape inference through a network; see network_plan.hpp.
 #include "nn/network_plan.hpp"
 
+#include <algorithm>
 #include <map>
 #include <stdexcept>
 

@@ -94,9 +94,9 @@ class Command(unittest.TestCase):
         for arguments in ([], ["--help"]):
             run = hubel(*arguments)
             self.assertEqual(run.returncode, 0)
-            for command in ("train", "evaluate", "predict", "summary", "Examples:"):
+            for command in ("train", "evaluate", "predict", "summary", "bench", "Examples:"):
                 self.assertIn(command, run.stdout)
-        for command in ("train", "evaluate", "predict", "summary"):
+        for command in ("train", "evaluate", "predict", "summary", "bench"):
             run = hubel(command, "--help")
             self.assertEqual(run.returncode, 0)
             self.assertIn("Usage", run.stdout)
@@ -109,6 +109,54 @@ class Command(unittest.TestCase):
                           ["evaluate", "--split", "all"], ["summary", "a", "b"]):
             with self.subTest(arguments):
                 self.refuses(hubel(*arguments, cwd=self.folder), 2)
+
+    def test_wrong_usage_says_what_is_wrong(self):
+        self.refuses(hubel("fly"), 2, "fly")
+        self.refuses(hubel("train", "--lr", "0"), 2, "above 0", "hubel train --help")
+        self.refuses(hubel("train", "--seed", "-1"), 2, "whole number", "-1")
+
+    def test_what_cannot_be_printed_is_an_error(self):
+        for arguments in (["summary"], ["--help"], ["evaluate", self.model, "--data", self.data]):
+            with self.subTest(arguments), open("/dev/full", "w") as full:
+                run = subprocess.run([HUBEL, *map(str, arguments)], stdout=full, stderr=subprocess.PIPE, text=True,
+                                     env=ENVIRONMENT)
+                self.assertEqual(run.returncode, 1)
+                self.assertIn("standard output could not be written", run.stderr)
+
+    def test_no_file_commands_the_terminal(self):
+        """Names in a model file, of the file itself and of an image are printed without their control characters."""
+        evil = self.folder / "evil\x1b[2J.safetensors"
+        text = self.model.read_bytes()
+        length = int.from_bytes(text[:8], "little")
+        header = text[8:8 + length].replace(rb'\"0\"', rb'\"\\u001b[31m\\u0007\"', 1)
+        self.assertNotEqual(header, text[8:8 + length])
+        header += b" " * (-len(header) % 8)
+        evil.write_bytes(len(header).to_bytes(8, "little") + header + text[8 + length:])
+        for run in (hubel("summary", evil), hubel("evaluate", evil, "--data", self.data),
+                    hubel("summary", str(evil) + "\x1b[1m")):
+            self.assertNotIn("\x1b", run.stdout + run.stderr)
+            self.assertNotIn("\x07", run.stdout + run.stderr)
+        self.assertIn("Classes: ?[31m?, 1", hubel("summary", evil).stdout)
+
+    def test_bench(self):
+        run = hubel("bench", "--batch", 2, "--seconds", 0.001)
+        self.assertEqual(run.returncode, 0, run.stderr)
+        for part in ("GFLOP/s", "conv2d_1", "dense_3", "backward", "samples/s"):
+            self.assertIn(part, run.stdout)
+        shapes = self.folder / "shapes.txt"
+        shapes.write_text("# name m c h w c_new kh kw stride padding groups\nsmall 2 3 8 8 5 3 3 1 1 1  # one\n")
+        figures = json.loads(hubel("bench", "--shapes", shapes, "--seconds", 0.001, "--json").stdout)
+        self.assertEqual([t["pass"] for t in figures["timings"]], ["forward", "backward-data", "backward-weights"])
+        for timing in figures["timings"]:
+            self.assertEqual(timing["flops"], 2 * 2 * 8 * 8 * 5 * 3 * 3 * 3)
+            self.assertGreater(timing["seconds"], 0)
+        self.assertGreater(figures["machine"]["flops"], 0)
+        for line in ("small 2 3", "small 2 3 8 8 5 3 3 1 1 1 1", "big 1 1 2 2 1 9 9 1 0 1", "x 1 1 -2 2 1 1 1 1 1 1"):
+            shapes.write_text(f"# nothing\n{line}\n")
+            self.refuses(hubel("bench", "--shapes", shapes), 1, shapes, "line 2")
+        shapes.write_text("# nothing\n")
+        self.refuses(hubel("bench", "--shapes", shapes), 1, shapes)
+        self.refuses(hubel("bench", "--shapes", self.folder / "none.txt"), 1, "none.txt")
 
     def test_summary(self):
         run = hubel("summary")
@@ -197,7 +245,21 @@ class Command(unittest.TestCase):
         start = time.monotonic()
         self.refuses(hubel("train", "--out", self.folder / "no" / "model"), 1, self.folder / "no")
         self.refuses(hubel("train", "--out", self.folder), 1, self.folder)
+        self.refuses(hubel("train", "--out", "/dev/null"), 1, "/dev/null")
+        self.refuses(hubel("train", "--out", self.folder / ("n" * 300)), 1, "nnn")
         self.assertLess(time.monotonic() - start, 60)
+        readonly = self.folder / "readonly.safetensors"
+        readonly.write_bytes(self.model.read_bytes())
+        readonly.chmod(0o444)
+        self.refuses(hubel("train", "--data", self.data, "--out", readonly), 1, readonly)
+
+    def test_a_file_keeps_its_permissions(self):
+        out = self.folder / "private.safetensors"
+        out.write_bytes(b"")
+        out.chmod(0o600)
+        self.assertEqual(hubel("train", "--data", self.data, "--epochs", 1, "--out", out).returncode, 0)
+        self.assertEqual(out.stat().st_mode & 0o777, 0o600)
+        self.assertGreater(out.stat().st_size, 0)
 
     def interrupt(self, when, *arguments):
         """Starts a training, sends SIGINT once its output matches `when`; its exit code and all it printed."""
@@ -225,6 +287,11 @@ class Command(unittest.TestCase):
         code, printed = self.interrupt("^Model:", "--epochs", 3, "--out", out)
         self.assertEqual(code, 130, printed)
         self.assertEqual(hubel("summary", out).returncode, 0)
+        before = out.read_bytes()
+        code, printed = self.interrupt("^Model:", "--epochs", 3, "--out", out)
+        self.assertEqual(code, 130, printed)
+        self.assertIn("stays as it was", printed)
+        self.assertEqual(out.read_bytes(), before)
 
     def test_progress_bar_on_a_terminal(self):
         try:

@@ -1,6 +1,7 @@
 // PNG in all its colour types and JPEG in grey, RGB and CMYK; broken, truncated and boastful files of both.
 #include "hubel/image.hpp"
 
+#include <algorithm>
 #include <numeric>
 
 #include "image_files.hpp"

@@ -169,7 +169,10 @@ TEST(PrepareDigit, AnEmptySheetIsRefused) {
   Image noisy = grey(100, 100, std::vector<std::uint8_t>(10000, 240));
   for (std::size_t i = 0; i < noisy.pixels.size(); i += 7) noisy.pixels[i] -= 12;
   const Image black = grey(1, 1, {0}), white = grey(5, 5, std::vector<std::uint8_t>(25, 255));
-  for (const Image* image : {&black, &white, static_cast<const Image*>(&noisy)}) {
+  std::vector<std::uint8_t> stripes(400);  // each of them a speck
+  for (std::size_t i = 0; i < stripes.size(); i += 2) stripes[i] = 255;
+  const Image wide = grey(1, 400, stripes), high = grey(400, 1, stripes);
+  for (const Image* image : {&black, &white, static_cast<const Image*>(&noisy), &wide, &high}) {
     EXPECT_TRUE(throws<FormatError>([&] { prepare_image(*image, kMnist, true); }, {"no digit"}));
   }
 }

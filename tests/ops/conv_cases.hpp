@@ -1,6 +1,7 @@
 // Convolutions to try: random ones that reach every corner of the contract, and checks of one against the reference.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 

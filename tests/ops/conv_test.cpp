@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <thread>
 #include <vector>
 
@@ -350,6 +351,33 @@ TYPED_TEST(ConvTest, NanAndInfinityComeOutWhereTheDefinitionHasThem) {
       check_nonfinite(random_conv(seed), seed, where, seed % 20 < 10 ? inf : nan);
     for (const ConvCase& c : far_taps())
       for (T value : {inf, nan}) check_nonfinite(c, 12, where, value);
+  }
+}
+
+// What comes of an image does not depend on the images beside it, nor on how many there are.
+TYPED_TEST(ConvTest, TheSameBitsForAnyBatch) {
+  using T = TypeParam;
+  std::vector<ConvCase> cases;
+  for (std::int64_t channels : {1, 3, 8, 16, 32, 64}) {
+    for (std::int64_t side : {6, 10, 17}) {
+      cases.push_back({{9, side, side, channels}, {3, 3, channels, channels}, with(Padding::same())});
+      cases.push_back({{9, side, side, channels}, {5, 5, channels, 16}, with(Padding::same(), {2, 2})});
+      cases.push_back({{9, side, side, channels}, {1, 1, channels, 20}, with(Padding::same())});
+    }
+  }
+  for (const ConvCase& c : cases) {
+    const ConvData<T> data(c, 9);
+    const Tensor<T> all = conv_forward(data.A_prev, data.W, data.b, Activation::relu, c.options);
+    const Tensor<T> dx = conv_backward(data.dZ, data.A_prev, data.W, data.b, c.options).dA_prev;
+    for (std::int64_t image : {0, 8}) {
+      const Shape one{1, c.A_prev[1], c.A_prev[2], c.A_prev[3]}, out{1, c.output()[1], c.output()[2], c.output()[3]};
+      const TensorView<const T> x(data.A_prev.data() + image * one.elements(), one);
+      const TensorView<const T> dz(data.dZ.data() + image * out.elements(), out);
+      const Tensor<T> single = conv_forward(x, data.W, data.b, Activation::relu, c.options);
+      EXPECT_TRUE(std::equal(single.begin(), single.end(), all.data() + image * out.elements())) << c;
+      const Tensor<T> dx_single = conv_backward(dz, x, data.W, data.b, c.options).dA_prev;
+      EXPECT_TRUE(std::equal(dx_single.begin(), dx_single.end(), dx.data() + image * one.elements())) << c;
+    }
   }
 }
 
