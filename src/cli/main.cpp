@@ -68,7 +68,8 @@ int checked(int exit_code) {
 
 }  // namespace
 
-int main(int argc, char** argv) {
+// What may escape is only want of memory for the message of an error.
+int main(int argc, char** argv) {  // NOLINT(bugprone-exception-escape)
   try {
     return checked(run(argc, argv));
   } catch (const std::bad_alloc&) {

@@ -29,9 +29,8 @@ HWY_INLINE void store_lanes(D d, Vec value, T* out, std::size_t n, bool add) {
     hn::StoreU(add ? hn::Add(hn::LoadU(d, out), value) : value, d, out);
     return;
   }
-  HWY_ALIGN T buffer[hn::MaxLanes(d)];
-  hn::Store(value, d, buffer);
-  for (std::size_t i = 0; i < n; ++i) out[i] = add ? out[i] + buffer[i] : buffer[i];
+  const auto mask = hn::FirstN(d, n);
+  hn::BlendedStore(add ? hn::Add(hn::MaskedLoad(mask, d, out), value) : value, mask, d, out);
 }
 
 template <int P, int V, class T>
