@@ -122,6 +122,10 @@ void pack_block(const Correlation<T>& k, const TermOrder& order, const OutBlock&
   });
 }
 
+// Positions up to which weights that lie in the order of the terms are used as they lie: packing them would take as
+// long as multiplying with them. One tile of the inner loop goes over them once.
+constexpr std::int64_t kFewPositions = 12;
+
 // One call's packed weights and bias, shared by its threads.
 template <class T>
 struct Packed {
@@ -129,17 +133,34 @@ struct Packed {
   OutBlocks blocks;
   std::int64_t lanes;
   T* weights;
-  T* bias;  // two vectors' width a block, or null
+  T* bias;           // two vectors' width a block, or null
+  bool as_they_lie;  // whole blocks are not packed
+
+  // Block b's weights from the `term`-th on, and from one term to the next.
+  const T* of(const Correlation<T>& k, std::int64_t b, std::int64_t term) const {
+    const OutBlock block = blocks[b];
+    if (in_place(block)) return k.weights + weight_offset(k, order, 0, term) + block.group * k.w_group + block.first;
+    return weights + block.packed + term * static_cast<std::int64_t>(block.vectors) * lanes;
+  }
+  std::int64_t step(const Correlation<T>& k, std::int64_t b) const {
+    const OutBlock block = blocks[b];
+    return in_place(block) ? k.w_c : static_cast<std::int64_t>(block.vectors) * lanes;
+  }
+  bool in_place(const OutBlock& block) const {
+    return as_they_lie && block.count == static_cast<std::int64_t>(block.vectors) * lanes;
+  }
 
   explicit Packed(const Correlation<T>& k)
       : order(k),
         blocks(k.groups, k.out_channels, order.terms(), static_cast<std::int64_t>(simd::lanes<T>())),
         lanes(static_cast<std::int64_t>(simd::lanes<T>())),
         weights(scratch<T>(Scratch::weights, static_cast<std::size_t>(blocks.packed_size()))),
-        bias(k.bias ? scratch<T>(Scratch::bias, static_cast<std::size_t>(blocks.count() * 2 * lanes)) : nullptr) {
+        bias(k.bias ? scratch<T>(Scratch::bias, static_cast<std::size_t>(blocks.count() * 2 * lanes)) : nullptr),
+        as_they_lie(k.w_n == 1 && order.runs == 1 && order.columns_in_run == 1 &&
+                    k.grid.images * k.grid.grid_h * k.grid.grid_w <= kFewPositions) {
     parallel_for(blocks.count(), static_cast<double>(blocks.packed_size()), [&](std::int64_t b) {
       const OutBlock block = blocks[b];
-      pack_block(k, order, block, lanes, weights);
+      if (!in_place(block)) pack_block(k, order, block, lanes, weights);
       if (!bias) return;
       T* to = bias + b * 2 * lanes;
       const T* from = k.bias + block.group * k.out_channels + block.first;
@@ -189,26 +210,27 @@ template <class T>
 void correlate_block(const Correlation<T>& k, const Packed<T>& packed, std::int64_t b, const GridTile& tile,
                      const Patch<T>& patch, const std::ptrdiff_t* offsets) {
   const OutBlock block = packed.blocks[b];
-  const std::int64_t width = static_cast<std::int64_t>(block.vectors) * packed.lanes;
   simd::ConvRow<T> row{};
   row.pixel_step = k.grid.step_x * k.grid.channels;
   row.vectors = block.vectors;
   row.out_step = k.out_pixel;
   row.pixels = static_cast<std::size_t>(tile.x1 - tile.x0);
   row.out_channels = static_cast<std::size_t>(block.count);
-  row.weights = packed.weights + block.packed;
+  row.weights_step = packed.step(k, b);
+  std::int64_t term = 0;
   row.bias = packed.bias ? packed.bias + b * 2 * packed.lanes : nullptr;
   row.accumulate = false;
   packed.order.for_each_block([&](std::int64_t r0, std::int64_t r1, std::int64_t begin, std::int64_t end) {
     row.taps = offsets + r0;
     row.tap_count = static_cast<std::size_t>(r1 - r0);
     row.channels = static_cast<std::size_t>(end - begin);
+    row.weights = packed.of(k, b, term);
     for (std::int64_t y = tile.y0; y < tile.y1; ++y) {
       row.in = patch.origin + (y - tile.y0) * k.grid.step_y * patch.line + block.group * k.channels + begin;
       row.out = position(k, tile.image, y, tile.x0) + block.group * k.out_channels + block.first;
       simd::conv_row(row);
     }
-    row.weights += (r1 - r0) * (end - begin) * width;
+    term += (r1 - r0) * (end - begin);
     row.accumulate = true;
     row.bias = nullptr;
   });

@@ -156,6 +156,7 @@ void multiply(const Correlation<T>& k, const TileGrid& tiles, const Kernel<T>& k
   row.taps = &no_offset;
   row.tap_count = 1;
   row.channels = static_cast<std::size_t>(k.channels);
+  row.weights_step = width;
   row.vectors = static_cast<std::size_t>(width) / simd::lanes<T>();
   row.out_step = width;
   row.pixels = static_cast<std::size_t>(n);

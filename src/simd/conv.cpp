@@ -48,7 +48,7 @@ HWY_NOINLINE void conv_tile(const ConvRow<T>& a, const T* in, T* out) {
   const T* HWY_RESTRICT w = a.weights;
   for (std::size_t t = 0; t < a.tap_count; ++t) {
     const T* HWY_RESTRICT x = in + a.taps[t];
-    for (std::size_t c = 0; c < a.channels; ++c, ++x, w += V * n) {
+    for (std::size_t c = 0; c < a.channels; ++c, ++x, w += a.weights_step) {
       Vec wv[V];
       HUBEL_UNROLL
       for (int v = 0; v < V; ++v) wv[v] = hn::LoadU(d, w + static_cast<std::size_t>(v) * n);

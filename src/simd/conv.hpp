@@ -12,8 +12,9 @@ namespace hubel::simd {
 template <class T>
 std::size_t lanes();
 
-// out[p][n] (+)= sum over taps t and channels c of in[p * pixel_step + taps[t] + c] * w[(t * channels + c) * width +
-// n], for pixels p and n < out_channels <= width = vectors * lanes<T>().
+// out[p][n] (+)= sum over taps t and channels c of in[p * pixel_step + taps[t] + c] * w[(t * channels + c) *
+// weights_step + n], for pixels p and n < out_channels <= width = vectors * lanes<T>(). Weights are readable up to
+// width.
 template <class T>
 struct ConvRow {
   const T* in;
@@ -22,6 +23,7 @@ struct ConvRow {
   std::size_t tap_count;
   std::size_t channels;
   const T* weights;
+  std::ptrdiff_t weights_step;
   std::size_t vectors;  // 1 or 2
   T* out;
   std::ptrdiff_t out_step;
