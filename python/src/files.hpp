@@ -18,7 +18,7 @@ namespace nb = nanobind;
 // which the system would cut it off.
 inline std::string path_of(const nb::bytes& path) {
   std::string text(path.c_str(), path.size());
-  if (text.find('\0') != std::string::npos) throw std::invalid_argument("the path has a NUL character in it");
+  if (text.find('\0') != std::string::npos) throw IoError("the path has a NUL character in it");
   return text;
 }
 

@@ -91,6 +91,11 @@ def test_npz_errors(tmp_path):
         hubel.load_npz(b"/not\xff/utf-8")
     with pytest.raises(OSError):
         hubel.load_npz("zero\0byte")
+    with pytest.raises(OSError, match="NUL"):
+        hubel.load_model("zero\0byte")
+    with pytest.raises(OSError, match="NUL"):
+        hubel.lenet5().save(str(tmp_path / "zero\0byte"))
+    assert not (tmp_path / "zero").exists()
     with pytest.raises(OSError, match="http"):
         hubel.load_npz("ftp://localhost/a.npz")
 
