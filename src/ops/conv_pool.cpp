@@ -9,6 +9,7 @@
 #include <cstddef>
 
 #include "ops/parallel.hpp"
+#include "ops/parts.hpp"
 #include "ops/workspace.hpp"
 #include "simd/conv.hpp"
 #include "simd/pool.hpp"
@@ -24,9 +25,8 @@ constexpr std::int64_t kMaxImage = std::int64_t{1} << 14;
 // Images of an item of the forward pass: their kernel is packed once, and their convolution is some 100 KB.
 constexpr std::int64_t kChunk = 8;
 
-// Parts that the images' gradients are summed in; they are added in order. Each has a gradient of its own, so that of
-// large kernels there are fewer.
-constexpr std::int64_t kMaxParts = 16, kMaxPartElements = std::int64_t{1} << 20;
+// Elements that all parts of the gradient may have: of large kernels there are fewer parts.
+constexpr std::int64_t kMaxPartElements = std::int64_t{1} << 20;
 
 // Copies of dx that windows go to in turn.
 constexpr std::size_t kBuffers = 4;
@@ -217,21 +217,15 @@ void conv_pool_backward(const ConvPool& pair, TensorView<const T> dz, TensorView
   const T* kernel = dx.data() ? transposed_kernel(s, W.data()) : nullptr;
   const std::int64_t part_size = s.gradient + s.g.c_new;
   const std::int64_t parts = std::clamp<std::int64_t>(std::min(s.g.m, kMaxPartElements / part_size), 1, kMaxParts);
-  T* sums = scratch<T>(Scratch::partials, static_cast<std::size_t>(parts * part_size));
   const double flops =
       2.0 * static_cast<double>(s.g.m * pooled) * static_cast<double>(s.g.kh * s.run) * (dx.data() ? 2 : 1);
-  parallel_for(parts, flops, [&](std::int64_t part) {
-    T* own = sums + part * part_size;
-    std::fill_n(own, part_size, T(0));
+  const T* sums = sum_in_parts<T>(parts, part_size, flops, [&](std::int64_t part, T* own) {
     Winners<T> list(s);
     for (std::int64_t i = s.g.m * part / parts; i < s.g.m * (part + 1) / parts; ++i) {
       list.list(pair, s, dz.data() + i * pooled, winners.data() + i * pooled);
       add_image(s, list, x.data() + i * in, kernel, dx.data() ? dx.data() + i * in : nullptr, own, own + s.gradient);
     }
   });
-  for (std::int64_t part = 1; part < parts; ++part) {
-    for (std::int64_t i = 0; i < part_size; ++i) sums[i] += sums[part * part_size + i];
-  }
   T* to = dW.data();
   for (std::int64_t r = 0; r < s.g.kh; ++r) {
     for (std::int64_t e = 0; e < s.run; ++e, to += s.g.c_new) {

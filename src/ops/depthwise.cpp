@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "ops/parallel.hpp"
+#include "ops/parts.hpp"
 #include "ops/segments.hpp"
 #include "ops/workspace.hpp"
 #include "simd/depthwise.hpp"
@@ -22,9 +23,6 @@ constexpr std::int64_t kTilePositions = 256;
 
 // Taps summed before they are added to the output, which keeps the rounding error of huge kernels small.
 constexpr std::size_t kTapBlock = 256;
-
-// The largest number of parts a gradient's sum is cut into; they are added in order.
-constexpr std::int64_t kMaxParts = 16;
 
 template <class T>
 bool finite(T value) {
@@ -217,7 +215,6 @@ void correlate_depthwise(const Correlation<T>& k) {
   parallel_for(tiles.count(), flops, [&](std::int64_t i) { correlate_tile(k, tiles[i], segments); });
 }
 
-// Each part of the positions sums into a copy of dW of its own, and the copies are added in order.
 template <class T>
 void weight_gradient_depthwise(const WeightGradient<T>& k) {
   const PatchGrid& g = k.grid;
@@ -226,18 +223,12 @@ void weight_gradient_depthwise(const WeightGradient<T>& k) {
   const std::int64_t n = static_cast<std::int64_t>(g.rows.size() * g.columns.size()) * k.groups;
   const double flops = 2.0 * static_cast<double>(n) * static_cast<double>(g.images * g.grid_h * g.grid_w);
   const std::int64_t parts = std::min(tiles.count(), kMaxParts);
-  T* copies = scratch<T>(Scratch::partials, static_cast<std::size_t>(parts * n));
-  parallel_for(parts, flops, [&](std::int64_t p) {
-    T* dw = copies + p * n;
-    std::fill(dw, dw + n, T(0));
-    for (std::int64_t i = tiles.count() * p / parts; i < tiles.count() * (p + 1) / parts; ++i) {
+  const T* sums = sum_in_parts<T>(parts, n, flops, [&](std::int64_t part, T* dw) {
+    for (std::int64_t i = tiles.count() * part / parts; i < tiles.count() * (part + 1) / parts; ++i) {
       add_tile(k, tiles[i], segments, dw);
     }
   });
-  std::copy(copies, copies + n, k.dw);
-  for (std::int64_t p = 1; p < parts; ++p) {
-    for (std::int64_t i = 0; i < n; ++i) k.dw[i] += copies[p * n + i];
-  }
+  std::copy(sums, sums + n, k.dw);
 }
 
 template bool by_depthwise(const Correlation<float>&);

@@ -10,6 +10,7 @@
 
 #include "ops/depthwise.hpp"
 #include "ops/parallel.hpp"
+#include "ops/parts.hpp"
 #include "ops/planar.hpp"
 #include "ops/winograd.hpp"
 #include "ops/workspace.hpp"
@@ -23,8 +24,6 @@ namespace {
 // Positions whose products are summed in registers before they are added to dW: a limit on the rounding error, long
 // enough to hide the cost of adding.
 constexpr std::int64_t kTilePositions = 256;
-
-constexpr std::int64_t kMaxParts = 16;
 
 // Elements of dW up to which every part has a copy of its own: 16 copies of 2^15 floats are 2 MB.
 constexpr std::int64_t kMaxCopied = std::int64_t{1} << 15;
@@ -149,15 +148,6 @@ void add_tile(const WeightGradient<T>& k, const GridTile& tile, std::int64_t b0,
   }
 }
 
-// Sums `parts` arrays of n values, which lie one after another, in order, into out.
-template <class T>
-void add_parts(const T* copies, std::int64_t parts, std::int64_t n, T* out) {
-  std::copy(copies, copies + n, out);
-  for (std::int64_t p = 1; p < parts; ++p) {
-    for (std::int64_t i = 0; i < n; ++i) out[i] += copies[p * n + i];
-  }
-}
-
 }  // namespace
 
 template <class T>
@@ -175,15 +165,12 @@ void weight_gradient(const WeightGradient<T>& k) {
   const std::int64_t blocks = k.groups * blocks_in_group(k);
   if (n <= kMaxCopied || by_planes(k)) {
     const std::int64_t parts = std::min(tiles.count(), kMaxParts);
-    T* copies = scratch<T>(Scratch::partials, static_cast<std::size_t>(parts * n));
-    parallel_for(parts, flops, [&](std::int64_t p) {
-      T* dw = copies + p * n;
-      std::fill(dw, dw + n, T(0));
-      for (std::int64_t i = tiles.count() * p / parts; i < tiles.count() * (p + 1) / parts; ++i) {
+    const T* sums = sum_in_parts<T>(parts, n, flops, [&](std::int64_t part, T* dw) {
+      for (std::int64_t i = tiles.count() * part / parts; i < tiles.count() * (part + 1) / parts; ++i) {
         add_tile(k, tiles[i], 0, blocks, dw);
       }
     });
-    add_parts(copies, parts, n, k.dw);
+    std::copy(sums, sums + n, k.dw);
     return;
   }
   std::fill(k.dw, k.dw + n, T(0));
