@@ -1,9 +1,8 @@
 // Winograd's transforms; see winograd.hpp.
 //
-// Points. The transforms evaluate polynomials at 0, five finite points and infinity; which ones decides the rounding
-// error. The usual 0, 1, -1, 2, -2 lose some four bits in float; 0, +-1/sqrt(2), +-sqrt(2) lose two (Barabasz et al.,
-// "Error Analysis and Improving the Accuracy of Winograd Convolution for Deep Neural Networks", 2020, show how much
-// the choice matters). With p = a^2 = 1/2 and q = b^2 = 2, p q = 1 and p + q = 5/2.
+// Points. The transforms evaluate polynomials at five finite points and infinity; which ones decides the rounding error
+// (Barabasz et al., "Error Analysis and Improving the Accuracy of Winograd Convolution for Deep Neural Networks",
+// 2020). Here they are 0, +-a and +-b: with p = a^2 = 1/2 and q = b^2 = 2, p q = 1 and p + q = 5/2.
 //
 // For the polynomial M(x) = x (x^2 - p) (x^2 - q), input row j is M(x) / (x - point j), the kernel's and gradient's
 // row j is the powers of point j over M'(point j), and the output takes the powers of the points.
