@@ -11,12 +11,14 @@
 #include <cstdio>
 #include <functional>
 #include <map>
+#include <memory>
 #include <oneapi/dnnl/dnnl.hpp>
 #include <random>
 #include <thread>
 
 #include "hubel/benchmark.hpp"
 #include "hubel/conv.hpp"
+#include "hubel/conv_plan.hpp"
 #include "hubel/threads.hpp"
 #include "hwy/targets.h"
 
@@ -80,8 +82,22 @@ struct Data {
   }
 };
 
-std::function<void()> hubel_pass(const Problem& s, Pass pass, Data& d) {
+// Prepared as oneDNN's side is: the kernel packed beforehand. With `plain` by the plain functions, which pack it in
+// every call.
+std::function<void()> hubel_pass(const Problem& s, Pass pass, Data& d, bool plain) {
   const auto options = s.as_listed.options;
+  if (!plain) {
+    auto plan = std::make_shared<hubel::ConvPlan<float>>(d.x.shape(), d.w.shape(), options);
+    plan->set_weights(d.w);
+    switch (pass) {
+      case Pass::forward:
+        return [&d, plan] { plan->forward(d.x, d.b, hubel::Activation::identity, d.y); };
+      case Pass::backward_data:
+        return [&d, plan] { plan->backward_data(d.dy, d.dx); };
+      default:
+        return [&d, plan] { plan->backward_weights(d.dy, d.x, d.dw); };
+    }
+  }
   switch (pass) {
     case Pass::forward:
       return [&d, options] { hubel::conv_forward(d.x, d.w, d.b, hubel::Activation::identity, options, d.y); };
@@ -167,10 +183,12 @@ int main(int argc, char** argv) try {
   CLI::App app("Hubel's convolutions beside oneDNN's; ratios above 1 mean that Hubel is faster.");
   std::string file = HUBEL_BENCH_DIR "/conv_shapes.txt", isa = "best", only, pass_only;
   int threads = 2, rounds = 11;
+  bool plain = false;
   app.add_option("--shapes", file, "File of shapes")->capture_default_str();
   app.add_option("--only", only, "Only shapes whose name contains this");
   app.add_option("--pass", pass_only, "Only this pass")
       ->check(CLI::IsMember({"forward", "backward-data", "backward-weights"}));
+  app.add_flag("--plain", plain, "Hubel's plain functions, which pack the kernel in every call, instead of plans");
   app.add_option("--threads", threads, "Threads of both")->capture_default_str();
   app.add_option("--rounds", rounds, "Rounds, of which the median counts")->capture_default_str();
   app.add_option("--isa", isa, "best, or avx2: both are kept from using AVX-512")
@@ -194,7 +212,7 @@ int main(int argc, char** argv) try {
     Data data(s);
     for (Pass pass : kPasses) {
       if (!pass_only.empty() && pass_only != name_of(pass)) continue;
-      const auto ours = hubel_pass(s, pass, data);
+      const auto ours = hubel_pass(s, pass, data, plain);
       Peer blocked(s, pass, false, data), nhwc(s, pass, true, data);
       std::vector<double> t[3];
       ours(), blocked.run(), nhwc.run();

@@ -251,6 +251,7 @@ void correlate_blocks(const Correlation<T>& k, const Packed<T>& packed, const Gr
       t.vectors = static_cast<std::size_t>(block.vectors);
       t.out = k.out + block.group * k.out_channels + block.first;
       t.out_channels = static_cast<std::size_t>(block.count);
+      t.look_ahead = b == b0 && !gather;
       t.bias = packed.bias && term == 0 ? packed.bias + block.vectors_before * layout.blocks.lanes() : nullptr;
       simd::conv_tiles(t);
     }

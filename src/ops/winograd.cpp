@@ -182,26 +182,37 @@ bool applies(const Problem& k) {
          three_in_a_row(k.grid.columns);
 }
 
-// What `tiles` tiles cost besides the products, in units of a multiplication and addition of the inner loop: about 36
-// loads or stores and 60 operations for each channel on either side, at about a third of its speed; and the same for
-// each of the kernel's pairs of channels, once, where writing and reading 36 values counts, the more so beyond the
-// caches. Reckoned for one image whatever the batch, so that a sample's result does not depend on how many come with
-// it.
+// What tiles cost besides the products, in units of a multiplication and addition of the inner loop: about 36 loads or
+// stores and 60 operations for each channel on either side, at about a third of its speed; and for each of the kernel's
+// pairs of channels once a call, where writing and reading 36 values counts, the more so beyond the caches. A plain
+// call is reckoned for one image whatever the batch, so that a sample's result does not depend on how many come with
+// it; a kept kernel (ConvPlan) for the images that it is planned for, and it is only read.
 template <class T, class Problem>
-bool pays(const Problem& k) {
+bool pays(const Problem& k, bool kept) {
   const TileGrid grid(k.grid);
-  const double tiles = static_cast<double>(grid.down * grid.across);
+  const double images = kept ? static_cast<double>(std::max<std::int64_t>(k.grid.images, 1)) : 1;
+  const double tiles = images * static_cast<double>(grid.down * grid.across);
   const double c = static_cast<double>(k.channels), n = static_cast<double>(k.out_channels);
-  const double positions = static_cast<double>(k.grid.grid_h) * static_cast<double>(k.grid.grid_w);
+  const double positions = images * static_cast<double>(k.grid.grid_h) * static_cast<double>(k.grid.grid_w);
   constexpr double kTransform = 250, kCacheBytes = 16e6;
-  const double kernel_transform = kPoints * c * n * sizeof(T) <= kCacheBytes ? 300 : 3000;
-  return tiles * (kPoints * c * n + kTransform * (c + n)) + kernel_transform * c * n < 9 * positions * c * n;
+  const bool fits = kPoints * c * n * sizeof(T) <= kCacheBytes;
+  const double kernel = kept ? (fits ? 100 : 900) : (fits ? 300 : 3000);
+  return tiles * (kPoints * c * n + kTransform * (c + n)) + kernel * c * n < 9 * positions * c * n;
+}
+
+template <class T>
+bool kept(const Correlation<T>& k) {
+  return k.kernel_is_kept;
+}
+template <class T>
+bool kept(const WeightGradient<T>&) {
+  return false;
 }
 
 template <class T, class Problem>
 bool chosen(const Problem& k) {
   if (k.algorithm != ConvAlgorithm::automatic) return k.algorithm == ConvAlgorithm::winograd;
-  return std::is_same_v<T, float> && applies(k) && pays<T>(k);
+  return std::is_same_v<T, float> && applies(k) && pays<T>(k, kept(k));
 }
 
 }  // namespace

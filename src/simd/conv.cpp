@@ -30,16 +30,25 @@ inline constexpr int kPositions = kRegisters == 16 ? (V == 1 ? 8 : 12 / V) : (V 
 template <int V>
 inline constexpr int kRows = kRegisters == 16 ? 12 / V : (V <= 2 ? 12 : 24 / V);
 
-// Asks for the memory of a result while its sum is being made. (Writing to a line that is not in the cache would
-// otherwise hold up the tiles behind it.)
+// Asks for memory before it is needed: for reading, into L2, or for adding to it. (Any address may be asked for.)
 template <class T>
-HWY_INLINE void expect_write(const T* to) {
+HWY_INLINE void expect_read(const T* from) {
+#if defined(__GNUC__)
+  __builtin_prefetch(from, 0, 2);
+#else
+  (void)from;
+#endif
+}
+template <class T>
+HWY_INLINE void expect_sum(const T* to) {
 #if defined(__GNUC__)
   __builtin_prefetch(to, 1, 3);
 #else
   (void)to;
 #endif
 }
+template <class T>
+inline constexpr std::ptrdiff_t kLineElements = 64 / static_cast<std::ptrdiff_t>(sizeof(T));
 
 // Writes n lanes.
 template <class D, class Vec, class T = hn::TFromD<D>>
@@ -55,60 +64,89 @@ HWY_INLINE hn::Vec<D> load_lanes(D d, const T* from, std::size_t n) {
   return n >= hn::Lanes(d) ? hn::LoadU(d, from) : hn::MaskedLoad(hn::FirstN(d, n), d, from);
 }
 
-// One tile: the sums of P positions, then what becomes of them.
-template <int P, int V, class T>
-HWY_INLINE void conv_tile(const ConvTiles<T>& a, const std::ptrdiff_t* in_at, const std::ptrdiff_t* out_at) {
+// What becomes of a tile's sums.
+template <bool kAccumulate, bool kRelu, int P, int V, class T, class Vec>
+HWY_INLINE void store_tile(const ConvTiles<T>& a, const std::ptrdiff_t* out_at, const Vec (&acc)[P][V]) {
   const hn::ScalableTag<T> d;
-  using Vec = hn::Vec<decltype(d)>;
   const std::size_t n = hn::Lanes(d);
-  Vec acc[P][V];
-  const T* x[P];
+  const std::size_t whole = a.out_channels / n;  // vectors
   HUBEL_UNROLL
   for (int p = 0; p < P; ++p) {
-    x[p] = a.in + in_at[p];
-    expect_write(a.out + out_at[p]);
+    T* out = a.out + out_at[p];
     HUBEL_UNROLL
-    for (int v = 0; v < V; ++v) acc[p][v] = hn::Zero(d);
-  }
-  const T* HWY_RESTRICT w = a.weights;
-  const std::ptrdiff_t step = a.weights_step;
-  const auto channels = static_cast<std::ptrdiff_t>(a.channels);
-  for (std::size_t t = 0; t < a.tap_count; ++t) {
-    const std::ptrdiff_t begin = a.taps[t], end = begin + channels;
-    for (std::ptrdiff_t at = begin; at < end; ++at) {
-      Vec wv[V];
-      HUBEL_UNROLL
-      for (int v = 0; v < V; ++v) wv[v] = hn::LoadU(d, w + static_cast<std::size_t>(v) * n);
-      w += step;
-      HUBEL_UNROLL
-      for (int p = 0; p < P; ++p) {
-        const Vec b = hn::Set(d, x[p][at]);
-        HUBEL_UNROLL
-        for (int v = 0; v < V; ++v) acc[p][v] = hn::MulAdd(b, wv[v], acc[p][v]);
-      }
-    }
-  }
-  HUBEL_UNROLL
-  for (int v = 0; v < V; ++v) {
-    const std::size_t first = static_cast<std::size_t>(v) * n;
-    if (first >= a.out_channels) break;
-    const Vec bias = a.bias ? hn::LoadU(d, a.bias + first) : hn::Zero(d);
-    const std::size_t count = a.out_channels - first;
-    HUBEL_UNROLL
-    for (int p = 0; p < P; ++p) {
-      T* out = a.out + out_at[p] + first;
+    for (int v = 0; v < V; ++v, out += n) {
+      const std::size_t count = static_cast<std::size_t>(v) < whole ? n : a.out_channels - whole * n;
+      if (count == 0) break;
       Vec sum = acc[p][v];
-      if (a.bias) sum = hn::Add(sum, bias);
-      if (a.accumulate) sum = hn::Add(load_lanes(d, out, count), sum);
-      if (a.relu) sum = hn::IfThenElse(hn::Lt(sum, hn::Zero(d)), hn::Zero(d), sum);
+      if constexpr (kAccumulate) sum = hn::Add(load_lanes(d, out, count), sum);
+      if constexpr (kRelu) sum = hn::IfThenElse(hn::Lt(sum, hn::Zero(d)), hn::Zero(d), sum);
       store_lanes(d, sum, out, count);
     }
   }
 }
 
+// Terms between two looks ahead.
+inline constexpr std::ptrdiff_t kLook = 64;
+
+// One tile: the sums of P positions, then what becomes of them. `ahead` is from these positions to those of the next
+// tile.
+template <int P, int V, class T>
+HWY_INLINE void conv_tile(const ConvTiles<T>& a, const std::ptrdiff_t* in_at, const std::ptrdiff_t* out_at,
+                          std::ptrdiff_t ahead) {
+  const hn::ScalableTag<T> d;
+  using Vec = hn::Vec<decltype(d)>;
+  const std::size_t n = hn::Lanes(d);
+  Vec acc[P][V];
+  HUBEL_UNROLL
+  for (int v = 0; v < V; ++v) {
+    const Vec first = a.bias ? hn::LoadU(d, a.bias + static_cast<std::size_t>(v) * n) : hn::Zero(d);
+    HUBEL_UNROLL
+    for (int p = 0; p < P; ++p) acc[p][v] = first;
+  }
+  const T* x[P];
+  HUBEL_UNROLL
+  for (int p = 0; p < P; ++p) x[p] = a.in + in_at[p];
+  const T* HWY_RESTRICT w = a.weights;
+  const std::ptrdiff_t step = a.weights_step;
+  for (std::size_t t = 0; t < a.tap_count; ++t) {
+    const std::ptrdiff_t tap_end = a.taps[t] + static_cast<std::ptrdiff_t>(a.channels);
+    for (std::ptrdiff_t at = a.taps[t]; at < tap_end;) {
+      const std::ptrdiff_t end = HWY_MIN(at + kLook, tap_end);
+      if (a.look_ahead) {
+        HUBEL_UNROLL
+        for (int p = 0; p < P; ++p) {
+          HUBEL_UNROLL
+          for (std::ptrdiff_t i = 0; i < kLook; i += kLineElements<T>) expect_read(x[p] + ahead + at + i);
+        }
+      }
+      for (; at < end; ++at) {
+        Vec wv[V];
+        HUBEL_UNROLL
+        for (int v = 0; v < V; ++v) wv[v] = hn::LoadU(d, w + static_cast<std::size_t>(v) * n);
+        w += step;
+        HUBEL_UNROLL
+        for (int p = 0; p < P; ++p) {
+          const Vec b = hn::Set(d, x[p][at]);
+          HUBEL_UNROLL
+          for (int v = 0; v < V; ++v) acc[p][v] = hn::MulAdd(b, wv[v], acc[p][v]);
+        }
+      }
+    }
+  }
+  if (a.accumulate) {
+    a.relu ? store_tile<true, true>(a, out_at, acc) : store_tile<true, false>(a, out_at, acc);
+  } else {
+    a.relu ? store_tile<false, true>(a, out_at, acc) : store_tile<false, false>(a, out_at, acc);
+  }
+}
+
 template <int P, int V, class T>
 HWY_NOINLINE void conv_tiles_of(const ConvTiles<T>& a, std::size_t begin, std::size_t end) {
-  for (; begin + P <= end; begin += P) conv_tile<P, V>(a, a.in_at + begin, a.out_at + begin);
+  std::ptrdiff_t ahead = 0;
+  for (; begin + P <= end; begin += P) {
+    if (begin + P < a.positions) ahead = a.in_at[begin + P] - a.in_at[begin];
+    conv_tile<P, V>(a, a.in_at + begin, a.out_at + begin, ahead);
+  }
 }
 
 // Splits the positions into tiles of nearly equal size: 7 positions as 4 + 3 rather than 6 + 1, which would idle the
@@ -135,7 +173,7 @@ HWY_NOINLINE void weight_tile_of(const WeightTile<T>& a, std::size_t row) {
     HUBEL_UNROLL
     for (int v = 0; v < V; ++v) {
       acc[r][v] = hn::Zero(d);
-      expect_write(dw + r * a.dw_row + static_cast<std::size_t>(v) * n);
+      expect_sum(dw + r * a.dw_row + static_cast<std::size_t>(v) * n);
     }
   }
   const T* HWY_RESTRICT in = a.in + row;

@@ -21,7 +21,7 @@ BlockVectors block_vectors();
 
 // For positions p and n < out_channels <= width = vectors * lanes<T>():
 //   sum = sum over taps t and channels c of in[in_at[p] + taps[t] + c] * weights[(t * channels + c) * weights_step + n]
-//   out[out_at[p] + n] = sum, bias added, or with accumulate out[...] + sum; with relu the negative ones become zero.
+//   out[out_at[p] + n] = bias + sum, or with accumulate out[...] + sum; with relu the negative ones become zero.
 // Weights and bias are readable up to width.
 template <class T>
 struct ConvTiles {
@@ -40,6 +40,7 @@ struct ConvTiles {
   bool accumulate;  // add to out instead of replacing it
   const T* bias;    // width elements that are added, or null
   bool relu;
+  bool look_ahead;  // the positions are read for the first time: ask memory for the next ones meanwhile
 };
 
 template <class T>
