@@ -48,7 +48,7 @@ HWY_INLINE void expect_sum(const T* to) {
 #endif
 }
 template <class T>
-inline constexpr std::ptrdiff_t kLineElements = 64 / static_cast<std::ptrdiff_t>(sizeof(T));
+inline constexpr std::ptrdiff_t kLineElements = static_cast<std::ptrdiff_t>(kCacheLine / sizeof(T));
 
 // Writes n lanes.
 template <class D, class Vec, class T = hn::TFromD<D>>
@@ -161,13 +161,13 @@ HWY_INLINE void conv_tiles_of_width(const ConvTiles<T>& a) {
   with_constant<kPositions<V>>(small, [&](auto p) HWY_ATTR { conv_tiles_of<p, V>(a, middle, a.positions); });
 }
 
+// R rows by V vectors of dW: the sums of all positions, then added to dw's first `rows` rows.
 template <int R, int V, class T>
-HWY_NOINLINE void weight_tile_of(const WeightTile<T>& a, std::size_t row) {
+HWY_INLINE void weight_tile(const WeightTiles<T>& a, const T* HWY_RESTRICT x, T* HWY_RESTRICT dw, std::size_t rows) {
   const hn::ScalableTag<T> d;
   using Vec = hn::Vec<decltype(d)>;
   const std::size_t n = hn::Lanes(d);
   Vec acc[R][V];
-  T* HWY_RESTRICT dw = a.dw + static_cast<std::ptrdiff_t>(row) * a.dw_row;
   HUBEL_UNROLL
   for (int r = 0; r < R; ++r) {
     HUBEL_UNROLL
@@ -176,11 +176,8 @@ HWY_NOINLINE void weight_tile_of(const WeightTile<T>& a, std::size_t row) {
       expect_sum(dw + r * a.dw_row + static_cast<std::size_t>(v) * n);
     }
   }
-  const T* HWY_RESTRICT in = a.in + row;
   const T* HWY_RESTRICT z = a.dz;
-  const std::ptrdiff_t* HWY_RESTRICT at = a.in_at;
-  for (std::size_t p = 0; p < a.positions; ++p, z += a.dz_step) {
-    const T* HWY_RESTRICT x = in + at[p];
+  for (std::size_t p = 0; p < a.positions; ++p, x += a.in_step, z += a.dz_step) {
     Vec zv[V];
     HUBEL_UNROLL
     for (int v = 0; v < V; ++v) zv[v] = hn::LoadU(d, z + static_cast<std::size_t>(v) * n);
@@ -191,27 +188,74 @@ HWY_NOINLINE void weight_tile_of(const WeightTile<T>& a, std::size_t row) {
       for (int v = 0; v < V; ++v) acc[r][v] = hn::MulAdd(b, zv[v], acc[r][v]);
     }
   }
+  const std::size_t whole = a.out_channels / n;  // vectors
   HUBEL_UNROLL
-  for (int v = 0; v < V; ++v) {
-    const std::size_t first = static_cast<std::size_t>(v) * n;
-    if (first >= a.out_channels) break;
-    const std::size_t count = a.out_channels - first;
+  for (int r = 0; r < R; ++r) {
+    if (static_cast<std::size_t>(r) >= rows) break;
+    T* to = dw + r * a.dw_row;
     HUBEL_UNROLL
-    for (int r = 0; r < R; ++r) {
-      T* to = dw + r * a.dw_row + first;
+    for (int v = 0; v < V; ++v, to += n) {
+      const std::size_t count = static_cast<std::size_t>(v) < whole ? n : a.out_channels - whole * n;
+      if (count == 0) break;
       store_lanes(d, hn::Add(load_lanes(d, to, count), acc[r][v]), to, count);
     }
   }
 }
 
 template <int V, class T>
-HWY_INLINE void weight_tile_of_width(const WeightTile<T>& a) {
-  const std::size_t tiles = (a.rows + kRows<V> - 1) / kRows<V>;
-  std::size_t row = 0;
+HWY_NOINLINE void weight_tiles_of_width(const WeightTiles<T>& a) {
+  constexpr std::size_t kR = kRows<V>;
+  const std::size_t tiles = (a.rows + kR - 1) / kR;
   for (std::size_t i = 0; i < tiles; ++i) {
-    const std::size_t end = a.rows * (i + 1) / tiles;
-    with_constant<kRows<V>>(end - row, [&](auto rows) HWY_ATTR { weight_tile_of<rows, V>(a, row); });
-    row = end;
+    for (std::size_t line = a.ahead.lines * i / tiles; line < a.ahead.lines * (i + 1) / tiles; ++line)
+      expect_read(a.ahead.from + line * kCacheLine);
+    const auto at = static_cast<std::ptrdiff_t>(i);
+    weight_tile<kRows<V>, V>(a, a.in + at * a.in_block, a.dw + at * static_cast<std::ptrdiff_t>(kR) * a.dw_row,
+                             a.rows - i * kR);
+  }
+}
+
+// Copies R elements for each position by whole vectors: what they bring too much is overwritten by the next position.
+// The last blocks, where that would read beyond the rows, are copied one by one. Some positions at a time, so that
+// neighbouring stores go to the same cache lines.
+template <int R, class T>
+HWY_INLINE void copy_row_panels_of(const RowPanels<T>& a) {
+  const hn::CappedTag<T, 8> d;
+  constexpr std::size_t kR = R, kTogether = 8;
+  const std::size_t n = hn::Lanes(d), reach = (kR + n - 1) / n * n;
+  const std::size_t vector_blocks = a.rows >= reach ? (a.rows - reach) / kR + 1 : 0;
+  for (std::size_t begin = 0; begin < a.positions; begin += kTogether) {
+    const std::size_t end = HWY_MIN(begin + kTogether, a.positions);
+    T* panel = a.out;
+    for (std::size_t b = 0; b < vector_blocks; ++b, panel += a.out_panel) {
+      for (std::size_t p = begin; p < end; ++p) {
+        const T* HWY_RESTRICT from = a.in[p] + b * kR;
+        for (std::size_t i = 0; i < reach; i += n) hn::StoreU(hn::LoadU(d, from + i), d, panel + p * kR + i);
+      }
+    }
+    for (std::size_t row = vector_blocks * kR; row < a.rows; row += kR, panel += a.out_panel) {
+      const std::size_t rest = HWY_MIN(kR, a.rows - row);
+      for (std::size_t p = begin; p < end; ++p) {
+        const T* from = a.in[p] + row;
+        for (std::size_t i = 0; i < kR; ++i) panel[p * kR + i] = i < rest ? from[i] : T(0);
+      }
+    }
+  }
+}
+
+template <int V, class T>
+HWY_INLINE void copy_channel_panel_of(const ChannelPanel<T>& a) {
+  const hn::ScalableTag<T> d;
+  const std::size_t n = hn::Lanes(d), whole = a.channels / n, rest = a.channels - whole * n;
+  const T* HWY_RESTRICT from = a.in;
+  T* HWY_RESTRICT to = a.out;
+  for (std::size_t p = 0; p < a.positions; ++p, from += a.in_step) {
+    HUBEL_UNROLL
+    for (int v = 0; v < V; ++v, to += n) {
+      const T* x = from + static_cast<std::size_t>(v) * n;
+      hn::StoreU(static_cast<std::size_t>(v) < whole ? hn::LoadU(d, x) : hn::MaskedLoad(hn::FirstN(d, rest), d, x), d,
+                 to);
+    }
   }
 }
 
@@ -220,15 +264,33 @@ HWY_INLINE void conv_tiles_any(const ConvTiles<T>& a) {
   with_constant<kMostVectors>(a.vectors, [&](auto v) HWY_ATTR { conv_tiles_of_width<v>(a); });
 }
 template <class T>
-HWY_INLINE void weight_tile_any(const WeightTile<T>& a) {
-  with_constant<kMostVectors>(a.vectors, [&](auto v) HWY_ATTR { weight_tile_of_width<v>(a); });
+HWY_INLINE void weight_tiles_any(const WeightTiles<T>& a) {
+  with_constant<kMostVectors>(a.vectors, [&](auto v) HWY_ATTR { weight_tiles_of_width<v>(a); });
+}
+template <class T>
+HWY_INLINE void copy_row_panels_any(const RowPanels<T>& a) {
+  with_constant<12>(a.rows_of_panel, [&](auto rows) HWY_ATTR { copy_row_panels_of<rows>(a); });
+}
+
+template <class T>
+HWY_INLINE void copy_channel_panel_any(const ChannelPanel<T>& a) {
+  with_constant<kMostVectors>(a.vectors, [&](auto v) HWY_ATTR { copy_channel_panel_of<v>(a); });
 }
 
 // HWY_EXPORT takes plain functions, one for each type.
 void ConvTilesF32(const ConvTiles<float>& a) { conv_tiles_any(a); }
 void ConvTilesF64(const ConvTiles<double>& a) { conv_tiles_any(a); }
-void WeightTileF32(const WeightTile<float>& a) { weight_tile_any(a); }
-void WeightTileF64(const WeightTile<double>& a) { weight_tile_any(a); }
+void WeightTilesF32(const WeightTiles<float>& a) { weight_tiles_any(a); }
+void WeightTilesF64(const WeightTiles<double>& a) { weight_tiles_any(a); }
+void RowPanelsF32(const RowPanels<float>& a) { copy_row_panels_any(a); }
+void RowPanelsF64(const RowPanels<double>& a) { copy_row_panels_any(a); }
+void ChannelPanelF32(const ChannelPanel<float>& a) { copy_channel_panel_any(a); }
+void ChannelPanelF64(const ChannelPanel<double>& a) { copy_channel_panel_any(a); }
+std::size_t RowsOfWeightTile(std::size_t vectors) {
+  std::size_t rows = 0;
+  with_constant<kMostVectors>(vectors, [&](auto v) HWY_ATTR { rows = kRows<v>; });
+  return rows;
+}
 std::size_t LanesF32() { return hn::Lanes(hn::ScalableTag<float>()); }
 std::size_t LanesF64() { return hn::Lanes(hn::ScalableTag<double>()); }
 BlockVectors VectorsOfBlock() { return {kBestVectors, kMostVectors}; }
@@ -241,8 +303,13 @@ namespace hubel::simd {
 
 HWY_EXPORT(ConvTilesF32);
 HWY_EXPORT(ConvTilesF64);
-HWY_EXPORT(WeightTileF32);
-HWY_EXPORT(WeightTileF64);
+HWY_EXPORT(WeightTilesF32);
+HWY_EXPORT(WeightTilesF64);
+HWY_EXPORT(RowPanelsF32);
+HWY_EXPORT(RowPanelsF64);
+HWY_EXPORT(ChannelPanelF32);
+HWY_EXPORT(ChannelPanelF64);
+HWY_EXPORT(RowsOfWeightTile);
 HWY_EXPORT(LanesF32);
 HWY_EXPORT(LanesF64);
 HWY_EXPORT(VectorsOfBlock);
@@ -264,13 +331,31 @@ template <>
 void conv_tiles(const ConvTiles<double>& tiles) {
   HWY_DYNAMIC_DISPATCH(ConvTilesF64)(tiles);
 }
+std::size_t weight_rows(std::size_t vectors) { return HWY_DYNAMIC_DISPATCH(RowsOfWeightTile)(vectors); }
 template <>
-void weight_tile(const WeightTile<float>& tile) {
-  HWY_DYNAMIC_DISPATCH(WeightTileF32)(tile);
+void weight_tiles(const WeightTiles<float>& tiles) {
+  HWY_DYNAMIC_DISPATCH(WeightTilesF32)(tiles);
 }
 template <>
-void weight_tile(const WeightTile<double>& tile) {
-  HWY_DYNAMIC_DISPATCH(WeightTileF64)(tile);
+void weight_tiles(const WeightTiles<double>& tiles) {
+  HWY_DYNAMIC_DISPATCH(WeightTilesF64)(tiles);
+}
+template <>
+void copy_row_panels(const RowPanels<float>& panels) {
+  HWY_DYNAMIC_DISPATCH(RowPanelsF32)(panels);
+}
+template <>
+void copy_row_panels(const RowPanels<double>& panels) {
+  HWY_DYNAMIC_DISPATCH(RowPanelsF64)(panels);
+}
+
+template <>
+void copy_channel_panel(const ChannelPanel<float>& panel) {
+  HWY_DYNAMIC_DISPATCH(ChannelPanelF32)(panel);
+}
+template <>
+void copy_channel_panel(const ChannelPanel<double>& panel) {
+  HWY_DYNAMIC_DISPATCH(ChannelPanelF64)(panel);
 }
 
 }  // namespace hubel::simd
