@@ -47,12 +47,12 @@ HWY_INLINE void store_lanes(D d, Vec value, T* out, std::size_t n) {
   if (n >= hn::Lanes(d)) {
     hn::StoreU(value, d, out);
   } else {
-    hn::BlendedStore(value, hn::FirstN(d, n), d, out);
+    store_part(d, value, out, n);
   }
 }
 template <class D, class T = hn::TFromD<D>>
 HWY_INLINE hn::Vec<D> load_lanes(D d, const T* from, std::size_t n) {
-  return n >= hn::Lanes(d) ? hn::LoadU(d, from) : hn::MaskedLoad(hn::FirstN(d, n), d, from);
+  return n >= hn::Lanes(d) ? hn::LoadU(d, from) : load_part(d, from, n);
 }
 
 // One tile: the sums of P positions, then what becomes of them.
