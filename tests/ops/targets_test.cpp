@@ -2,6 +2,7 @@
 // baseline: elsewhere in these tests only the best one runs.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <limits>
@@ -12,6 +13,7 @@
 #include "hubel/activation.hpp"
 #include "hubel/conv.hpp"
 #include "hubel/dense.hpp"
+#include "hubel/network.hpp"
 #include "hubel/optimizer.hpp"
 #include "hubel/pool.hpp"
 #include "testing.hpp"
@@ -168,6 +170,38 @@ TEST(TargetsTest, EveryInstructionSet) {
   with_every_target([] {
     check_everything<float>();
     check_everything<double>();
+  });
+}
+
+// The gradients of LeNet-5's parameters for some images.
+template <class T>
+std::vector<Tensor<T>> lenet_gradients() {
+  const Network<T> network = lenet5<T>(1);
+  Execution<T> execution(network, 5, Execution<T>::Mode::training);
+  const std::vector<std::int32_t> labels = {3, 1, 4, 1, 5};
+  const Tensor<T> x = random_tensor<T>({5, 28, 28, 1}, 12, 0, 1);
+  execution.loss_and_gradients(x, labels);
+  std::vector<Tensor<T>> gradients;
+  for (const TensorView<T>& g : execution.gradients()) {
+    gradients.emplace_back(g.shape());
+    std::copy(g.begin(), g.end(), gradients.back().begin());
+  }
+  return gradients;
+}
+
+template <class T>
+void expect_near(const std::vector<Tensor<T>>& got, const std::vector<Tensor<double>>& expected, double tolerance) {
+  ASSERT_EQ(got.size(), expected.size());
+  for (std::size_t i = 0; i < got.size(); ++i)
+    EXPECT_TRUE(close(got[i], reference::Array::of(expected[i].view()), tolerance)) << "parameter " << i;
+}
+
+// What a network does in one go (a convolution and its pooling) has loops of its own.
+TEST(TargetsTest, NetworksAgree) {
+  const std::vector<Tensor<double>> expected = lenet_gradients<double>();
+  with_every_target([&] {
+    expect_near(lenet_gradients<double>(), expected, 1e-12);
+    expect_near(lenet_gradients<float>(), expected, 2e-5);
   });
 }
 
