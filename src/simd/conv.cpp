@@ -56,12 +56,12 @@ HWY_INLINE void store_lanes(D d, Vec value, T* out, std::size_t n) {
   if (n >= hn::Lanes(d)) {
     hn::StoreU(value, d, out);
   } else {
-    hn::BlendedStore(value, hn::FirstN(d, n), d, out);
+    store_part(d, value, out, n);
   }
 }
 template <class D, class T = hn::TFromD<D>>
 HWY_INLINE hn::Vec<D> load_lanes(D d, const T* from, std::size_t n) {
-  return n >= hn::Lanes(d) ? hn::LoadU(d, from) : hn::MaskedLoad(hn::FirstN(d, n), d, from);
+  return n >= hn::Lanes(d) ? hn::LoadU(d, from) : load_part(d, from, n);
 }
 
 // What becomes of a tile's sums.
@@ -253,8 +253,7 @@ HWY_INLINE void copy_channel_panel_of(const ChannelPanel<T>& a) {
     HUBEL_UNROLL
     for (int v = 0; v < V; ++v, to += n) {
       const T* x = from + static_cast<std::size_t>(v) * n;
-      hn::StoreU(static_cast<std::size_t>(v) < whole ? hn::LoadU(d, x) : hn::MaskedLoad(hn::FirstN(d, rest), d, x), d,
-                 to);
+      hn::StoreU(static_cast<std::size_t>(v) < whole ? hn::LoadU(d, x) : load_part(d, x, rest), d, to);
     }
   }
 }

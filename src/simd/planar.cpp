@@ -104,8 +104,7 @@ HWY_NOINLINE void planar_weights_tile(const PlanarWeights<T>& a, std::size_t tap
   const std::ptrdiff_t* taps = a.taps + tap;
   const auto whole = [&](const T* p) HWY_ATTR { return hn::LoadU(d, p); };
   // The pixels beyond the last are zeros on both sides: 0 times whatever stands there could be NaN.
-  const auto mask = hn::FirstN(d, a.pixels % lanes);
-  const auto part = [&](const T* p) HWY_ATTR { return hn::MaskedLoad(mask, d, p); };
+  const auto part = [&](const T* p) HWY_ATTR { return load_part(d, p, a.pixels % lanes); };
   for (std::size_t l = 0; l < a.lines; ++l) {
     const T* x = a.in + static_cast<std::ptrdiff_t>(l) * a.in_line;
     const T* z = a.dz + static_cast<std::ptrdiff_t>(channel) * a.dz_plane + static_cast<std::ptrdiff_t>(l) * a.dz_line;

@@ -61,6 +61,31 @@ HWY_INLINE void for_each_vector(std::size_t n, const F& f) {
   if constexpr (hn::MaxLanes(d) > 1) for_each_tail_vector<T, hn::MaxLanes(d) / 2>(i, n, f);
 }
 
+// The first n <= Lanes(d) lanes from memory, the others 0; and writing the first n. Memory beyond them is not touched:
+// MaskedLoad and BlendedStore promise as much only where the instruction set has masked loads and stores. Elsewhere
+// Highway's read a whole vector (an aligned one at that) and on NEON write one, with what stood there before, which in
+// the meantime another thread may have changed.
+template <class D, class T = hn::TFromD<D>>
+HWY_INLINE hn::Vec<D> load_part(D d, const T* from, std::size_t n) {
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX2
+  return hn::MaskedLoad(hn::FirstN(d, n), d, from);
+#else
+  HWY_ALIGN T lanes[hn::MaxLanes(d)] = {};
+  for (std::size_t i = 0; i < n; ++i) lanes[i] = from[i];
+  return hn::Load(d, lanes);
+#endif
+}
+template <class D, class T = hn::TFromD<D>>
+HWY_INLINE void store_part(D d, hn::Vec<D> value, T* to, std::size_t n) {
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX2
+  hn::BlendedStore(value, hn::FirstN(d, n), d, to);
+#else
+  HWY_ALIGN T lanes[hn::MaxLanes(d)];
+  hn::Store(value, d, lanes);
+  for (std::size_t i = 0; i < n; ++i) to[i] = lanes[i];
+#endif
+}
+
 }  // namespace hubel::simd::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
