@@ -129,18 +129,16 @@ void multiply(const Correlation<T>& k, const TileGrid& tiles, const KernelLayout
               std::int64_t pixel) {
   const std::int64_t width = layout.width(block), n = end - begin;
   T* sums = scratch<T>(Scratch::products, static_cast<std::size_t>(kPoints * n * width));
-  auto* in_places = scratch<std::ptrdiff_t>(Scratch::in_places, static_cast<std::size_t>(n));
-  auto* out_places = scratch<std::ptrdiff_t>(Scratch::out_places, static_cast<std::size_t>(n));
-  for (std::int64_t i = 0; i < n; ++i) in_places[i] = i * pixel, out_places[i] = i * width;
   constexpr std::ptrdiff_t kNoOffset = 0;
   simd::ConvTiles<T> t{};
-  t.in_at = in_places;
+  const GridTile row{0, 0, 1, 0, n};
+  t.in_at = position_table(Scratch::in_places, row, {0, 0, pixel});
   t.taps = &kNoOffset;
   t.tap_count = 1;
   t.channels = static_cast<std::size_t>(k.channels);
   t.weights_step = width;
   t.vectors = static_cast<std::size_t>(block.vectors);
-  t.out_at = out_places;
+  t.out_at = position_table(Scratch::out_places, row, {0, 0, width});
   t.positions = static_cast<std::size_t>(n);
   t.out_channels = static_cast<std::size_t>(width);
   for (std::int64_t f = 0; f < kPoints; ++f) {

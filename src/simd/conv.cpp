@@ -50,6 +50,20 @@ HWY_INLINE void expect_sum(const T* to) {
 template <class T>
 inline constexpr std::ptrdiff_t kLineElements = static_cast<std::ptrdiff_t>(kCacheLine / sizeof(T));
 
+// Asks for memory in `shares` shares of nearly equal size, one at each call of next().
+class Shares {
+ public:
+  HWY_INLINE Shares(const Ahead& ahead, std::size_t shares)
+      : line_(ahead.from), end_(ahead.from + ahead.lines * kCacheLine), lines_((ahead.lines + shares - 1) / shares) {}
+  HWY_INLINE void next() {
+    for (std::size_t i = 0; i < lines_ && line_ < end_; ++i, line_ += kCacheLine) expect_read(line_);
+  }
+
+ private:
+  const char *line_, *end_;
+  std::size_t lines_;
+};
+
 // Writes n lanes.
 template <class D, class Vec, class T = hn::TFromD<D>>
 HWY_INLINE void store_lanes(D d, Vec value, T* out, std::size_t n) {
@@ -88,11 +102,11 @@ HWY_INLINE void store_tile(const ConvTiles<T>& a, const std::ptrdiff_t* out_at, 
 // Terms between two looks ahead.
 inline constexpr std::ptrdiff_t kLook = 64;
 
-// One tile: the sums of P positions, then what becomes of them. `ahead` is from these positions to those of the next
-// tile.
+// One tile: the sums of P positions, then what becomes of them.
 template <int P, int V, class T>
-HWY_INLINE void conv_tile(const ConvTiles<T>& a, const std::ptrdiff_t* in_at, const std::ptrdiff_t* out_at,
-                          std::ptrdiff_t ahead) {
+HWY_INLINE void conv_tile(const ConvTiles<T>& a, std::size_t position) {
+  const std::ptrdiff_t* in_at = a.in_at + position;
+  const std::ptrdiff_t* out_at = a.out_at + position;
   const hn::ScalableTag<T> d;
   using Vec = hn::Vec<decltype(d)>;
   const std::size_t n = hn::Lanes(d);
@@ -105,18 +119,24 @@ HWY_INLINE void conv_tile(const ConvTiles<T>& a, const std::ptrdiff_t* in_at, co
   }
   const T* x[P];
   HUBEL_UNROLL
-  for (int p = 0; p < P; ++p) x[p] = a.in + in_at[p];
+  for (int p = 0; p < P; ++p) {
+    x[p] = a.in + in_at[p];
+    if (!a.accumulate) continue;
+    for (std::size_t i = 0; i < static_cast<std::size_t>(V) * n; i += kCacheLine / sizeof(T))
+      expect_sum(a.out + out_at[p] + i);
+  }
   const T* HWY_RESTRICT w = a.weights;
   const std::ptrdiff_t step = a.weights_step;
   for (std::size_t t = 0; t < a.tap_count; ++t) {
     const std::ptrdiff_t tap_end = a.taps[t] + static_cast<std::ptrdiff_t>(a.channels);
     for (std::ptrdiff_t at = a.taps[t]; at < tap_end;) {
       const std::ptrdiff_t end = HWY_MIN(at + kLook, tap_end);
-      if (a.look_ahead) {
+      if (a.ahead) {
         HUBEL_UNROLL
         for (int p = 0; p < P; ++p) {
+          const T* next = a.ahead + a.ahead_at[position + static_cast<std::size_t>(p)] + at;
           HUBEL_UNROLL
-          for (std::ptrdiff_t i = 0; i < kLook; i += kLineElements<T>) expect_read(x[p] + ahead + at + i);
+          for (std::ptrdiff_t i = 0; i < kLook; i += kLineElements<T>) expect_read(next + i);
         }
       }
       for (; at < end; ++at) {
@@ -141,11 +161,10 @@ HWY_INLINE void conv_tile(const ConvTiles<T>& a, const std::ptrdiff_t* in_at, co
 }
 
 template <int P, int V, class T>
-HWY_NOINLINE void conv_tiles_of(const ConvTiles<T>& a, std::size_t begin, std::size_t end) {
-  std::ptrdiff_t ahead = 0;
+HWY_NOINLINE void conv_tiles_of(const ConvTiles<T>& a, std::size_t begin, std::size_t end, Shares& weights) {
   for (; begin + P <= end; begin += P) {
-    if (begin + P < a.positions) ahead = a.in_at[begin + P] - a.in_at[begin];
-    conv_tile<P, V>(a, a.in_at + begin, a.out_at + begin, ahead);
+    weights.next();
+    conv_tile<P, V>(a, begin);
   }
 }
 
@@ -157,8 +176,10 @@ HWY_INLINE void conv_tiles_of_width(const ConvTiles<T>& a) {
   if (tiles == 0) return;
   const std::size_t small = a.positions / tiles, larger = a.positions % tiles;
   const std::size_t middle = larger * (small + 1);
-  if (larger > 0) with_constant<kPositions<V>>(small + 1, [&](auto p) HWY_ATTR { conv_tiles_of<p, V>(a, 0, middle); });
-  with_constant<kPositions<V>>(small, [&](auto p) HWY_ATTR { conv_tiles_of<p, V>(a, middle, a.positions); });
+  Shares weights(a.next_weights, tiles);
+  if (larger > 0)
+    with_constant<kPositions<V>>(small + 1, [&](auto p) HWY_ATTR { conv_tiles_of<p, V>(a, 0, middle, weights); });
+  with_constant<kPositions<V>>(small, [&](auto p) HWY_ATTR { conv_tiles_of<p, V>(a, middle, a.positions, weights); });
 }
 
 // R rows by V vectors of dW: the sums of all positions, then added to dw's first `rows` rows.
@@ -206,9 +227,9 @@ template <int V, class T>
 HWY_NOINLINE void weight_tiles_of_width(const WeightTiles<T>& a) {
   constexpr std::size_t kR = kRows<V>;
   const std::size_t tiles = (a.rows + kR - 1) / kR;
+  Shares ahead(a.ahead, tiles);
   for (std::size_t i = 0; i < tiles; ++i) {
-    for (std::size_t line = a.ahead.lines * i / tiles; line < a.ahead.lines * (i + 1) / tiles; ++line)
-      expect_read(a.ahead.from + line * kCacheLine);
+    ahead.next();
     const auto at = static_cast<std::ptrdiff_t>(i);
     weight_tile<kRows<V>, V>(a, a.in + at * a.in_block, a.dw + at * static_cast<std::ptrdiff_t>(kR) * a.dw_row,
                              a.rows - i * kR);

@@ -19,6 +19,13 @@ struct BlockVectors {
 };
 BlockVectors block_vectors();
 
+// Memory that will be read next, which is asked for while something else is computed. Any address may be asked for.
+struct Ahead {
+  const char* from;
+  std::size_t lines;  // of kCacheLine bytes
+};
+inline constexpr std::size_t kCacheLine = 64;
+
 // For positions p and n < out_channels <= width = vectors * lanes<T>():
 //   sum = sum over taps t and channels c of in[in_at[p] + taps[t] + c] * weights[(t * channels + c) * weights_step + n]
 //   out[out_at[p] + n] = bias + sum, or with accumulate out[...] + sum; with relu the negative ones become zero.
@@ -40,18 +47,15 @@ struct ConvTiles {
   bool accumulate;  // add to out instead of replacing it
   const T* bias;    // width elements that are added, or null
   bool relu;
-  bool look_ahead;  // the positions are read for the first time: ask memory for the next ones meanwhile
+  // What is read next: while position p is read, memory is asked for ahead[ahead_at[p] + taps[t] + c], any address.
+  // Null for nothing.
+  const T* ahead;
+  const std::ptrdiff_t* ahead_at;
+  Ahead next_weights;
 };
 
 template <class T>
 void conv_tiles(const ConvTiles<T>& tiles);
-
-// Memory that will be read next, which is asked for while something else is computed. Any address may be asked for.
-struct Ahead {
-  const char* from;
-  std::size_t lines;  // of kCacheLine bytes
-};
-inline constexpr std::size_t kCacheLine = 64;
 
 // The rows of dW that a tile of weight gradients has at most, when it is so many vectors wide.
 std::size_t weight_rows(std::size_t vectors);
