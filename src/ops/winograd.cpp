@@ -149,6 +149,7 @@ void multiply(const Correlation<T>& k, const TileGrid& tiles, const KernelLayout
   }
   simd::WinogradResult<T> result{};
   result.point = n * width;
+  result.next = width;
   result.bias = k.bias ? k.bias + block.first : nullptr;
   result.line = k.out_row;
   result.pixel = k.out_pixel;
@@ -361,6 +362,7 @@ void weight_gradient_winograd(const WeightGradient<T>& k) {
     simd::WinogradResult<T> result{};
     result.in = sums + i * n;
     result.point = c * n;
+    result.next = n;
     result.out = k.dw + i * n;
     result.pixel = c * n;
     result.line = 3 * result.pixel;

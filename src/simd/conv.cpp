@@ -30,23 +30,6 @@ inline constexpr int kPositions = kRegisters == 16 ? (V == 1 ? 8 : 12 / V) : (V 
 template <int V>
 inline constexpr int kRows = kRegisters == 16 ? 12 / V : (V <= 2 ? 12 : 24 / V);
 
-// Asks for memory before it is needed: for reading, into L2, or for adding to it. (Any address may be asked for.)
-template <class T>
-HWY_INLINE void expect_read(const T* from) {
-#if defined(__GNUC__)
-  __builtin_prefetch(from, 0, 2);
-#else
-  (void)from;
-#endif
-}
-template <class T>
-HWY_INLINE void expect_sum(const T* to) {
-#if defined(__GNUC__)
-  __builtin_prefetch(to, 1, 3);
-#else
-  (void)to;
-#endif
-}
 template <class T>
 inline constexpr std::ptrdiff_t kLineElements = static_cast<std::ptrdiff_t>(kCacheLine / sizeof(T));
 
@@ -123,7 +106,7 @@ HWY_INLINE void conv_tile(const ConvTiles<T>& a, std::size_t position) {
     x[p] = a.in + in_at[p];
     if (!a.accumulate) continue;
     for (std::size_t i = 0; i < static_cast<std::size_t>(V) * n; i += kCacheLine / sizeof(T))
-      expect_sum(a.out + out_at[p] + i);
+      expect_write(a.out + out_at[p] + i);
   }
   const T* HWY_RESTRICT w = a.weights;
   const std::ptrdiff_t step = a.weights_step;
@@ -194,7 +177,7 @@ HWY_INLINE void weight_tile(const WeightTiles<T>& a, const T* HWY_RESTRICT x, T*
     HUBEL_UNROLL
     for (int v = 0; v < V; ++v) {
       acc[r][v] = hn::Zero(d);
-      expect_sum(dw + r * a.dw_row + static_cast<std::size_t>(v) * n);
+      expect_write(dw + r * a.dw_row + static_cast<std::size_t>(v) * n);
     }
   }
   const T* HWY_RESTRICT z = a.dz;
