@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cstddef>
 
+#include "ops/ahead.hpp"
 #include "ops/channel_blocks.hpp"
 #include "ops/depthwise.hpp"
 #include "ops/parallel.hpp"
@@ -75,54 +76,24 @@ void copy_gradients(const WeightGradient<T>& k, const GridTile& tile, const Chan
   }
 }
 
-// The memory of the tile that comes next, in as many shares as the inner loop is called for the tile at hand.
-class NextTile {
- public:
-  NextTile() = default;
-  template <class T>
-  NextTile(const WeightGradient<T>& k, const GridTile& next, std::int64_t calls) : calls_(calls) {
-    const std::int64_t c = k.groups * k.out_channels, last = next.image + next.images - 1;
-    const auto pixel = [&](std::int64_t image, std::int64_t y, std::int64_t x) {
-      return ((image * k.grid.grid_h + y) * k.grid.grid_w + x) * c;
-    };
-    add(k.dz + pixel(next.image, next.y0, next.x0), k.dz + pixel(last, next.y1 - 1, next.x1 - 1) + c);
-    const PatchBounds bounds = patch_bounds(k.grid, next);
-    const auto source = [&](std::int64_t image, std::int64_t y, std::int64_t x) {
-      const std::int64_t in_y = std::clamp<std::int64_t>(y, 0, k.grid.height);
-      return ((image * k.grid.height + in_y) * k.grid.width + std::clamp<std::int64_t>(x, 0, k.grid.width)) *
-             k.grid.channels;
-    };
-    add(k.source + source(next.image, bounds.top, bounds.left),
-        k.source + source(last, bounds.bottom - 1, bounds.right));
-  }
-  simd::Ahead next_share() {
-    if (calls_ == 0) return {};
-    const std::int64_t begin = lines() * call_ / calls_, end = lines() * (call_ + 1) / calls_;
-    ++call_;
-    const Range& range = begin < ranges_[0].lines ? ranges_[0] : ranges_[1];
-    const std::int64_t first = begin < ranges_[0].lines ? begin : begin - ranges_[0].lines;
-    return {range.from + first * kLine, static_cast<std::size_t>(std::clamp<std::int64_t>(end - begin, 0, kMostLines))};
-  }
-
- private:
-  static constexpr std::int64_t kLine = static_cast<std::int64_t>(simd::kCacheLine);
-  static constexpr std::int64_t kMostLines = 4096;  // of a share, 256 KB: more would not stay in the cache
-  struct Range {
-    const char* from = nullptr;
-    std::int64_t lines = 0;
+// The memory of the tile that comes next: its gradients and its pixels.
+template <class T>
+AheadShares next_tile(const WeightGradient<T>& k, const GridTile& next, std::int64_t calls) {
+  const PatchGrid& g = k.grid;
+  const std::int64_t c = k.groups * k.out_channels, last = next.image + next.images - 1;
+  const auto gradient = [&](std::int64_t image, std::int64_t y, std::int64_t x) {
+    return k.dz + ((image * g.grid_h + y) * g.grid_w + x) * c;
   };
-
-  std::int64_t lines() const { return ranges_[0].lines + ranges_[1].lines; }
-  template <class T>
-  void add(const T* begin, const T* end) {
-    const std::int64_t bytes = (end - begin) * static_cast<std::int64_t>(sizeof(T));
-    ranges_[count_++] = {reinterpret_cast<const char*>(begin), std::max<std::int64_t>(bytes, 0) / kLine};
-  }
-
-  Range ranges_[2];
-  int count_ = 0;
-  std::int64_t calls_ = 0, call_ = 0;
-};
+  const auto pixel = [&](std::int64_t image, std::int64_t y, std::int64_t x) {
+    const std::int64_t in_y = std::clamp<std::int64_t>(y, 0, g.height), in_x = std::clamp<std::int64_t>(x, 0, g.width);
+    return k.source + ((image * g.height + in_y) * g.width + in_x) * g.channels;
+  };
+  const PatchBounds bounds = patch_bounds(g, next);
+  AheadShares shares(calls);
+  shares.add(gradient(next.image, next.y0, next.x0), gradient(last, next.y1 - 1, next.x1 - 1) + c);
+  shares.add(pixel(next.image, bounds.top, bounds.left), pixel(last, bounds.bottom - 1, bounds.right));
+  return shares;
+}
 
 // Where each position of a tile finds one run of its terms: in the source, among zeros where all of the run lies
 // outside, or in a copy where some of its columns do. Valid until this thread's next call.
@@ -169,7 +140,7 @@ struct TileAtWork {
   const ChannelBlocks& blocks;
   GridTile tile;
   T* dw;
-  NextTile next;
+  AheadShares next;
 
   // Copies the rows [r0, r1), all of one run, to panels of so many rows.
   void copy_rows(std::int64_t r0, std::int64_t r1, std::int64_t group, std::size_t rows,
@@ -211,7 +182,7 @@ struct TileAtWork {
       t.dz_step = block.vectors * blocks.lanes();
       t.dw = dw + (tap * k.channels + e) * c_new + block.group * k.out_channels + block.first;
       t.out_channels = static_cast<std::size_t>(block.count);
-      t.ahead = next.next_share();
+      t.ahead = next.next();
       simd::weight_tiles(t);
     }
   }
@@ -229,7 +200,7 @@ void add_tile(const WeightGradient<T>& k, const TermRuns& runs, const ChannelBlo
   };
   std::int64_t calls = 0;
   for (std::int64_t r = section.r0; r < section.r1; r = end_of_rows(r)) calls += section.b1 - section.b0;
-  TileAtWork<T> work{k, runs, blocks, tile, dw, following ? NextTile(k, *following, calls) : NextTile()};
+  TileAtWork<T> work{k, runs, blocks, tile, dw, following ? next_tile(k, *following, calls) : AheadShares(calls)};
   for (std::int64_t b0 = section.b0, b1; b0 < section.b1; b0 = b1) {
     for (b1 = b0; b1 < section.b1 && b1 - b0 < most_blocks && blocks[b1].group == blocks[b0].group;) ++b1;
     T* dz = scratch<T>(Scratch::gradients, static_cast<std::size_t>((b1 - b0) * panel));

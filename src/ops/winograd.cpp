@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <type_traits>
 
+#include "ops/ahead.hpp"
 #include "ops/channel_blocks.hpp"
 #include "ops/parallel.hpp"
 #include "ops/workspace.hpp"
@@ -346,11 +347,17 @@ void weight_gradient_winograd(const WeightGradient<T>& k) {
       for (std::int64_t first = begin; first < end; first += kSummedTiles) {
         t.positions = static_cast<std::size_t>(std::min(kSummedTiles, end - first));
         t.in = v + (f * round + first - begin) * in_pixel + c0;
+        const T* gradients = z + (f * round + first - begin) * dz_pixel;
+        const std::int64_t next = std::min(kSummedTiles, std::max<std::int64_t>(end - first - kSummedTiles, 0));
+        AheadShares ahead(blocks.count());
+        ahead.add(t.in + kSummedTiles * in_pixel, t.in + (kSummedTiles + next) * in_pixel);
+        ahead.add(gradients + kSummedTiles * dz_pixel, gradients + (kSummedTiles + next) * dz_pixel);
         for (std::int64_t b = 0; b < blocks.count(); ++b) {
           const ChannelBlock block = blocks[b];
           t.vectors = static_cast<std::size_t>(block.vectors);
           t.in_block = static_cast<std::ptrdiff_t>(simd::weight_rows(t.vectors));
-          t.dz = z + (f * round + first - begin) * dz_pixel + block.first;
+          t.dz = gradients + block.first;
+          t.ahead = ahead.next();
           t.dw = to + block.first;
           t.out_channels = static_cast<std::size_t>(block.count);
           simd::weight_tiles(t);
