@@ -193,10 +193,10 @@ TileInput<T> patch_input(const Correlation<T>& k, const TermRuns& runs, const Gr
 }
 
 // Whether neighbouring positions' pixels would drive each other out of L1: its sets repeat every 4 KB. Copying pays
-// when they are read for enough output channels.
+// when they are read for enough output channels, and goes by half as many positions, whose pixels L2 can hold.
 template <class T>
 bool pixels_collide(const Correlation<T>& k) {
-  constexpr std::int64_t kSetsBytes = 4096, kManyOutputs = 128;
+  constexpr std::int64_t kSetsBytes = 2048, kManyOutputs = 128;
   const std::int64_t step = k.grid.step_x * k.grid.channels * static_cast<std::int64_t>(sizeof(T));
   return step % kSetsBytes == 0 && k.out_channels >= kManyOutputs;
 }
@@ -332,7 +332,7 @@ void correlate_planar(const Correlation<T>& k) {
 
 template <class T>
 void correlate_direct(const Correlation<T>& k, const T* weights) {
-  const Tiling tiles(k.grid, kTilePositions, Tiling::Images::together);
+  const Tiling tiles(k.grid, pixels_collide(k) ? kTilePositions / 2 : kTilePositions, Tiling::Images::together);
   const Layout<T> layout(k);
   const Packed<T> packed{layout, weights, packed_bias(k, layout)};
   const std::int64_t blocks = layout.blocks.count();
