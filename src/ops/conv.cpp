@@ -10,6 +10,7 @@
 
 #include "ops/checks.hpp"
 #include "ops/correlate.hpp"
+#include "ops/scatter.hpp"
 #include "ops/weight_gradient.hpp"
 #include "ops/workspace.hpp"
 
@@ -204,6 +205,9 @@ bool all_finite(const T* x, std::int64_t n) {
 template <class T>
 void backward_data(const ConvGeometry& exact, ConvAlgorithm algorithm, const T* dZ, const T* W, T* dA_prev) {
   const ConvGeometry g = flattened(exact);
+  if (algorithm != ConvAlgorithm::winograd && detail::by_scatter<T>(g)) {
+    return detail::backward_data_scatter(g, dZ, W, dA_prev);
+  }
   Tap* taps = detail::scratch<Tap>(detail::Scratch::taps, static_cast<std::size_t>(g.kh + g.kw));
   Correlation<T> k{};
   k.source = dZ;
