@@ -292,21 +292,12 @@ void correlate(const Correlation<T>& k) {
   if (grid.images * grid.grid_h * grid.grid_w * out_channels == 0) return;
   if (k.channels > 0 && by_winograd(k)) return correlate_winograd(k);
   if (by_depthwise(k)) return correlate_depthwise(k);
+  if (by_planes(k)) return correlate_planes(k);
   const double terms = static_cast<double>(grid.rows.size()) * static_cast<double>(grid.columns.size()) *
                        static_cast<double>(k.channels);
   const double flops = 2.0 * terms * static_cast<double>(grid.images) * static_cast<double>(grid.grid_h) *
                        static_cast<double>(grid.grid_w) * static_cast<double>(out_channels);
   const Tiling tiles(grid, kTilePositions);
-
-  if (by_planes(k)) {
-    const PlanarKernel<T> kernel(k);
-    parallel_for(tiles.count(), flops, [&](std::int64_t i) {
-      const GridTile tile = tiles[i];
-      tile_needs_positions(k, tile) ? correlate_by_position(k, tile) : correlate_planes(k, kernel, tile);
-      activate_tile(k, tile, 0, out_channels);
-    });
-    return;
-  }
 
   const Packed<T> packed(k);
   // With few tiles the output channels are shared out too; the number of parts depends on the problem only.

@@ -126,7 +126,7 @@ std::int64_t block_width() {
 }
 template <class T>
 std::int64_t blocks_in_group(const WeightGradient<T>& k) {
-  return by_planes(k) ? 1 : (k.out_channels + block_width<T>() - 1) / block_width<T>();
+  return (k.out_channels + block_width<T>() - 1) / block_width<T>();
 }
 
 // Adds one tile's part to dw, for the blocks of output channels [b0, b1).
@@ -140,7 +140,6 @@ void add_tile(const WeightGradient<T>& k, const GridTile& tile, std::int64_t b0,
     add_by_position(k, tile, first_channel(b0), first_channel(b1), dw);
     return;
   }
-  if (by_planes(k)) return add_planes(k, tile, dw);
   const Patch<T> patch = tile_patch(k.grid, tile, k.source);
   for (std::int64_t b = b0; b < b1; ++b) {
     const std::int64_t n0 = b % in_group * width;
@@ -153,7 +152,7 @@ void add_tile(const WeightGradient<T>& k, const GridTile& tile, std::int64_t b0,
 template <class T>
 void weight_gradient(const WeightGradient<T>& k) {
   const std::int64_t n = weight_count(k);
-  const Tiling tiles(k.grid, by_planes(k) ? planar_gradient_positions(k) : kTilePositions);
+  const Tiling tiles(k.grid, kTilePositions);
   const std::int64_t positions = k.grid.images * k.grid.grid_h * k.grid.grid_w;
   if (n == 0 || positions == 0) {
     std::fill(k.dw, k.dw + n, T(0));
@@ -161,9 +160,10 @@ void weight_gradient(const WeightGradient<T>& k) {
   }
   if (by_winograd(k)) return weight_gradient_winograd(k);
   if (by_depthwise(k)) return weight_gradient_depthwise(k);
+  if (by_planes(k)) return weight_gradient_planes(k);
   const double flops = 2.0 * static_cast<double>(n) * static_cast<double>(positions) / static_cast<double>(k.groups);
   const std::int64_t blocks = k.groups * blocks_in_group(k);
-  if (n <= kMaxCopied || by_planes(k)) {
+  if (n <= kMaxCopied) {
     const std::int64_t parts = std::min(tiles.count(), kMaxParts);
     const T* sums = sum_in_parts<T>(parts, n, flops, [&](std::int64_t part, T* dw) {
       for (std::int64_t i = tiles.count() * part / parts; i < tiles.count() * (part + 1) / parts; ++i) {
