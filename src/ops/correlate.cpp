@@ -290,9 +290,9 @@ void correlate(const Correlation<T>& k) {
   const std::int64_t out_channels = k.groups * k.out_channels;
   const PatchGrid& grid = k.grid;
   if (grid.images * grid.grid_h * grid.grid_w * out_channels == 0) return;
+  if (by_planes(k)) return correlate_planes(k);
   if (k.channels > 0 && by_winograd(k)) return correlate_winograd(k);
   if (by_depthwise(k)) return correlate_depthwise(k);
-  if (by_planes(k)) return correlate_planes(k);
   const double terms = static_cast<double>(grid.rows.size()) * static_cast<double>(grid.columns.size()) *
                        static_cast<double>(k.channels);
   const double flops = 2.0 * terms * static_cast<double>(grid.images) * static_cast<double>(grid.grid_h) *

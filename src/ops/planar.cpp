@@ -5,8 +5,10 @@
 #include "ops/planar.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 
+#include "ops/depthwise.hpp"
 #include "ops/parallel.hpp"
 #include "ops/parts.hpp"
 #include "ops/workspace.hpp"
@@ -61,14 +63,15 @@ Planes<T> make_planes(const PatchGrid& g, const GridTile& tile, const T* source,
   std::fill_n(to + planes.plane * channels, room, T(0));
   const std::int64_t x0 = std::clamp<std::int64_t>(b.left, 0, g.width),
                      x1 = std::clamp<std::int64_t>(b.right, x0, g.width);
+  const std::int64_t size = g.images * g.height * g.width * g.channels;
   for (std::int64_t y = std::max<std::int64_t>(b.top, 0); y < std::min(b.bottom, g.height); ++y) {
-    const T* row = source + ((tile.image * g.height + y) * g.width) * g.channels + first;
+    const std::int64_t row = (tile.image * g.height + y) * g.width * g.channels + first;
     T* lines = to + (y - b.top) * planes.line;
     for (std::int64_t x = x0; x < std::min(x0 + s, x1); ++x) {
-      const std::int64_t column = x - b.left, count = (x1 - x + s - 1) / s;
-      simd::transpose(row + x * g.channels, s * g.channels, static_cast<std::size_t>(count),
-                      static_cast<std::size_t>(channels), lines + column % s * planes.sub_plane + column / s,
-                      planes.plane);
+      const std::int64_t column = x - b.left, count = (x1 - x + s - 1) / s, from = row + x * g.channels;
+      simd::transpose(source + from, s * g.channels, static_cast<std::size_t>(count),
+                      static_cast<std::size_t>(channels), static_cast<std::size_t>(size - from),
+                      lines + column % s * planes.sub_plane + column / s, planes.plane);
     }
   }
   return planes;
@@ -112,9 +115,12 @@ double filled(const PatchGrid& g) {
   return static_cast<double>(g.grid_w) / static_cast<double>(vectors * lanes<T>());
 }
 
-// Both costs in vector multiply-adds a position. To transpose an element takes about as long as one of them.
+// Both costs in vector multiply-adds a position. To transpose an element takes about as long as one of them. The other
+// way is a tile of a single vector of output channels, or of two narrow ones, which does not reach the full rate, and
+// whose stores are partial.
 template <class T, class Problem>
 bool pays(const Problem& k) {
+  if (k.algorithm == ConvAlgorithm::winograd) return false;
   if (k.channels == 0 || k.out_channels > static_cast<std::int64_t>(simd::kPlanarChannels)) return false;
   const PatchBounds b = patch_bounds(k.grid, Tiling(k.grid, tile_positions(k.channels))[0]);
   const double patch = static_cast<double>(b.bottom - b.top) * static_cast<double>(b.right - b.left);
@@ -123,7 +129,7 @@ bool pays(const Problem& k) {
       static_cast<double>(k.grid.rows.size() * k.grid.columns.size()) * static_cast<double>(k.channels);
   const double n = static_cast<double>(k.out_channels), l = static_cast<double>(lanes<T>());
   const double planar = terms * n / (l * filled<T>(k.grid)) + patch_elements_per_position(k) + n;
-  return planar < 100 * terms;
+  return planar < 1.2 * terms * std::ceil(n / l) + 4;
 }
 
 // The kernel in the order that tiles read it, [group][channel][tap][output channel]; one for all threads.
@@ -227,13 +233,14 @@ void add_planes(const WeightGradient<T>& k, const GridTile& tile, T* sums) {
   const std::int64_t h = tile.y1 - tile.y0, w = tile.x1 - tile.x0, c_new = k.groups * k.out_channels;
   const std::int64_t line = (w + lanes<T>() - 1) / lanes<T>() * lanes<T>();
   T* dz = scratch<T>(Scratch::gradients, static_cast<std::size_t>(k.out_channels * h * line));
-  if (w < line) std::fill_n(dz, k.out_channels * h * line, T(0));
+  for (std::int64_t i = 0; i < k.out_channels * h; ++i) std::fill(dz + i * line + w, dz + (i + 1) * line, T(0));
+  const std::int64_t size = g.images * g.grid_h * g.grid_w * c_new;
   for (std::int64_t group = 0; group < k.groups; ++group) {
     for (std::int64_t y = 0; y < h; ++y) {
-      const T* from =
-          k.dz + ((tile.image * g.grid_h + tile.y0 + y) * g.grid_w + tile.x0) * c_new + group * k.out_channels;
-      simd::transpose(from, c_new, static_cast<std::size_t>(w), static_cast<std::size_t>(k.out_channels), dz + y * line,
-                      h * line);
+      const std::int64_t from =
+          ((tile.image * g.grid_h + tile.y0 + y) * g.grid_w + tile.x0) * c_new + group * k.out_channels;
+      simd::transpose(k.dz + from, c_new, static_cast<std::size_t>(w), static_cast<std::size_t>(k.out_channels),
+                      static_cast<std::size_t>(size - from), dz + y * line, h * line);
     }
     const Planes<T> planes = make_planes(g, tile, k.source, group * k.channels, k.channels);
     const auto offsets = term_offsets(g, planes, k.channels);
@@ -262,11 +269,11 @@ std::int64_t weight_count(const WeightGradient<T>& k) {
 
 template <class T>
 bool by_planes(const Correlation<T>& k) {
-  return !k.skip_outside && (k.activation == Activation::identity || dense_output(k)) && pays<T>(k);
+  return !k.skip_outside && !by_depthwise(k) && (k.activation == Activation::identity || dense_output(k)) && pays<T>(k);
 }
 template <class T>
 bool by_planes(const WeightGradient<T>& k) {
-  return weight_count(k) * lanes<T>() <= kMaxSums && pays<T>(k);
+  return !by_depthwise(k) && weight_count(k) * lanes<T>() <= kMaxSums && pays<T>(k);
 }
 
 template <class T>

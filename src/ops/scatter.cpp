@@ -12,6 +12,7 @@
 #include "ops/patch.hpp"
 #include "ops/workspace.hpp"
 #include "simd/conv.hpp"
+#include "simd/planar.hpp"
 #include "simd/scatter.hpp"
 #include "simd/transpose.hpp"
 
@@ -47,8 +48,9 @@ const T* scatter_kernel(const Sizes<T>& s, const T* W) {
   T* kernel = scratch<T>(Scratch::weights, static_cast<std::size_t>(g.kh * row));
   if (s.run < s.padded_run) std::fill_n(kernel, g.kh * row, T(0));
   for (std::int64_t r = 0; r < g.kh; ++r) {
-    simd::transpose(W + r * s.run * g.c_new, g.c_new, static_cast<std::size_t>(s.run),
-                    static_cast<std::size_t>(g.c_new), kernel + r * row, s.padded_run);
+    const std::int64_t from = r * s.run * g.c_new;
+    simd::transpose(W + from, g.c_new, static_cast<std::size_t>(s.run), static_cast<std::size_t>(g.c_new),
+                    static_cast<std::size_t>(g.kh * s.run * g.c_new - from), kernel + r * row, s.padded_run);
   }
   return kernel;
 }
@@ -86,7 +88,8 @@ void add_band(const Sizes<T>& s, const T* dz, const T* kernel, std::int64_t begi
 
 }  // namespace
 
-// Costs in vector multiply-adds. A tile's vectors are added to the image at two stores' and a load's price, about 3.
+// Costs in vector multiply-adds of one image. A tile's vectors are added to the image at the price of some three; for
+// the other ways see ops/planar.cpp.
 template <class T>
 bool by_scatter(const ConvGeometry& g) {
   if (g.groups != 1 || g.dw != 1 || g.c_new == 0) return false;
@@ -98,7 +101,12 @@ bool by_scatter(const ConvGeometry& g) {
   const double rows = static_cast<double>(g.h_new * g.kh), c = static_cast<double>(g.c_new);
   const double scatter = rows * static_cast<double>(g.w_new) * vectors(s.run) * (c + 3);
   const double taps = static_cast<double>(g.kh * g.kw) / static_cast<double>(g.sh * g.sw);
-  const double gather = static_cast<double>(g.h_prev * g.w_prev) * taps * c * vectors(g.c_prev);
+  const double pixels = static_cast<double>(g.h_prev * g.w_prev);
+  double gather = pixels * taps * c * vectors(g.c_prev);
+  if (g.sh == 1 && g.sw == 1 && g.c_prev <= static_cast<std::int64_t>(simd::kPlanarChannels)) {
+    const double n = static_cast<double>(g.c_prev), line = vectors(g.w_prev);
+    gather = std::min(gather, static_cast<double>(g.h_prev) * line * taps * c * n + pixels * (1.3 * c + n));
+  }
   return scatter < 0.8 * gather;
 }
 

@@ -158,9 +158,9 @@ void weight_gradient(const WeightGradient<T>& k) {
     std::fill(k.dw, k.dw + n, T(0));
     return;
   }
+  if (by_planes(k)) return weight_gradient_planes(k);
   if (by_winograd(k)) return weight_gradient_winograd(k);
   if (by_depthwise(k)) return weight_gradient_depthwise(k);
-  if (by_planes(k)) return weight_gradient_planes(k);
   const double flops = 2.0 * static_cast<double>(n) * static_cast<double>(positions) / static_cast<double>(k.groups);
   const std::int64_t blocks = k.groups * blocks_in_group(k);
   if (n <= kMaxCopied) {

@@ -25,39 +25,72 @@ HWY_INLINE void transpose_scalars(const T* in, std::ptrdiff_t in_step, std::size
   }
 }
 
-template <class T>
-HWY_INLINE void transpose_of(const T* in, std::ptrdiff_t in_step, std::size_t rows, std::size_t columns, T* out,
-                             std::ptrdiff_t out_step) {
-  constexpr std::size_t kLanes = kSide<T>;
-  if (rows == 0 || columns == 0) return;
-  if (columns == 1 && in_step == 1) {
-    for_each_vector<T>(rows, [&](auto d, std::size_t i) HWY_ATTR { hn::StoreU(hn::LoadU(d, in + i), d, out + i); });
-    return;
+#if HWY_TARGET != HWY_SCALAR
+// Pixels of two to four channels, one after another: Highway has instructions for them.
+template <std::size_t C, class T>
+HWY_INLINE void transpose_pixels(const T* in, std::size_t rows, T* out, std::ptrdiff_t out_step) {
+  const hn::ScalableTag<T> d;
+  using Vec = hn::Vec<decltype(d)>;
+  const std::size_t lanes = hn::Lanes(d);
+  for (std::size_t row = 0; row < rows; row += lanes) {
+    const std::size_t i = row + lanes < rows ? row : rows - lanes;
+    Vec a, b, c, e;
+    if constexpr (C == 2) hn::LoadInterleaved2(d, in + i * C, a, b);
+    if constexpr (C == 3) hn::LoadInterleaved3(d, in + i * C, a, b, c);
+    if constexpr (C == 4) hn::LoadInterleaved4(d, in + i * C, a, b, c, e);
+    hn::StoreU(a, d, out + i);
+    hn::StoreU(b, d, out + out_step + i);
+    if constexpr (C >= 3) hn::StoreU(c, d, out + 2 * out_step + i);
+    if constexpr (C >= 4) hn::StoreU(e, d, out + 3 * out_step + i);
   }
+}
+#endif
+
+// Whether it was one of the simple cases.
+template <class T>
+HWY_INLINE bool transpose_dense(const T* in, std::ptrdiff_t in_step, std::size_t rows, std::size_t columns, T* out,
+                                std::ptrdiff_t out_step) {
+  if (in_step != static_cast<std::ptrdiff_t>(columns)) return false;
+  if (columns == 1) {
+    for_each_vector<T>(rows, [&](auto d, std::size_t i) HWY_ATTR { hn::StoreU(hn::LoadU(d, in + i), d, out + i); });
+    return true;
+  }
+#if HWY_TARGET != HWY_SCALAR
+  if (columns <= 4 && rows >= hn::Lanes(hn::ScalableTag<T>())) {
+    if (columns == 2) transpose_pixels<2>(in, rows, out, out_step);
+    if (columns == 3) transpose_pixels<3>(in, rows, out, out_step);
+    if (columns == 4) transpose_pixels<4>(in, rows, out, out_step);
+    return true;
+  }
+#else
+  (void)out_step;
+#endif
+  return false;
+}
+
+template <class T>
+HWY_INLINE void transpose_of(const T* in, std::ptrdiff_t in_step, std::size_t rows, std::size_t columns,
+                             std::size_t readable, T* out, std::ptrdiff_t out_step) {
+  constexpr std::size_t kLanes = kSide<T>;
+  if (rows == 0 || columns == 0 || transpose_dense(in, in_step, rows, columns, out, out_step)) return;
   const auto step_in = static_cast<std::size_t>(in_step), step_out = static_cast<std::size_t>(out_step);
-  const std::size_t in_size = (rows - 1) * step_in + columns, out_size = (columns - 1) * step_out + rows;
+  const std::size_t out_size = (columns - 1) * step_out + rows;
   const std::size_t count = rows < kLanes ? rows : kLanes, width = columns < kLanes ? columns : kLanes;
   // What remains at the edges is done by squares that overlap those before them. Where a matrix is narrower than one,
-  // squares read on into the following rows of `in`, the last of them from a copy; and they write on into the following
-  // rows of `out`, which are written later, but not beyond the last nor into a gap.
-  T copy[3 * kLanes * kLanes];
-  const bool narrow = step_in <= 2 * kLanes;
+  // squares read on into the following rows of `in`, and write on into the following rows of `out`, which are written
+  // later, but not beyond the last nor into a gap.
   for (std::size_t row = 0; row < rows; row += kLanes) {
     const std::size_t i = row + count < rows ? row : rows - count;
     for (std::size_t column = 0; column < columns; column += kLanes) {
       const std::size_t j = column + width < columns ? column : columns - width;
       const T* from = in + i * step_in + j;
       T* to = out + j * step_out + i;
-      std::size_t whole = count < kLanes && step_out != rows ? 0 : width;
-      if ((i + count - 1) * step_in + j + kLanes > in_size) {
-        if (narrow && whole > 0) {
-          const std::size_t rest = (count - 1) * step_in + width;
-          for (std::size_t e = 0; e < rest; ++e) copy[e] = from[e];
-          from = copy;
-        } else {
-          whole = 0;
-        }
+      const bool reads = (i + count - 1) * step_in + j + kLanes <= readable;
+      if (reads && count == kLanes && width == kLanes) {
+        transpose_square(from, in_step, kLanes, kLanes, to, out_step);
+        continue;
       }
+      std::size_t whole = reads && (count == kLanes || step_out == rows) ? width : 0;
       while (whole > 0 && (j + whole - 1) * step_out + i + kLanes > out_size) --whole;
       if (whole > 0) transpose_square(from, in_step, count, whole, to, out_step);
       transpose_scalars(from + whole, in_step, count, width - whole, to + whole * step_out, out_step);
@@ -66,13 +99,13 @@ HWY_INLINE void transpose_of(const T* in, std::ptrdiff_t in_step, std::size_t ro
 }
 
 // HWY_EXPORT takes plain functions, one for each type.
-void TransposeF32(const float* in, std::ptrdiff_t in_step, std::size_t rows, std::size_t columns, float* out,
-                  std::ptrdiff_t out_step) {
-  transpose_of(in, in_step, rows, columns, out, out_step);
+void TransposeF32(const float* in, std::ptrdiff_t in_step, std::size_t rows, std::size_t columns, std::size_t readable,
+                  float* out, std::ptrdiff_t out_step) {
+  transpose_of(in, in_step, rows, columns, readable, out, out_step);
 }
-void TransposeF64(const double* in, std::ptrdiff_t in_step, std::size_t rows, std::size_t columns, double* out,
-                  std::ptrdiff_t out_step) {
-  transpose_of(in, in_step, rows, columns, out, out_step);
+void TransposeF64(const double* in, std::ptrdiff_t in_step, std::size_t rows, std::size_t columns, std::size_t readable,
+                  double* out, std::ptrdiff_t out_step) {
+  transpose_of(in, in_step, rows, columns, readable, out, out_step);
 }
 
 }  // namespace hubel::simd::HWY_NAMESPACE
@@ -85,14 +118,14 @@ HWY_EXPORT(TransposeF32);
 HWY_EXPORT(TransposeF64);
 
 template <>
-void transpose(const float* in, std::ptrdiff_t in_step, std::size_t rows, std::size_t columns, float* out,
-               std::ptrdiff_t out_step) {
-  HWY_DYNAMIC_DISPATCH(TransposeF32)(in, in_step, rows, columns, out, out_step);
+void transpose(const float* in, std::ptrdiff_t in_step, std::size_t rows, std::size_t columns, std::size_t readable,
+               float* out, std::ptrdiff_t out_step) {
+  HWY_DYNAMIC_DISPATCH(TransposeF32)(in, in_step, rows, columns, readable, out, out_step);
 }
 template <>
-void transpose(const double* in, std::ptrdiff_t in_step, std::size_t rows, std::size_t columns, double* out,
-               std::ptrdiff_t out_step) {
-  HWY_DYNAMIC_DISPATCH(TransposeF64)(in, in_step, rows, columns, out, out_step);
+void transpose(const double* in, std::ptrdiff_t in_step, std::size_t rows, std::size_t columns, std::size_t readable,
+               double* out, std::ptrdiff_t out_step) {
+  HWY_DYNAMIC_DISPATCH(TransposeF64)(in, in_step, rows, columns, readable, out, out_step);
 }
 
 }  // namespace hubel::simd
