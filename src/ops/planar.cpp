@@ -129,7 +129,7 @@ bool pays(const Problem& k) {
       static_cast<double>(k.grid.rows.size() * k.grid.columns.size()) * static_cast<double>(k.channels);
   const double n = static_cast<double>(k.out_channels), l = static_cast<double>(lanes<T>());
   const double planar = terms * n / (l * filled<T>(k.grid)) + patch_elements_per_position(k) + n;
-  return planar < 1.2 * terms * std::ceil(n / l) + 4;
+  return planar < 1.3 * terms * std::ceil(n / l) + 4;
 }
 
 // The kernel in the order that tiles read it, [group][channel][tap][output channel]; one for all threads.
@@ -233,7 +233,6 @@ void add_planes(const WeightGradient<T>& k, const GridTile& tile, T* sums) {
   const std::int64_t h = tile.y1 - tile.y0, w = tile.x1 - tile.x0, c_new = k.groups * k.out_channels;
   const std::int64_t line = (w + lanes<T>() - 1) / lanes<T>() * lanes<T>();
   T* dz = scratch<T>(Scratch::gradients, static_cast<std::size_t>(k.out_channels * h * line));
-  for (std::int64_t i = 0; i < k.out_channels * h; ++i) std::fill(dz + i * line + w, dz + (i + 1) * line, T(0));
   const std::int64_t size = g.images * g.grid_h * g.grid_w * c_new;
   for (std::int64_t group = 0; group < k.groups; ++group) {
     for (std::int64_t y = 0; y < h; ++y) {

@@ -177,7 +177,7 @@ HWY_NOINLINE void planar_weights_tile(const PlanarWeights<T>& a, std::size_t ter
   const auto add_vector = [&](const T* x, const T* z, const auto& in_line) HWY_ATTR {
     Vec g[N];
     HUBEL_UNROLL
-    for (int n = 0; n < N; ++n) g[n] = hn::LoadU(d, z + n * a.dz_plane);
+    for (int n = 0; n < N; ++n) g[n] = in_line(hn::LoadU(d, z + n * a.dz_plane));
     HUBEL_UNROLL
     for (int r = 0; r < R; ++r) {
       const Vec in = in_line(hn::LoadU(d, x + offsets[r]));
@@ -186,7 +186,7 @@ HWY_NOINLINE void planar_weights_tile(const PlanarWeights<T>& a, std::size_t ter
     }
   };
   const auto all = [](Vec v) HWY_ATTR { return v; };
-  // Beyond the last pixel dz is zero; but what stands there in `in` times zero could be NaN.
+  // Beyond the last pixel both are taken as zeros: zero times what stands there could be NaN.
   const std::size_t whole = a.pixels / lanes * lanes;
   const auto mask = hn::FirstN(d, a.pixels - whole);
   const auto some = [&](Vec v) HWY_ATTR { return hn::IfThenElseZero(mask, v); };

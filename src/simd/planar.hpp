@@ -39,7 +39,7 @@ void planar_tile(const PlanarTile<T>& tile);
 // sums[(t * out_channels + n) * lanes<T>() + i] += sum over lines l and pixels p with p % lanes<T>() == i of
 //   in[l * in_line + offsets[t] + p] * dz[n * dz_plane + l * dz_line + p],
 // for terms t, n < out_channels and lanes i; the sum of the lanes is the gradient. Lines are readable up to whole
-// vectors, those of dz with zeros beyond the pixels.
+// vectors.
 template <class T>
 struct PlanarWeights {
   const T* in;

@@ -58,7 +58,7 @@ HWY_INLINE void transpose_blocks(D d, Vec (&v)[2]) {
   v[1] = high;
 }
 
-// The columns [0, columns) of one square; of its rows those from `rows` on are copies of the last and mean nothing.
+// The columns [0, columns) of one square. It has `rows` rows, the others are copies of the last and mean nothing.
 template <class T>
 HWY_INLINE void transpose_square(const T* in, std::ptrdiff_t in_step, std::size_t rows, std::size_t columns, T* out,
                                  std::ptrdiff_t out_step) {
@@ -68,20 +68,20 @@ HWY_INLINE void transpose_square(const T* in, std::ptrdiff_t in_step, std::size_
   Vec half_rows[kLanes / kBlock][kBlock];
   HUBEL_UNROLL
   for (std::size_t i = 0; i < kLanes; ++i) {
-    const std::size_t row = i < rows ? i : rows - 1;
-    half_rows[i / kBlock][i % kBlock] = hn::LoadU(d, in + static_cast<std::ptrdiff_t>(row) * in_step);
+    half_rows[i / kBlock][i % kBlock] = hn::LoadU(d, in);
+    if (i + 1 < rows) in += in_step;
   }
   HUBEL_UNROLL
   for (std::size_t i = 0; i < kLanes / kBlock; ++i) transpose_blocks(d, half_rows[i]);
   HUBEL_UNROLL
-  for (std::size_t j = 0; j < kLanes; ++j) {
+  for (std::size_t j = 0; j < kLanes; ++j, out += out_step) {
     if (j >= columns) return;
     Vec column = half_rows[0][j % kBlock];
     if constexpr (kLanes > kBlock) {
       const Vec other = half_rows[kLanes / kBlock - 1][j % kBlock];
       column = j < kBlock ? hn::ConcatLowerLower(d, other, column) : hn::ConcatUpperUpper(d, other, column);
     }
-    hn::StoreU(column, d, out + static_cast<std::ptrdiff_t>(j) * out_step);
+    hn::StoreU(column, d, out);
   }
 }
 

@@ -68,33 +68,54 @@ HWY_INLINE bool transpose_dense(const T* in, std::ptrdiff_t in_step, std::size_t
   return false;
 }
 
+// The columns [0, C) of at least kSide rows, in squares, the last of which overlaps the one before it. Squares read on
+// into the following rows; those that would read too far are done one by one.
+template <int C, class T>
+HWY_INLINE void transpose_strip(const T* in, std::ptrdiff_t in_step, std::size_t rows, std::size_t readable, T* out,
+                                std::ptrdiff_t out_step) {
+  constexpr std::size_t kLanes = kSide<T>;
+  const auto step_in = static_cast<std::size_t>(in_step);
+  for (std::size_t row = 0; row < rows; row += kLanes) {
+    const std::size_t i = row + kLanes < rows ? row : rows - kLanes;
+    if ((i + kLanes - 1) * step_in + kLanes <= readable) {
+      transpose_square(in + i * step_in, in_step, kLanes, static_cast<std::size_t>(C), out + i, out_step);
+    } else {
+      transpose_scalars(in + i * step_in, in_step, kLanes, static_cast<std::size_t>(C), out + i, out_step);
+    }
+  }
+}
+
+// Fewer than kSide rows, to dense rows of `out`: squares write on into the following ones, which are written later, but
+// not beyond the last.
+template <class T>
+HWY_INLINE void transpose_low(const T* in, std::ptrdiff_t in_step, std::size_t rows, std::size_t columns, T* out) {
+  constexpr std::size_t kLanes = kSide<T>;
+  std::size_t j = 0;
+  for (; j + kLanes <= columns && (j + kLanes - 1) * rows + kLanes <= columns * rows; j += kLanes) {
+    transpose_square(in + j, in_step, rows, kLanes, out + j * rows, static_cast<std::ptrdiff_t>(rows));
+  }
+  transpose_scalars(in + j, in_step, rows, columns - j, out + j * rows, static_cast<std::ptrdiff_t>(rows));
+}
+
 template <class T>
 HWY_INLINE void transpose_of(const T* in, std::ptrdiff_t in_step, std::size_t rows, std::size_t columns,
                              std::size_t readable, T* out, std::ptrdiff_t out_step) {
   constexpr std::size_t kLanes = kSide<T>;
   if (rows == 0 || columns == 0 || transpose_dense(in, in_step, rows, columns, out, out_step)) return;
-  const auto step_in = static_cast<std::size_t>(in_step), step_out = static_cast<std::size_t>(out_step);
-  const std::size_t out_size = (columns - 1) * step_out + rows;
-  const std::size_t count = rows < kLanes ? rows : kLanes, width = columns < kLanes ? columns : kLanes;
-  // What remains at the edges is done by squares that overlap those before them. Where a matrix is narrower than one,
-  // squares read on into the following rows of `in`, and write on into the following rows of `out`, which are written
-  // later, but not beyond the last nor into a gap.
-  for (std::size_t row = 0; row < rows; row += kLanes) {
-    const std::size_t i = row + count < rows ? row : rows - count;
-    for (std::size_t column = 0; column < columns; column += kLanes) {
-      const std::size_t j = column + width < columns ? column : columns - width;
-      const T* from = in + i * step_in + j;
-      T* to = out + j * step_out + i;
-      const bool reads = (i + count - 1) * step_in + j + kLanes <= readable;
-      if (reads && count == kLanes && width == kLanes) {
-        transpose_square(from, in_step, kLanes, kLanes, to, out_step);
-        continue;
-      }
-      std::size_t whole = reads && (count == kLanes || step_out == rows) ? width : 0;
-      while (whole > 0 && (j + whole - 1) * step_out + i + kLanes > out_size) --whole;
-      if (whole > 0) transpose_square(from, in_step, count, whole, to, out_step);
-      transpose_scalars(from + whole, in_step, count, width - whole, to + whole * step_out, out_step);
-    }
+  if (rows < kLanes) {
+    out_step == static_cast<std::ptrdiff_t>(rows) ? transpose_low(in, in_step, rows, columns, out)
+                                                  : transpose_scalars(in, in_step, rows, columns, out, out_step);
+    return;
+  }
+  if (columns < kLanes) {
+    with_constant<static_cast<int>(kLanes)>(
+        columns, [&](auto c) HWY_ATTR { transpose_strip<c>(in, in_step, rows, readable, out, out_step); });
+    return;
+  }
+  for (std::size_t column = 0; column < columns; column += kLanes) {
+    const std::size_t j = column + kLanes < columns ? column : columns - kLanes;
+    transpose_strip<static_cast<int>(kLanes)>(in + j, in_step, rows, readable - j,
+                                              out + static_cast<std::ptrdiff_t>(j) * out_step, out_step);
   }
 }
 
