@@ -10,6 +10,7 @@
 #include "ops/checks.hpp"
 #include "ops/conv_passes.hpp"
 #include "ops/correlate.hpp"
+#include "ops/scatter.hpp"
 #include "ops/weight_gradient.hpp"
 
 namespace hubel {
@@ -136,6 +137,8 @@ void forward(TensorView<const T> A_prev, TensorView<const T> W, TensorView<const
 template <class T>
 void backward_data(const ConvGeometry& exact, ConvAlgorithm algorithm, const T* dZ, const T* W, T* dA_prev) {
   const ConvGeometry g = detail::flattened(exact);
+  if (algorithm != ConvAlgorithm::winograd && detail::by_scatter<T>(g))
+    return detail::backward_data_scatter(g, dZ, W, dA_prev);
   const bool finite = detail::all_finite(W, g.kh * g.kw * g.c_prev / g.groups * g.c_new);
   detail::for_each_phase<T>(g, !finite, [&](detail::Correlation<T>& k, std::int64_t offset) {
     k.source = dZ;

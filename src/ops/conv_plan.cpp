@@ -8,6 +8,7 @@
 
 #include "ops/checks.hpp"
 #include "ops/conv_passes.hpp"
+#include "ops/scatter.hpp"
 #include "ops/winograd.hpp"
 
 namespace hubel {
@@ -64,6 +65,9 @@ struct ConvPlan<T>::Impl {
     g.m = A_prev[0];
     return g;
   }
+  bool scatters(const ConvGeometry& g) const {
+    return options.algorithm != ConvAlgorithm::winograd && detail::by_scatter<T>(g);
+  }
   void require(bool there, const char* who) const {
     if (!there) throw std::logic_error(fmt::format("{}: set_weights has not been called for it", who));
   }
@@ -113,7 +117,8 @@ void ConvPlan<T>::set_weights(TensorView<const T> W, bool for_backward) {
   detail::pack_kernel(k, room_for(p.forward_kernel, detail::packed_elements(k)));
   p.has_weights = true;
   if (!for_backward) return;
-
+  p.has_backward = true;
+  if (p.scatters(g)) return;
   const auto each_phase = [&](const auto& f) {
     detail::for_each_phase<T>(g, !p.finite, [&](detail::Correlation<T>& phase, std::int64_t) {
       phase.weights = p.weights.data();
@@ -127,7 +132,6 @@ void ConvPlan<T>::set_weights(TensorView<const T> W, bool for_backward) {
   T* to = room_for(p.backward_kernel, p.phases.back());
   std::size_t i = 0;
   each_phase([&](const auto& phase) { detail::pack_kernel(phase, to + p.phases[i++]); });
-  p.has_backward = true;
 }
 
 template <class T>
@@ -165,6 +169,8 @@ void ConvPlan<T>::backward_data(TensorView<const T> dZ, TensorView<T> dA_prev) c
   const bool nothing = dZ.size() == 0 || p.weights.size() == 0;
   if (nothing || !detail::covers_input(g)) std::fill(dA_prev.begin(), dA_prev.end(), T(0));
   if (nothing || dA_prev.size() == 0) return;
+  if (p.scatters(detail::flattened(g)))
+    return detail::backward_data_scatter(detail::flattened(g), dZ.data(), p.weights.data(), dA_prev.data());
   std::size_t i = 0;
   detail::for_each_phase<T>(detail::flattened(g), !p.finite, [&](detail::Correlation<T>& k, std::int64_t offset) {
     k.source = dZ.data();

@@ -320,17 +320,6 @@ double flops_of(const Correlation<T>& k) {
 }
 
 template <class T>
-void correlate_planar(const Correlation<T>& k) {
-  const Tiling tiles(k.grid, kTilePositions);
-  const PlanarKernel<T> kernel(k);
-  parallel_for(tiles.count(), flops_of(k), [&](std::int64_t i) {
-    const GridTile tile = tiles[i];
-    tile_needs_positions(k, tile) ? correlate_by_position(k, tile) : correlate_planes(k, kernel, tile);
-    activate_tile(k, tile, 0, k.groups * k.out_channels);
-  });
-}
-
-template <class T>
 void correlate_direct(const Correlation<T>& k, const T* weights) {
   const Tiling tiles(k.grid, pixels_collide(k) ? kTilePositions / 2 : kTilePositions, Tiling::Images::together);
   const Layout<T> layout(k);
@@ -367,9 +356,9 @@ bool is_empty(const Correlation<T>& k) {
 
 template <class T>
 std::int64_t packed_elements(const Correlation<T>& k) {
-  if (is_empty(k) || k.channels == 0) return 0;
+  if (is_empty(k) || k.channels == 0 || by_planes(k)) return 0;
   if (by_winograd(k)) return winograd_kernel_elements(k);
-  if (by_depthwise(k) || by_planes(k)) return 0;
+  if (by_depthwise(k)) return 0;
   return Layout<T>(k).elements();
 }
 
@@ -387,9 +376,10 @@ void pack_kernel(const Correlation<T>& k, T* packed) {
 template <class T>
 void correlate(const Correlation<T>& k, const T* packed) {
   if (is_empty(k)) return;
+  if (by_planes(k)) return correlate_planes(k);
   if (k.channels > 0 && by_winograd(k)) return correlate_winograd(k, packed);
   if (by_depthwise(k)) return correlate_depthwise(k);
-  by_planes(k) ? correlate_planar(k) : correlate_direct(k, packed);
+  correlate_direct(k, packed);
 }
 
 template <class T>

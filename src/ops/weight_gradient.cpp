@@ -231,22 +231,6 @@ double flops_of(const WeightGradient<T>& k) {
 }
 
 template <class T>
-void weight_gradient_planar(const WeightGradient<T>& k) {
-  const TermRuns runs(k.grid, k.groups, k.channels);
-  const ChannelBlocks blocks(k.groups, k.out_channels, static_cast<std::int64_t>(simd::lanes<T>()));
-  const Tiling tiles(k.grid, planar_gradient_positions(k));
-  const std::int64_t n = weight_count(k), parts = std::min(tiles.count(), kMaxParts);
-  const T* sums = sum_in_parts<T>(parts, n, flops_of(k), [&](std::int64_t part, T* dw) {
-    for (std::int64_t i = tiles.count() * part / parts; i < tiles.count() * (part + 1) / parts; ++i) {
-      patch_fits(k.grid, tiles[i])
-          ? add_planes(k, tiles[i], dw)
-          : add_tile(k, runs, blocks, tiles[i], nullptr, {0, runs.terms(), 0, blocks.count()}, dw);
-    }
-  });
-  std::copy(sums, sums + n, k.dw);
-}
-
-template <class T>
 void weight_gradient_direct(const WeightGradient<T>& k) {
   const TermRuns runs(k.grid, k.groups, k.channels);
   const ChannelBlocks blocks(k.groups, k.out_channels, static_cast<std::int64_t>(simd::lanes<T>()));
@@ -295,9 +279,11 @@ void weight_gradient(const WeightGradient<T>& k) {
     std::fill(k.dw, k.dw + n, T(0));
     return;
   }
+  if (by_planes(k)) return weight_gradient_planes(k);
+  if (by_planes(k)) return weight_gradient_planes(k);
   if (by_winograd(k)) return weight_gradient_winograd(k);
   if (by_depthwise(k)) return weight_gradient_depthwise(k);
-  by_planes(k) ? weight_gradient_planar(k) : weight_gradient_direct(k);
+  weight_gradient_direct(k);
 }
 
 // Rows are summed in T in short runs, the runs in double: a bias's gradient may be the sum of millions.
