@@ -23,6 +23,7 @@ enum class Scratch {
   origins,
   fused,
   fused_gradients,
+  flow,
   count
 };
 

@@ -13,19 +13,22 @@
 HWY_BEFORE_NAMESPACE();
 namespace hubel::simd::HWY_NAMESPACE {
 
+template <class T>
+using Tag = hn::CappedTag<T, kSparseBytes / sizeof(T)>;
+
 // Lines x vectors of a window that are summed in registers at a time.
 inline constexpr int kLines = 5, kSums = kRegisters == 16 ? 12 : 24;
 
 template <class T>
 std::size_t padded(std::size_t run) {
-  const std::size_t lanes = hn::Lanes(hn::ScalableTag<T>());
+  const std::size_t lanes = hn::Lanes(Tag<T>());
   return (run + lanes - 1) / lanes * lanes;
 }
 
 // R lines from `row` on, V vectors from element e on.
 template <int R, int V, class T>
 HWY_INLINE void sparse_weights_tile(const Windows& a, const T* in, const T* g, T* dw, std::size_t row, std::size_t e) {
-  const hn::ScalableTag<T> d;
+  const Tag<T> d;
   const std::size_t lanes = hn::Lanes(d), width = padded<T>(a.run);
   hn::Vec<decltype(d)> acc[R][V];
   T* to = dw + row * width + e;
@@ -68,30 +71,70 @@ HWY_INLINE void sparse_weights_column(const Windows& a, const T* in, const T* g,
   }
 }
 
+// f(constant number of vectors, first element) for columns of at most kColumn vectors that make up a line.
+template <class T, class F>
+HWY_INLINE void for_each_column(std::size_t run, const F& f) {
+  constexpr int kColumn = 5;
+  const std::size_t lanes = hn::Lanes(Tag<T>()), vectors = padded<T>(run) / lanes;
+  const std::size_t columns = (vectors + kColumn - 1) / kColumn;
+  for (std::size_t i = 0; i < columns; ++i) {
+    const std::size_t begin = vectors * i / columns, end = vectors * (i + 1) / columns;
+    with_constant<kColumn>(end - begin, [&](auto count) HWY_ATTR { f(count, begin * lanes); });
+  }
+}
+
 template <class T>
 HWY_INLINE void sparse_weights_of(const Windows& a, const T* in, const T* g, T* dw) {
-  constexpr int kVectors = 4;
-  const std::size_t lanes = hn::Lanes(hn::ScalableTag<T>()), vectors = padded<T>(a.run) / lanes;
-  for (std::size_t v = 0; v < vectors; v += kVectors) {
-    with_constant<kVectors>(HWY_MIN(vectors - v, static_cast<std::size_t>(kVectors)),
-                            [&](auto count) HWY_ATTR { sparse_weights_column<count>(a, in, g, dw, v * lanes); });
+  for_each_column<T>(a.run, [&](auto count, std::size_t e) HWY_ATTR { sparse_weights_column<count>(a, in, g, dw, e); });
+}
+
+// V vectors of each line from element e on. The weights of a line stay where they are for all windows; what is added
+// to goes through memory, and the stores are the limit.
+template <int V, class T>
+HWY_INLINE void sparse_data_column(const Windows& a, const T* w, const T* g, T* dx, std::ptrdiff_t buffer,
+                                   std::size_t buffers, std::size_t e) {
+  const Tag<T> d;
+  const std::size_t lanes = hn::Lanes(d), width = padded<T>(a.run);
+  const Windows windows = a;  // a copy, which stores cannot change
+  T* of_window = dx + e;
+  std::size_t next = 0;
+  for (std::size_t i = 0; i < windows.count; ++i) {
+    T* HWY_RESTRICT to = of_window + windows.at[i];
+    const T* HWY_RESTRICT weights = w + e;
+    const auto gradient = hn::Set(d, g[i]);
+    for (std::size_t r = 0; r < windows.rows; ++r, to += windows.line, weights += width) {
+      HUBEL_UNROLL
+      for (int v = 0; v < V; ++v) {
+        const std::size_t at = static_cast<std::size_t>(v) * lanes;
+        hn::StoreU(hn::MulAdd(hn::LoadU(d, weights + at), gradient, hn::LoadU(d, to + at)), d, to + at);
+      }
+    }
+    of_window += buffer;
+    if (++next == buffers) next = 0, of_window = dx + e;
   }
 }
 
 template <class T>
 HWY_INLINE void sparse_data_of(const Windows& a, const T* w, const T* g, T* dx, std::ptrdiff_t buffer,
                                std::size_t buffers) {
-  const hn::ScalableTag<T> d;
-  const std::size_t lanes = hn::Lanes(d), width = padded<T>(a.run);
-  for (std::size_t i = 0; i < a.count; ++i) {
-    T* HWY_RESTRICT to = dx + static_cast<std::ptrdiff_t>(i % buffers) * buffer + a.at[i];
-    const T* HWY_RESTRICT weights = w;
-    const auto gradient = hn::Set(d, g[i]);
-    for (std::size_t r = 0; r < a.rows; ++r, to += a.line, weights += width) {
-      for (std::size_t e = 0; e < width; e += lanes) {
-        hn::StoreU(hn::MulAdd(hn::LoadU(d, weights + e), gradient, hn::LoadU(d, to + e)), d, to + e);
-      }
-    }
+  for_each_column<T>(
+      a.run, [&](auto count, std::size_t e) HWY_ATTR { sparse_data_column<count>(a, w, g, dx, buffer, buffers, e); });
+}
+
+template <class T>
+HWY_INLINE void copy_pixels_of(const T* HWY_RESTRICT from, std::ptrdiff_t from_step, T* HWY_RESTRICT to,
+                               std::ptrdiff_t to_step, std::size_t channels, std::size_t count) {
+  const Tag<T> d;
+  const std::size_t lanes = hn::Lanes(d), width = padded<T>(channels);
+  // The pixels behind which there is room for whole vectors on both sides.
+  const auto step = static_cast<std::size_t>(HWY_MIN(from_step, to_step));
+  const std::size_t at_end = HWY_MIN(count, (width - channels + step - 1) / step);
+  std::size_t i = 0;
+  for (; i + at_end < count; ++i, from += from_step, to += to_step) {
+    for (std::size_t e = 0; e < width; e += lanes) hn::StoreU(hn::LoadU(d, from + e), d, to + e);
+  }
+  for (; i < count; ++i, from += from_step, to += to_step) {
+    for (std::size_t e = 0; e < channels; ++e) to[e] = from[e];
   }
 }
 
@@ -108,6 +151,14 @@ void SparseDataF64(const Windows& a, const double* w, const double* g, double* d
                    std::size_t buffers) {
   sparse_data_of(a, w, g, dx, buffer, buffers);
 }
+void CopyPixelsF32(const float* from, std::ptrdiff_t from_step, float* to, std::ptrdiff_t to_step, std::size_t channels,
+                   std::size_t count) {
+  copy_pixels_of(from, from_step, to, to_step, channels, count);
+}
+void CopyPixelsF64(const double* from, std::ptrdiff_t from_step, double* to, std::ptrdiff_t to_step,
+                   std::size_t channels, std::size_t count) {
+  copy_pixels_of(from, from_step, to, to_step, channels, count);
+}
 std::size_t PaddedF32(std::size_t run) { return padded<float>(run); }
 std::size_t PaddedF64(std::size_t run) { return padded<double>(run); }
 
@@ -121,6 +172,8 @@ HWY_EXPORT(SparseWeightsF32);
 HWY_EXPORT(SparseWeightsF64);
 HWY_EXPORT(SparseDataF32);
 HWY_EXPORT(SparseDataF64);
+HWY_EXPORT(CopyPixelsF32);
+HWY_EXPORT(CopyPixelsF64);
 HWY_EXPORT(PaddedF32);
 HWY_EXPORT(PaddedF64);
 
@@ -149,6 +202,17 @@ template <>
 void sparse_data(const Windows& windows, const double* w, const double* g, double* dx, std::ptrdiff_t buffer,
                  std::size_t buffers) {
   HWY_DYNAMIC_DISPATCH(SparseDataF64)(windows, w, g, dx, buffer, buffers);
+}
+
+template <>
+void copy_pixels(const float* from, std::ptrdiff_t from_step, float* to, std::ptrdiff_t to_step, std::size_t channels,
+                 std::size_t count) {
+  HWY_DYNAMIC_DISPATCH(CopyPixelsF32)(from, from_step, to, to_step, channels, count);
+}
+template <>
+void copy_pixels(const double* from, std::ptrdiff_t from_step, double* to, std::ptrdiff_t to_step, std::size_t channels,
+                 std::size_t count) {
+  HWY_DYNAMIC_DISPATCH(CopyPixelsF64)(from, from_step, to, to_step, channels, count);
 }
 
 }  // namespace hubel::simd

@@ -3,13 +3,17 @@
 // elements.
 //
 // A window is `rows` lines of `run` elements. What is written or accumulated for one is `run` rounded up to whole
-// vectors (padded_run) wide; the elements beyond `run` are there to be read and written and have no meaning.
+// vectors (padded_run) wide; the elements beyond `run` are there to be read and written and have no meaning. Vectors
+// are of at most kSparseBytes: stores across the borders of cache lines cost several times as much as others, and
+// windows whose pixels are a multiple of that apart, from an aligned start, have none.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
 namespace hubel::simd {
+
+inline constexpr std::size_t kSparseBytes = 32;
 
 // `run` rounded up to whole vectors of T.
 template <class T>
@@ -30,5 +34,11 @@ void sparse_weights(const Windows& windows, const T* in, const T* g, T* dw);
 // Several buffers, `buffer` elements apart: a window that overlaps the one before it would have to wait for its stores.
 template <class T>
 void sparse_data(const Windows& windows, const T* w, const T* g, T* dx, std::ptrdiff_t buffer, std::size_t buffers);
+
+// Copies `count` pixels of `channels` elements from an image whose pixels are `from_step` apart to one where they are
+// `to_step` apart. What lies between the pixels there is overwritten with anything.
+template <class T>
+void copy_pixels(const T* from, std::ptrdiff_t from_step, T* to, std::ptrdiff_t to_step, std::size_t channels,
+                 std::size_t count);
 
 }  // namespace hubel::simd
