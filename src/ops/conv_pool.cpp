@@ -14,6 +14,7 @@
 #include "simd/conv_pool.hpp"
 #include "simd/pool.hpp"
 #include "simd/sparse.hpp"
+#include "simd/transpose.hpp"
 
 namespace hubel::detail {
 
@@ -122,25 +123,17 @@ void ConvPoolPlan<T>::plan_columns() {
 template <class T>
 void ConvPoolPlan<T>::plan_winners() {
   const auto [kh, kw] = pair_.pool.kernel_shape;
-  for (std::int64_t p = 0; p < kh * kw; ++p) {
-    const std::int64_t distance = p / kw * g_.sh * line_ + p % kw * g_.sw * pixel_;
-    distance_.push_back(static_cast<std::int32_t>(distance));
-  }
+  for (std::int64_t p = 0; p < kh * kw; ++p)
+    distance_.push_back(static_cast<T>(p / kw * g_.sh * line_ + p % kw * g_.sw * pixel_));
+  row_ = way_ == Way::columns ? rounded_up(pooled_w_, lanes_) : pooled_w_;
+  plane_size_ = rounded_up(pooled_h_ * row_, lanes_);
+  origin_.resize(static_cast<std::size_t>(plane_size_));
   for (std::int64_t y = 0; y < pooled_h_; ++y) {
     for (std::int64_t x = 0; x < pooled_w_; ++x) {
-      origin_.push_back(static_cast<std::int32_t>(y * pair_.pool.stride[0] * g_.sh * line_ +
-                                                  x * pair_.pool.stride[1] * g_.sw * pixel_));
+      origin_[static_cast<std::size_t>(y * row_ + x)] =
+          static_cast<T>(y * pair_.pool.stride[0] * g_.sh * line_ + x * pair_.pool.stride[1] * g_.sw * pixel_);
     }
   }
-  const bool planes = way_ == Way::columns;
-  winner_column_ = planes ? 1 : g_.c_new;
-  winner_row_ = planes ? rounded_up(pooled_w_, lanes_) : pooled_w_ * g_.c_new;
-  winner_channel_ = planes ? pooled_h_ * winner_row_ : 1;
-}
-
-template <class T>
-std::int64_t ConvPoolPlan<T>::winners_size() const {
-  return std::max(g_.c_new * winner_channel_, pooled_h_ * winner_row_);
 }
 
 template <class T>
@@ -241,7 +234,6 @@ void ConvPoolPlan<T>::forward_columns(const T* packed, const T* x, T* y, T* winn
   const T* planes = split_image(x);
   const std::int64_t pitch = rounded_up(pooled_w_, lanes_);
   T* row = scratch<T>(Scratch::fused, static_cast<std::size_t>(pitch * g_.c_new));
-  // Rows of winners lie within their channel's plane; those of y, side by side, are put in order one by one.
   simd::ColumnConvPool<T> a{};
   a.pool.relu = pair_.activation == Activation::relu;
   a.below = g_.sh * g_.c_prev * split_ * plane_;
@@ -253,14 +245,15 @@ void ConvPoolPlan<T>::forward_columns(const T* packed, const T* x, T* y, T* winn
   a.columns = static_cast<std::size_t>(pooled_w_);
   a.pool.out = row;
   a.out_channel = pitch;
-  a.winners_channel = winner_channel_;
+  a.winners_channel = plane_size_;
+  std::copy_n(distance_.begin(), 4, a.pool.distance);
   for (std::int64_t r = 0; r < pooled_h_; ++r) {
     a.in = planes + r * pair_.pool.stride[0] * g_.sh * g_.c_prev * split_ * plane_;
-    a.pool.winners = winners ? winners + r * winner_row_ : nullptr;
+    a.pool.winners = winners ? winners + r * row_ : nullptr;
     simd::column_conv_pool(a);
-    for (std::int64_t j = 0; j < pooled_w_; ++j) {
-      for (std::int64_t n = 0; n < g_.c_new; ++n) *y++ = row[n * pitch + j];
-    }
+    simd::transpose(row, static_cast<std::size_t>(pitch), static_cast<std::size_t>(g_.c_new),
+                    static_cast<std::size_t>(pooled_w_), y + r * pooled_w_ * g_.c_new,
+                    static_cast<std::size_t>(g_.c_new));
   }
 }
 
@@ -285,10 +278,11 @@ void ConvPoolPlan<T>::forward_channels(const T* packed, const T* x, T* y, T* win
   a.channels = static_cast<std::size_t>(g_.c_new);
   a.columns = static_cast<std::size_t>(pooled_w_);
   a.out_column = g_.c_new;
+  std::copy_n(distance_.begin(), 4, a.pool.distance);
   for (std::int64_t r = 0; r < pooled_h_; ++r) {
     a.in = image + r * pair_.pool.stride[0] * g_.sh * a.line;
     a.pool.out = y + r * pooled_w_ * g_.c_new;
-    a.pool.winners = winners ? winners + r * winner_row_ : nullptr;
+    a.pool.winners = winners ? winners + r * pooled_w_ * g_.c_new : nullptr;
     simd::channel_conv_pool(a);
   }
 }
@@ -312,7 +306,10 @@ void ConvPoolPlan<T>::forward_apart(const Weights& weights, const T* x, std::int
   for (std::int64_t row = 0; row < count * pooled_h_; ++row) {
     const T* from = z + row / pooled_h_ * conv + row % pooled_h_ * pair_.pool.stride[0] * w.line;
     if (winners) {
-      simd::max_pool_row_winners(w, from, y + row * pooled_row, winners + row * pooled_row);
+      T* number = winners + row * pooled_row;
+      simd::max_pool_row_winners(w, from, y + row * pooled_row, number);
+      std::transform(number, number + pooled_row, number,
+                     [this](T p) { return distance_[static_cast<std::size_t>(p)]; });
     } else {
       simd::max_pool_row(w, from, y + row * pooled_row);
     }
@@ -330,6 +327,29 @@ void ConvPoolPlan<T>::forward(const Weights& weights, const T* x, std::int64_t c
 }
 
 // ---- Backward --------------------------------------------------------------------------------------------------
+
+// From (h, w, c_new) to planes of a channel, whose rows are as long as the winners'; zeros fill them up.
+template <class T>
+void ConvPoolPlan<T>::transpose_rows(const T* from, T* to) const {
+  const auto channels = static_cast<std::size_t>(g_.c_new), plane = static_cast<std::size_t>(plane_size_);
+  const std::int64_t rows = row_ == pooled_w_ ? 1 : pooled_h_, length = positions() / rows;
+  if (pooled_h_ * pooled_w_ < plane_size_) std::fill_n(to, g_.c_new * plane_size_, T(0));
+  for (std::int64_t r = 0; r < rows; ++r)
+    simd::transpose(from + r * length * g_.c_new, channels, static_cast<std::size_t>(length), channels, to + r * row_,
+                    plane);
+}
+
+// In four sums side by side, which do not wait for one another.
+template <class T>
+static T sum_of(const T* x, std::size_t n) {
+  T sums[4] = {};
+  std::size_t i = 0;
+  for (; i + 4 <= n; i += 4) {
+    for (std::size_t k = 0; k < 4; ++k) sums[k] += x[i + k];
+  }
+  for (; i < n; ++i) sums[0] += x[i];
+  return (sums[0] + sums[1]) + (sums[2] + sums[3]);
+}
 
 template <class T>
 void ConvPoolPlan<T>::put_dx(T* buffers, T* dx) const {
@@ -351,29 +371,28 @@ void ConvPoolPlan<T>::add_gradients(const T* packed, const T* dz, const T* winne
   copy_image(x, pixel_, image);
   std::fill_n(image + height_ * line_, image_ - height_ * line_, T(0));
   if (dx) std::fill_n(buffers, buffers_ * image_, T(0));
-  auto* at = scratch<std::int32_t>(Scratch::fused, static_cast<std::size_t>(positions()));
-  T* g = scratch<T>(Scratch::fused_gradients, static_cast<std::size_t>(positions()));
+  // Both by channel: gradients, zeros where a row is longer than the pooled image, and distances.
+  const std::int64_t by_channel = g_.c_new * plane_size_;
+  T* gradients = scratch<T>(Scratch::fused_gradients, static_cast<std::size_t>(2 * by_channel));
+  transpose_rows(dz, gradients);
+  const T* distances = winners;
+  if (way_ != Way::columns) {
+    transpose_rows(winners, gradients + by_channel);
+    distances = gradients + by_channel;
+  }
+  const std::int64_t room = plane_size_ + lanes_;
+  T* at = scratch<T>(Scratch::fused, static_cast<std::size_t>(2 * room));
+  T* g = at + room;
   T* db = sums + gradient_size() - g_.c_new;
-  simd::Windows w{};
+  simd::Windows<T> w{};
   w.at = at;
   w.line = line_;
   w.rows = static_cast<std::size_t>(g_.kh);
   w.run = static_cast<std::size_t>(g_.kw * pixel_);
   for (std::int64_t n = 0; n < g_.c_new; ++n) {
-    w.count = 0;
-    T sum = 0;
-    for (std::int64_t row = 0, p = 0; row < pooled_h_; ++row) {
-      const T* of_row = winners + n * winner_channel_ + row * winner_row_;
-      for (std::int64_t column = 0; column < pooled_w_; ++column, ++p) {
-        const T gradient = dz[p * g_.c_new + n];
-        at[w.count] = origin_[static_cast<std::size_t>(p)] +
-                      distance_[static_cast<std::size_t>(static_cast<std::int32_t>(of_row[column * winner_column_]))];
-        g[w.count] = gradient;
-        w.count += gradient != T(0);  // false only for a zero: the next one takes its place
-        sum += gradient;
-      }
-    }
-    db[n] += sum;
+    w.count = simd::list_nonzero(gradients + n * plane_size_, origin_.data(), distances + n * plane_size_,
+                                 static_cast<std::size_t>(plane_size_), at, g);
+    db[n] += sum_of(g, w.count);
     const std::int64_t place = n * g_.kh * padded_run_;
     simd::sparse_weights(w, image, g, sums + place);
     if (dx) simd::sparse_data(w, packed + backward_at_ + place, g, buffers, image_, static_cast<std::size_t>(buffers_));

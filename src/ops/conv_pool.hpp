@@ -35,7 +35,7 @@ class ConvPoolPlan {
   // Elements of a sample's input, pooled output and winners.
   std::int64_t input_size() const { return g_.h_prev * g_.w_prev * g_.c_prev; }
   std::int64_t output_size() const { return positions() * g_.c_new; }
-  std::int64_t winners_size() const;
+  std::int64_t winners_size() const { return way_ == Way::columns ? g_.c_new * plane_size_ : output_size(); }
   // Multiply-adds twice, of a sample; of backward at most.
   double forward_flops() const;
   double backward_flops(bool to_input) const;
@@ -80,8 +80,8 @@ class ConvPoolPlan {
   void forward_channels(const T* packed, const T* x, T* y, T* winners) const;
   void forward_apart(const Weights& weights, const T* x, std::int64_t count, T* y, T* winners) const;
   void choose_pixel();
+  void transpose_rows(const T* from, T* to) const;
   void put_dx(T* buffers, T* dx) const;
-  struct Winners;
 
   ConvPool pair_;
   ConvGeometry g_;
@@ -101,10 +101,10 @@ class ConvPoolPlan {
   std::vector<std::int32_t> taps_;
   // Lanes as channels: whether an image is used as it lies.
   bool in_place_ = false;
-  // Where a winner's kernel window begins in the padded image: that of the pooling window's first pixel, and from
-  // there. And where the winners lie: n * winner_channel_ + row * winner_row_ + column * winner_column_.
-  std::vector<std::int32_t> origin_, distance_;
-  std::int64_t winner_channel_ = 0, winner_row_ = 0, winner_column_ = 0;
+  // Where the window of a winner begins in backward's copy of the image: at its pooling window's origin, and so far
+  // from there. Both are listed by position, in rows of `row_`, and `plane_size_` for a channel.
+  std::vector<T> origin_, distance_;
+  std::int64_t row_ = 0, plane_size_ = 0;
 };
 
 extern template class ConvPoolPlan<float>;

@@ -7,6 +7,7 @@
 #include "ops/workspace.hpp"
 #include "simd/dense.hpp"
 #include "simd/elementwise.hpp"
+#include "simd/transpose.hpp"
 
 namespace hubel::detail {
 
@@ -21,15 +22,6 @@ void SmallDense::forward(const T* X, const T* W, const T* b, Activation activati
   }
 }
 
-// to (columns, to_rows) = the transpose of from (rows, columns), zeros in the columns beyond `rows`.
-template <class T>
-static void transpose(const T* from, std::int64_t rows, std::int64_t columns, std::int64_t to_rows, T* to) {
-  for (std::int64_t c = 0; c < columns; ++c, to += to_rows) {
-    for (std::int64_t r = 0; r < rows; ++r) to[r] = from[r * columns + c];
-    std::fill(to + rows, to + to_rows, T(0));
-  }
-}
-
 template <class T>
 void SmallDense::backward_data(const T* dZ, const T* W, std::int64_t m, T* dX) const {
   constexpr auto kSamples = static_cast<std::int64_t>(simd::kDenseSamples);
@@ -37,12 +29,13 @@ void SmallDense::backward_data(const T* dZ, const T* W, std::int64_t m, T* dX) c
   T* dXt = dZt + n_out * kSamples;
   for (std::int64_t begin = 0; begin < m; begin += kSamples) {
     const std::int64_t count = std::min(kSamples, m - begin);
-    transpose(dZ + begin * n_out, count, n_out, kSamples, dZt);
+    const auto samples = static_cast<std::size_t>(count);
+    if (count < kSamples) std::fill_n(dZt, n_out * kSamples, T(0));
+    simd::transpose(dZ + begin * n_out, static_cast<std::size_t>(n_out), samples, static_cast<std::size_t>(n_out), dZt,
+                    simd::kDenseSamples);
     simd::dense_backward_data(dZt, W, dXt, static_cast<std::size_t>(n_in), static_cast<std::size_t>(n_out));
-    for (std::int64_t i = 0; i < count; ++i) {
-      T* row = dX + (begin + i) * n_in;
-      for (std::int64_t k = 0; k < n_in; ++k) row[k] = dXt[k * kSamples + i];
-    }
+    simd::transpose(dXt, simd::kDenseSamples, static_cast<std::size_t>(n_in), samples, dX + begin * n_in,
+                    static_cast<std::size_t>(n_in));
   }
 }
 

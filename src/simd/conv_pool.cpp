@@ -20,39 +20,39 @@
 HWY_BEFORE_NAMESPACE();
 namespace hubel::simd::HWY_NAMESPACE {
 
-// The best so far of a window and the number of its pixel.
+// The best so far of a window and the distance of its pixel.
 template <class V>
 struct Best {
-  V value, number;
+  V value, distance;
 };
 
 // Before the first pixel: nothing is less, and if all are -infinity, the first is the maximum.
-template <class D>
-HWY_INLINE Best<hn::Vec<D>> none_yet(D d) {
-  return {hn::Set(d, -std::numeric_limits<hn::TFromD<D>>::infinity()), hn::Zero(d)};
+template <class D, class T>
+HWY_INLINE Best<hn::Vec<D>> none_yet(D d, const T* distance) {
+  return {hn::Set(d, -std::numeric_limits<T>::infinity()), hn::Set(d, distance[0])};
 }
 
 // As in max_row_winners: the first maximum is wanted, and a NaN is one. Without NaNs that is a comparison.
-template <bool kWithNaN, class D, class V>
-HWY_INLINE void offer(D d, Best<V>& best, V value, int number) {
+template <bool kWithNaN, class D, class V, class T>
+HWY_INLINE void offer(D d, Best<V>& best, V value, T distance) {
   auto larger = hn::Gt(value, best.value);
   if constexpr (kWithNaN) larger = hn::AndNot(hn::IsNaN(best.value), hn::Or(larger, hn::IsNaN(value)));
   best.value = hn::IfThenElse(larger, value, best.value);
-  best.number = hn::IfThenElse(larger, hn::Set(d, static_cast<hn::TFromD<D>>(number)), best.number);
+  best.distance = hn::IfThenElse(larger, hn::Set(d, distance), best.distance);
 }
 
 // Of the sums of a window's four pixels.
-template <class D, class V>
-HWY_INLINE Best<V> maximum(D d, const V (&sums)[4]) {
-  Best<V> best = none_yet(d);
+template <class D, class V, class T>
+HWY_INLINE Best<V> maximum(D d, const V (&sums)[4], const T* distance) {
+  Best<V> best = none_yet(d, distance);
   // A NaN makes this one; so may infinities, for which the longer way is right as well.
   const V all = hn::Add(hn::Add(sums[0], sums[1]), hn::Add(sums[2], sums[3]));
   if (HWY_LIKELY(hn::AllFalse(d, hn::IsNaN(all)))) {
     HUBEL_UNROLL
-    for (int p = 0; p < 4; ++p) offer<false>(d, best, sums[p], p);
+    for (int p = 0; p < 4; ++p) offer<false>(d, best, sums[p], distance[p]);
   } else {
     HUBEL_UNROLL
-    for (int p = 0; p < 4; ++p) offer<true>(d, best, sums[p], p);
+    for (int p = 0; p < 4; ++p) offer<true>(d, best, sums[p], distance[p]);
   }
   return best;
 }
@@ -105,10 +105,11 @@ HWY_NOINLINE void column_tile(const ColumnConvPool<T>& a, std::size_t j, std::si
     const std::size_t c = channel + static_cast<std::size_t>(n);
     const auto bias = hn::Set(d, a.bias[c]);
     const Best<Vec> best = maximum(
-        d, {hn::Add(acc[0][n], bias), hn::Add(acc[1][n], bias), hn::Add(acc[2][n], bias), hn::Add(acc[3][n], bias)});
+        d, {hn::Add(acc[0][n], bias), hn::Add(acc[1][n], bias), hn::Add(acc[2][n], bias), hn::Add(acc[3][n], bias)},
+        a.pool.distance);
     const auto place = static_cast<std::ptrdiff_t>(c);
     hn::StoreU(finished(d, best.value, a.pool.relu), d, a.pool.out + place * a.out_channel + j);
-    if (a.pool.winners) hn::StoreU(best.number, d, a.pool.winners + place * a.winners_channel + j);
+    if (a.pool.winners) hn::StoreU(best.distance, d, a.pool.winners + place * a.winners_channel + j);
   }
 }
 
@@ -171,12 +172,14 @@ HWY_NOINLINE void channel_tile(const ChannelConvPool<T>& a, std::size_t j, std::
     if (n >= a.channels) continue;
     const auto bias = hn::LoadU(d, a.bias + n);
     const int q = i / V, v = i % V;
-    const Best<Vec> best = maximum(d, {hn::Add(acc[0][q][v], bias), hn::Add(acc[1][q][v], bias),
-                                       hn::Add(acc[2][q][v], bias), hn::Add(acc[3][q][v], bias)});
+    const Best<Vec> best = maximum(d,
+                                   {hn::Add(acc[0][q][v], bias), hn::Add(acc[1][q][v], bias),
+                                    hn::Add(acc[2][q][v], bias), hn::Add(acc[3][q][v], bias)},
+                                   a.pool.distance);
     const std::ptrdiff_t to = static_cast<std::ptrdiff_t>(j + static_cast<std::size_t>(i / V)) * a.out_column +
                               static_cast<std::ptrdiff_t>(n);
     store_first(d, finished(d, best.value, a.pool.relu), a.pool.out + to, a.channels - n);
-    if (a.pool.winners) store_first(d, best.number, a.pool.winners + to, a.channels - n);
+    if (a.pool.winners) store_first(d, best.distance, a.pool.winners + to, a.channels - n);
   }
 }
 

@@ -10,13 +10,14 @@
 
 namespace hubel::simd {
 
-// What the two have in common: where the maxima go, and the number in its window, 0 to 3, of the first maximum (a NaN
-// is one).
+// What the two have in common: where the maxima go, and what winners gets for the first maximum (a NaN is one) when
+// that is the window's pixel p: distance[p].
 template <class T>
 struct MaxPooled {
   bool relu;  // max(0, .) of the maximum
   T* out;
   T* winners;  // or null
+  T distance[4];
 };
 
 // Lanes are columns: for j < columns, rounded up to whole vectors, and n < channels, out[n * out_channel + j] = max
