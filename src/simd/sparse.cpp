@@ -19,7 +19,7 @@ template <class T>
 using Tag = hn::CappedTag<T, kSparseBytes / sizeof(T)>;
 
 // Lines x vectors of a window that are summed in registers at a time.
-inline constexpr int kLines = 5, kSums = kRegisters == 16 ? 12 : 24;
+inline constexpr int kLines = 5, kSums = kRegisters == 16 ? 15 : 25;
 
 template <class T>
 std::size_t padded(std::size_t run) {
@@ -27,39 +27,54 @@ std::size_t padded(std::size_t run) {
   return (run + lanes - 1) / lanes * lanes;
 }
 
-// R lines from `row` on, V vectors from element e on.
+// R lines from `row` on, V vectors from element e on. Few sums would each wait for their last addition, so they are
+// made U times over, of every U-th window.
 template <int R, int V, class T>
-HWY_INLINE void sparse_weights_tile(const Windows<T>& a, const T* in, const T* g, T* dw, std::size_t row,
-                                    std::size_t e) {
+HWY_NOINLINE void sparse_weights_tile(const Windows<T>& a, const T* in, const T* g, T* dw, std::size_t row,
+                                      std::size_t e) {
+  constexpr int U = 2 * R * V <= kSums ? 2 : 1;
   const Tag<T> d;
-  const std::size_t lanes = hn::Lanes(d), width = padded<T>(a.run);
-  hn::Vec<decltype(d)> acc[R][V];
+  const std::size_t lanes = hn::Lanes(d), width = padded<T>(a.run), count = a.count;
+  const std::ptrdiff_t line = a.line;
+  hn::Vec<decltype(d)> acc[U][R][V];
   T* to = dw + row * width + e;
   HUBEL_UNROLL
   for (int r = 0; r < R; ++r) {
     HUBEL_UNROLL
-    for (int v = 0; v < V; ++v)
-      acc[r][v] = hn::LoadU(d, to + static_cast<std::size_t>(r) * width + static_cast<std::size_t>(v) * lanes);
+    for (int v = 0; v < V; ++v) {
+      acc[0][r][v] = hn::LoadU(d, to + static_cast<std::size_t>(r) * width + static_cast<std::size_t>(v) * lanes);
+      if constexpr (U == 2) acc[1][r][v] = hn::Zero(d);
+    }
   }
-  const T* from = in + static_cast<std::ptrdiff_t>(row) * a.line + static_cast<std::ptrdiff_t>(e);
-  for (std::size_t i = 0; i < a.count; ++i) {
+  const T* from = in + static_cast<std::ptrdiff_t>(row) * line + static_cast<std::ptrdiff_t>(e);
+  const auto add = [&](std::size_t i, auto& sums) HWY_ATTR {
     const T* HWY_RESTRICT x = from + static_cast<std::ptrdiff_t>(a.at[i]);
     const auto gradient = hn::Set(d, g[i]);
     HUBEL_UNROLL
     for (int r = 0; r < R; ++r) {
       HUBEL_UNROLL
       for (int v = 0; v < V; ++v) {
-        acc[r][v] =
-            hn::MulAdd(hn::LoadU(d, x + r * a.line + static_cast<std::ptrdiff_t>(static_cast<std::size_t>(v) * lanes)),
-                       gradient, acc[r][v]);
+        const auto pixels =
+            hn::LoadU(d, x + r * line + static_cast<std::ptrdiff_t>(static_cast<std::size_t>(v) * lanes));
+        sums[r][v] = hn::MulAdd(pixels, gradient, sums[r][v]);
       }
     }
+  };
+  std::size_t i = 0;
+  if constexpr (U == 2) {
+    for (; i + 2 <= count; i += 2) {
+      add(i, acc[0]);
+      add(i + 1, acc[1]);
+    }
   }
+  for (; i < count; ++i) add(i, acc[0]);
   HUBEL_UNROLL
   for (int r = 0; r < R; ++r) {
     HUBEL_UNROLL
-    for (int v = 0; v < V; ++v)
-      hn::StoreU(acc[r][v], d, to + static_cast<std::size_t>(r) * width + static_cast<std::size_t>(v) * lanes);
+    for (int v = 0; v < V; ++v) {
+      const auto sum = U == 2 ? hn::Add(acc[0][r][v], acc[U - 1][r][v]) : acc[0][r][v];
+      hn::StoreU(sum, d, to + static_cast<std::size_t>(r) * width + static_cast<std::size_t>(v) * lanes);
+    }
   }
 }
 
