@@ -41,13 +41,16 @@ HWY_INLINE void offer(D d, Best<V>& best, V value, T distance) {
   best.distance = hn::IfThenElse(larger, hn::Set(d, distance), best.distance);
 }
 
-// Of the sums of a window's four pixels.
-template <class D, class V, class T>
-HWY_INLINE Best<V> maximum(D d, const V (&sums)[4], const T* distance) {
-  Best<V> best = none_yet(d, distance);
+// Of a window's four sums and a bias. Without winners the order of equals does not matter, and rounding keeps an order,
+// so the bias comes last.
+template <bool kWinners, class D, class V, class T>
+HWY_INLINE Best<V> maximum(D d, V a, V b, V c, V e, V bias, const T* distance) {
   // A NaN makes this one; so may infinities, for which the longer way is right as well.
-  const V all = hn::Add(hn::Add(sums[0], sums[1]), hn::Add(sums[2], sums[3]));
-  if (HWY_LIKELY(hn::AllFalse(d, hn::IsNaN(all)))) {
+  const bool plain = hn::AllFalse(d, hn::IsNaN(hn::Add(hn::Add(a, b), hn::Add(c, e))));
+  if (!kWinners && HWY_LIKELY(plain)) return {hn::Add(hn::Max(hn::Max(a, b), hn::Max(c, e)), bias), bias};
+  const V sums[4] = {hn::Add(a, bias), hn::Add(b, bias), hn::Add(c, bias), hn::Add(e, bias)};
+  Best<V> best = none_yet(d, distance);
+  if (HWY_LIKELY(plain)) {
     HUBEL_UNROLL
     for (int p = 0; p < 4; ++p) offer<false>(d, best, sums[p], distance[p]);
   } else {
@@ -77,7 +80,7 @@ HWY_INLINE void pin(V& v) {
 // ---- Lanes are columns -----------------------------------------------------------------------------------------
 
 // One vector of columns by N channels.
-template <int N, class T>
+template <bool kWinners, int N, class T>
 HWY_NOINLINE void column_tile(const ColumnConvPool<T>& a, std::size_t j, std::size_t channel, const T* HWY_RESTRICT w) {
   const hn::ScalableTag<T> d;
   using Vec = hn::Vec<decltype(d)>;
@@ -104,23 +107,21 @@ HWY_NOINLINE void column_tile(const ColumnConvPool<T>& a, std::size_t j, std::si
   for (int n = 0; n < N; ++n) {
     const std::size_t c = channel + static_cast<std::size_t>(n);
     const auto bias = hn::Set(d, a.bias[c]);
-    const Best<Vec> best = maximum(
-        d, {hn::Add(acc[0][n], bias), hn::Add(acc[1][n], bias), hn::Add(acc[2][n], bias), hn::Add(acc[3][n], bias)},
-        a.pool.distance);
+    const Best<Vec> best = maximum<kWinners>(d, acc[0][n], acc[1][n], acc[2][n], acc[3][n], bias, a.pool.distance);
     const auto place = static_cast<std::ptrdiff_t>(c);
     hn::StoreU(finished(d, best.value, a.pool.relu), d, a.pool.out + place * a.out_channel + j);
-    if (a.pool.winners) hn::StoreU(best.distance, d, a.pool.winners + place * a.winners_channel + j);
+    if constexpr (kWinners) hn::StoreU(best.distance, d, a.pool.winners + place * a.winners_channel + j);
   }
 }
 
-template <class T>
+template <bool kWinners, class T>
 HWY_INLINE void column_conv_pool_of(const ColumnConvPool<T>& a) {
   const std::size_t lanes = hn::Lanes(hn::ScalableTag<T>());
   const T* w = a.weights;
   for (std::size_t n = 0; n < a.channels;) {
     const std::size_t count = column_block(a.channels - n);
     for (std::size_t j = 0; j < a.columns; j += lanes) {
-      with_constant<3>(count, [&](auto block) HWY_ATTR { column_tile<block>(a, j, n, w); });
+      with_constant<3>(count, [&](auto block) HWY_ATTR { column_tile<kWinners, block>(a, j, n, w); });
     }
     w += a.tap_count * count;
     n += count;
@@ -136,7 +137,7 @@ HWY_INLINE void store_first(D d, V value, T* to, std::size_t n) {
 }
 
 // Q windows from column j on by V vectors of channels.
-template <int Q, int V, class T>
+template <bool kWinners, int Q, int V, class T>
 HWY_NOINLINE void channel_tile(const ChannelConvPool<T>& a, std::size_t j, std::size_t channel,
                                const T* HWY_RESTRICT w) {
   const hn::ScalableTag<T> d;
@@ -172,18 +173,16 @@ HWY_NOINLINE void channel_tile(const ChannelConvPool<T>& a, std::size_t j, std::
     if (n >= a.channels) continue;
     const auto bias = hn::LoadU(d, a.bias + n);
     const int q = i / V, v = i % V;
-    const Best<Vec> best = maximum(d,
-                                   {hn::Add(acc[0][q][v], bias), hn::Add(acc[1][q][v], bias),
-                                    hn::Add(acc[2][q][v], bias), hn::Add(acc[3][q][v], bias)},
-                                   a.pool.distance);
+    const Best<Vec> best =
+        maximum<kWinners>(d, acc[0][q][v], acc[1][q][v], acc[2][q][v], acc[3][q][v], bias, a.pool.distance);
     const std::ptrdiff_t to = static_cast<std::ptrdiff_t>(j + static_cast<std::size_t>(i / V)) * a.out_column +
                               static_cast<std::ptrdiff_t>(n);
     store_first(d, finished(d, best.value, a.pool.relu), a.pool.out + to, a.channels - n);
-    if (a.pool.winners) store_first(d, best.distance, a.pool.winners + to, a.channels - n);
+    if constexpr (kWinners) store_first(d, best.distance, a.pool.winners + to, a.channels - n);
   }
 }
 
-template <class T>
+template <bool kWinners, class T>
 HWY_INLINE void channel_conv_pool_of(const ChannelConvPool<T>& a) {
   constexpr int kWindows = 3;
   const std::size_t lanes = hn::Lanes(hn::ScalableTag<T>());
@@ -191,10 +190,10 @@ HWY_INLINE void channel_conv_pool_of(const ChannelConvPool<T>& a) {
   for (std::size_t n = 0; n < a.channels; n += 2 * lanes) {
     std::size_t j = 0;
     if (a.channels - n > lanes) {
-      for (; j < a.columns; ++j) channel_tile<1, 2>(a, j, n, w);
+      for (; j < a.columns; ++j) channel_tile<kWinners, 1, 2>(a, j, n, w);
     } else {
-      for (; j + kWindows <= a.columns; j += kWindows) channel_tile<kWindows, 1>(a, j, n, w);
-      for (; j < a.columns; ++j) channel_tile<1, 1>(a, j, n, w);
+      for (; j + kWindows <= a.columns; j += kWindows) channel_tile<kWinners, kWindows, 1>(a, j, n, w);
+      for (; j < a.columns; ++j) channel_tile<kWinners, 1, 1>(a, j, n, w);
     }
     w += a.rows * a.run * 2 * lanes;
   }
@@ -218,10 +217,18 @@ HWY_INLINE void split_pairs_of(const T* HWY_RESTRICT from, std::size_t n, T* HWY
 }
 
 // HWY_EXPORT takes plain functions, one for each type.
-void ColumnConvPoolF32(const ColumnConvPool<float>& a) { column_conv_pool_of(a); }
-void ColumnConvPoolF64(const ColumnConvPool<double>& a) { column_conv_pool_of(a); }
-void ChannelConvPoolF32(const ChannelConvPool<float>& a) { channel_conv_pool_of(a); }
-void ChannelConvPoolF64(const ChannelConvPool<double>& a) { channel_conv_pool_of(a); }
+void ColumnConvPoolF32(const ColumnConvPool<float>& a) {
+  a.pool.winners ? column_conv_pool_of<true>(a) : column_conv_pool_of<false>(a);
+}
+void ColumnConvPoolF64(const ColumnConvPool<double>& a) {
+  a.pool.winners ? column_conv_pool_of<true>(a) : column_conv_pool_of<false>(a);
+}
+void ChannelConvPoolF32(const ChannelConvPool<float>& a) {
+  a.pool.winners ? channel_conv_pool_of<true>(a) : channel_conv_pool_of<false>(a);
+}
+void ChannelConvPoolF64(const ChannelConvPool<double>& a) {
+  a.pool.winners ? channel_conv_pool_of<true>(a) : channel_conv_pool_of<false>(a);
+}
 void SplitPairsF32(const float* from, std::size_t n, float* to, std::ptrdiff_t apart) {
   split_pairs_of(from, n, to, apart);
 }

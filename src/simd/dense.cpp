@@ -69,11 +69,12 @@ HWY_NOINLINE void product_tile(D d, const Product<T>& p, std::size_t r, std::siz
   }
 }
 
-// M rows from r on, all columns. V: the vectors of a tile.
+// M rows from r on, all columns. A single row is bound by reading B, which is fastest in the order of its memory: hence
+// tiles as wide as registers allow, and vectors of at most 32 bytes, of which more rows are multiples.
 template <int M, class T>
 HWY_INLINE void product_rows(const Product<T>& p, std::size_t r) {
-  constexpr int kVectors = M == 1 ? 8 : 12 / M;
-  const hn::ScalableTag<T> d;
+  constexpr int kVectors = M == 1 ? 15 : 12 / M;
+  const hn::CappedTag<T, M == 1 ? 32 / sizeof(T) : HWY_MAX_BYTES / sizeof(T)> d;
   const std::size_t lanes = hn::Lanes(d), vectors = p.columns / lanes;
   const std::size_t tiles = (vectors + kVectors - 1) / kVectors;
   for (std::size_t i = 0; i < tiles; ++i) {
