@@ -6,10 +6,12 @@
 #include <cstdint>
 
 #include "conv_cases.hpp"
+#include "conv_pool_cases.hpp"
 #include "hubel/activation.hpp"
 #include "hubel/conv.hpp"
 #include "hubel/dense.hpp"
 #include "hubel/pool.hpp"
+#include "small_dense_cases.hpp"
 #include "testing.hpp"
 
 namespace hubel::test {
@@ -61,6 +63,18 @@ void check_denses() {
 }
 
 template <class T>
+void check_pairs() {
+  for (std::uint64_t seed = 1000; seed < 1060; ++seed)
+    expect_alike(PairData<T>(random_pair(seed), seed), kTolerance<T>);
+}
+
+template <class T>
+void check_small_denses() {
+  for (std::int64_t n = 1; n <= 40; ++n)
+    for (Fence fence : {Fence::before, Fence::after}) check_small_dense<T>(1 + n % 9, n, 41 - n, kTolerance<T>, fence);
+}
+
+template <class T>
 void check_activations() {
   for (std::string_view name : activation_names()) {
     const Activation activation = activation_from_name(name);
@@ -84,6 +98,8 @@ TEST(TargetsTest, EveryInstructionSet) {
     check_convs<float>(), check_convs<double>();
     check_pools<float>(), check_pools<double>();
     check_denses<float>(), check_denses<double>();
+    check_pairs<float>(), check_pairs<double>();
+    check_small_denses<float>(), check_small_denses<double>();
     check_activations<float>(), check_activations<double>();
     last = best;
     without |= best;
