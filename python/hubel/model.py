@@ -455,5 +455,6 @@ def _check_out(out: AnyArray, shape: Tuple[int, ...]) -> None:
         raise TypeError(f"predict: out must be a float32 array, got {getattr(out, 'dtype', type(out).__name__)}")
     if out.shape != shape:
         raise ValueError(f"predict: out has shape {out.shape}, it must be {shape}")
-    if not (out.flags.c_contiguous and out.flags.writeable and out.flags.aligned):
+    flags = out.flags
+    if not (flags.c_contiguous and flags.writeable and flags.aligned):
         raise ValueError("predict: out must be writeable and C-contiguous")

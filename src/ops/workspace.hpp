@@ -28,6 +28,7 @@ enum class Scratch {
   origins,
   fused,
   fused_gradients,
+  flow,
   count
 };
 

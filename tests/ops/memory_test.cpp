@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "conv_cases.hpp"
+#include "conv_pool_cases.hpp"
 #include "every_target.hpp"
 #include "hubel/activation.hpp"
 #include "hubel/conv.hpp"
@@ -46,6 +47,33 @@ void check_conv(const ConvCase& c, Fence fence) {
                 [&](TensorView<T> out) { conv_backward(dZ, A_prev, W, c.options, {}, out, {}); });
   expect_fenced("db", expected.db, fence,
                 [&](TensorView<T> out) { conv_backward(dZ, A_prev, W, c.options, {}, {}, out); });
+}
+
+TYPED_TEST(MemoryTest, ConvWithPooling) {
+  using T = TypeParam;
+  for (std::uint64_t seed = 2000; seed < 2200; ++seed)
+    for (Fence fence : {Fence::before, Fence::after}) {
+      const OnCrashSay say(fmt::format("random_pair({})", seed));
+      const PairData<T> data(random_pair(seed), seed);
+      const Results<T> expected = data.run();
+      const detail::ConvPoolPlan<T> plan(data.c.pair, data.x.shape().without_first(), data.W.shape());
+      Tensor<T> packed(Shape{plan.packed_size()}), sums(Shape{plan.gradient_size()});
+      plan.pack(data.W.data(), data.bias().data(), true, packed.data());
+      const FencedTensor<T> x(data.x, fence), dz(expected.dz, fence), winners(expected.winners, fence);
+      const std::int64_t m = data.x.shape()[0];
+      expect_fenced("y", expected.y, fence, [&](TensorView<T> y) {
+        FencedTensor<T> own(expected.winners.shape(), fence);
+        plan.forward({data.W.data(), data.bias().data(), packed.data()}, x.view().data(), m, y.data(),
+                     TensorView<T>(own).data());
+        EXPECT_TRUE(own.untouched());
+      });
+      expect_fenced("dx", expected.dx, fence, [&](TensorView<T> dx) {
+        for (std::int64_t i = 0; i < m; ++i)
+          plan.add_gradients(packed.data(), dz.view().data() + i * plan.output_size(),
+                             winners.view().data() + i * plan.winners_size(), x.view().data() + i * plan.input_size(),
+                             dx.data() + i * plan.input_size(), sums.data());
+      });
+    }
 }
 
 TYPED_TEST(MemoryTest, ConvOfRandomShapes) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "conv_cases.hpp"
+#include "conv_pool_cases.hpp"
 #include "every_target.hpp"
 #include "hubel/activation.hpp"
 #include "hubel/conv.hpp"
@@ -16,6 +17,7 @@
 #include "hubel/network.hpp"
 #include "hubel/optimizer.hpp"
 #include "hubel/pool.hpp"
+#include "small_dense_cases.hpp"
 #include "testing.hpp"
 
 namespace hubel::test {
@@ -109,6 +111,18 @@ void check_denses() {
 }
 
 template <class T>
+void check_pairs() {
+  for (std::uint64_t seed = 1000; seed < 1060; ++seed)
+    expect_alike(PairData<T>(random_pair(seed), seed), kTolerance<T>);
+}
+
+template <class T>
+void check_small_denses() {
+  for (std::int64_t n = 1; n <= 40; ++n)
+    for (Fence fence : {Fence::before, Fence::after}) check_small_dense<T>(1 + n % 9, n, 41 - n, kTolerance<T>, fence);
+}
+
+template <class T>
 void check_activations() {
   for (std::string_view name : activation_names()) {
     const Activation activation = activation_from_name(name);
@@ -161,6 +175,8 @@ void check_everything() {
   check_winograd<T>();
   check_pools<T>();
   check_denses<T>();
+  check_pairs<T>();
+  check_small_denses<T>();
   check_activations<T>();
   check_optimizers<T>();
   check_denormals<T>();
