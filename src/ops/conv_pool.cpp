@@ -72,7 +72,9 @@ simd::PoolWindows pool_windows(const ConvPool& pair, const Sizes& s) {
 template <class T>
 void copy_image(const Sizes& s, const T* from, T* to) {
   const ConvGeometry& g = s.g;
-  const std::int64_t x1 = std::min(g.w_prev, s.width - g.left), y1 = std::min(g.h_prev, s.height - g.top);
+  // Columns and rows of it; none where windows end before it begins.
+  const std::int64_t x1 = std::max<std::int64_t>(std::min(g.w_prev, s.width - g.left), 0),
+                     y1 = std::min(g.h_prev, s.height - g.top);
   if (g.left > 0 || g.top > 0 || x1 + g.left < s.width || y1 + g.top < s.height)
     std::fill_n(to, s.height * s.line, T(0));
   for (std::int64_t y = 0; y < y1; ++y) {

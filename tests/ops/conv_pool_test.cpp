@@ -123,6 +123,19 @@ TYPED_TEST(ConvPoolTest, TiesGoToTheFirst) {
   EXPECT_TRUE(alike(got.dx, expected.dx));
 }
 
+// A stride that leads past the image's only pixel: windows see padding alone.
+TYPED_TEST(ConvPoolTest, WindowsThatEndBeforeTheImage) {
+  for (const Padding& padding : {Padding::sides(0, 0, 2, 0), Padding::sides(2, 0, 0, 0), Padding::sides(2, 0, 2, 0)}) {
+    const PairCase c{
+        {{.padding = padding, .stride = {3, 3}}, Activation::relu, {{1, 1}, {1, 1}}}, {2, 1, 1, 3}, {1, 1, 3, 2}, true};
+    const PairData<TypeParam> data(c, 3);
+    const Results<TypeParam> got = data.run(), expected = data.one_by_one();
+    EXPECT_TRUE(alike(got.y, expected.y));
+    EXPECT_TRUE(alike(got.dx, expected.dx));
+    EXPECT_TRUE(alike(got.dW, expected.dW));
+  }
+}
+
 TYPED_TEST(ConvPoolTest, TheSameBitsForAnyNumberOfThreads) {
   const PairCase c{
       {{.padding = Padding::same()}, Activation::relu, {{2, 2}, {2, 2}}}, {37, 14, 14, 6}, {5, 5, 6, 16}, true};
