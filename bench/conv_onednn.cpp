@@ -8,11 +8,13 @@
 #include <cstdio>
 #include <functional>
 #include <map>
+#include <memory>
 #include <oneapi/dnnl/dnnl.hpp>
 #include <random>
 
 #include "hubel/benchmark.hpp"
 #include "hubel/conv.hpp"
+#include "hubel/conv_plan.hpp"
 #include "in_turn.hpp"
 
 namespace {
@@ -56,8 +58,22 @@ struct Data {
   }
 };
 
-std::function<void()> hubel_pass(const Problem& s, Pass pass, Data& d) {
+// Prepared as oneDNN's side is: the kernel packed beforehand. With `plain` by the plain functions, which pack it in
+// every call.
+std::function<void()> hubel_pass(const Problem& s, Pass pass, Data& d, bool plain) {
   const auto options = s.as_listed.options;
+  if (!plain) {
+    auto plan = std::make_shared<hubel::ConvPlan<float>>(d.x.shape(), d.w.shape(), options);
+    plan->set_weights(d.w);
+    switch (pass) {
+      case Pass::forward:
+        return [&d, plan] { plan->forward(d.x, d.b, hubel::Activation::identity, d.y); };
+      case Pass::backward_data:
+        return [&d, plan] { plan->backward_data(d.dy, d.dx); };
+      default:
+        return [&d, plan] { plan->backward_weights(d.dy, d.x, d.dw); };
+    }
+  }
   switch (pass) {
     case Pass::forward:
       return [&d, options] { hubel::conv_forward(d.x, d.w, d.b, hubel::Activation::identity, options, d.y); };
@@ -133,10 +149,12 @@ int main(int argc, char** argv) try {
   CLI::App app("Hubel's convolutions beside oneDNN's; ratios above 1 mean that Hubel is faster.");
   std::string file = HUBEL_BENCH_DIR "/conv_shapes.txt", only, pass_only;
   hubel::bench::Settings settings;
+  bool plain = false;
   app.add_option("--shapes", file, "File of shapes")->capture_default_str();
   app.add_option("--only", only, "Only shapes whose name contains this");
   app.add_option("--pass", pass_only, "Only this pass")
       ->check(CLI::IsMember({"forward", "backward-data", "backward-weights"}));
+  app.add_flag("--plain", plain, "Hubel's plain functions, which pack the kernel in every call, instead of plans");
   settings.add_to(app);
   CLI11_PARSE(app, argc, argv);
 
@@ -150,11 +168,11 @@ int main(int argc, char** argv) try {
     Data data(s);
     for (Pass pass : kPasses) {
       if (!pass_only.empty() && pass_only != name_of(pass)) continue;
-      const auto ours = hubel_pass(s, pass, data);
+      const auto ours = hubel_pass(s, pass, data, plain);
       Peer blocked(s, pass, false, data), nhwc(s, pass, true, data);
-      const std::vector<double> medians =
-          hubel::bench::in_turn({ours, [&] { blocked.run(); }, [&] { nhwc.run(); }}, settings.rounds);
-      const double hubel_s = medians[0], blocked_s = medians[1], nhwc_s = medians[2];
+      const std::vector<double> times =
+          hubel::bench::in_turn({ours, [&] { blocked.run(); }, [&] { nhwc.run(); }}, settings);
+      const double hubel_s = times[0], blocked_s = times[1], nhwc_s = times[2];
       const double ratio = std::min(blocked_s, nhwc_s) / hubel_s;
       sums[{s.depthwise(), pass}].add(ratio);
       fmt::print("{:<22}{:<18}{:>10.3f}{:>10.1f}{:>11.3f}{:>11.3f}{:>8.2f}\n", listed.name, name_of(pass),

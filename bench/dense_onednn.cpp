@@ -191,7 +191,7 @@ int main(int argc, char** argv) try {
       const std::vector<double> medians =
           hubel::bench::in_turn({hubel_pass(pass, data), [&] { inner_any.run(); }, [&] { inner.run(); },
                                  [&] { product_any.run(); }, [&] { product.run(); }},
-                                settings.rounds);
+                                settings);
       const double hubel_s = medians[0], inner_s = std::min(medians[1], medians[2]),
                    product_s = std::min(medians[3], medians[4]), ratio = std::min(inner_s, product_s) / hubel_s;
       sums[pass].add(ratio);

@@ -4,6 +4,7 @@
 #include "hubel/activation.hpp"
 #include "hubel/benchmark.hpp"
 #include "hubel/conv.hpp"
+#include "hubel/conv_plan.hpp"
 #include "hubel/dataset.hpp"
 #include "hubel/dense.hpp"
 #include "hubel/errors.hpp"

@@ -188,17 +188,15 @@ TileInput<T> patch_input(const Correlation<T>& k, const TermRuns& runs, const Gr
   std::ptrdiff_t* offsets = scratch<std::ptrdiff_t>(Scratch::taps, static_cast<std::size_t>(runs.count));
   for (std::int64_t r = 0; r < runs.count; ++r) offsets[r] = runs.offset(k.grid, patch, r);
   const auto* places =
-      position_table(Scratch::in_places, tile, [&](std::int64_t image, std::int64_t y, std::int64_t x) {
-        return image * patch.image + y * k.grid.step_y * patch.line + x * k.grid.step_x * patch.pixel;
-      });
+      position_table(Scratch::in_places, tile, {patch.image, k.grid.step_y * patch.line, k.grid.step_x * patch.pixel});
   return {patch.origin, places, offsets};
 }
 
 // Whether neighbouring positions' pixels would drive each other out of L1: its sets repeat every 4 KB. Copying pays
-// when they are read for enough output channels.
+// when they are read for enough output channels, and goes by half as many positions, whose pixels L2 can hold.
 template <class T>
 bool pixels_collide(const Correlation<T>& k) {
-  constexpr std::int64_t kSetsBytes = 4096, kManyOutputs = 128;
+  constexpr std::int64_t kSetsBytes = 2048, kManyOutputs = 128;
   const std::int64_t step = k.grid.step_x * k.grid.channels * static_cast<std::int64_t>(sizeof(T));
   return step % kSetsBytes == 0 && k.out_channels >= kManyOutputs;
 }
@@ -211,15 +209,12 @@ void correlate_blocks(const Correlation<T>& k, const Packed<T>& packed, const Gr
   const Layout<T>& layout = packed.layout;
   const bool one_tap = k.grid.rows.size() * k.grid.columns.size() == 1, collide = pixels_collide(k);
   const TileInput<T> input = patch_input(k, layout.runs, tile, collide && !one_tap);
-  const std::ptrdiff_t origin = position(k, tile.image, tile.y0, tile.x0) - k.out;
-  const auto* out_places = position_table(Scratch::out_places, tile,
-                                          [&](std::int64_t image, std::int64_t y, std::int64_t x) -> std::ptrdiff_t {
-                                            return origin + image * k.out_image + y * k.out_row + x * k.out_pixel;
-                                          });
   constexpr std::ptrdiff_t kNoOffset = 0;
   simd::ConvTiles<T> t{};
   t.positions = static_cast<std::size_t>(tile.positions());
-  t.out_at = out_places;
+  t.out_at = position_table(Scratch::out_places, tile, {k.out_image, k.out_row, k.out_pixel});
+  T* out = position(k, tile.image, tile.y0, tile.x0);
+  const std::ptrdiff_t following = input.places[tile.positions() - 1] + k.grid.step_x * k.grid.channels;
   std::int64_t term = 0;
   layout.term_blocks.for_each(layout.runs, [&](std::int64_t r0, std::int64_t r1, std::int64_t begin, std::int64_t end) {
     const std::int64_t block_end = term + (r1 - r0) * (end - begin);
@@ -230,17 +225,19 @@ void correlate_blocks(const Correlation<T>& k, const Packed<T>& packed, const Gr
     t.relu = k.activation == Activation::relu && block_end == layout.runs.terms();
     const T* in = input.in + begin;
     t.in_at = input.places;
-    const bool gather = collide && one_tap && k.groups == 1;
-    if (gather) {
+    // Read next: the tile behind this one, where it lies as tiles in a row do; of gathered pixels the next channels.
+    const T* ahead = in + following;
+    t.ahead_at = input.places;
+    if (collide && one_tap && k.groups == 1) {
       const std::int64_t pixel = padded_pixel<T>(end - begin);
       T* copy = scratch<T>(Scratch::gathered, static_cast<std::size_t>(tile.positions() * pixel));
-      auto* at = scratch<std::ptrdiff_t>(Scratch::gathered_places, t.positions);
       for (std::size_t p = 0; p < t.positions; ++p) {
-        at[p] = static_cast<std::ptrdiff_t>(p) * pixel;
-        std::copy_n(in + input.places[p] + input.offsets[r0], end - begin, copy + at[p]);
+        std::copy_n(in + input.places[p] + input.offsets[r0], end - begin,
+                    copy + static_cast<std::ptrdiff_t>(p) * pixel);
       }
+      ahead = end < layout.runs.length ? in + input.offsets[r0] + (end - begin) : input.in + following;
       in = copy;
-      t.in_at = at;
+      t.in_at = position_table(Scratch::gathered_places, {0, 0, 1, 0, tile.positions()}, {0, 0, pixel});
       t.taps = &kNoOffset;
     }
     for (std::int64_t b = b0; b < b1; ++b) {
@@ -249,8 +246,15 @@ void correlate_blocks(const Correlation<T>& k, const Packed<T>& packed, const Gr
       t.weights = packed.of(k, block, term);
       t.weights_step = packed.step(k, block);
       t.vectors = static_cast<std::size_t>(block.vectors);
-      t.out = k.out + block.group * k.out_channels + block.first;
+      t.out = out + block.group * k.out_channels + block.first;
       t.out_channels = static_cast<std::size_t>(block.count);
+      t.ahead = b == b0 ? ahead : nullptr;
+      t.next_weights = {};
+      if (b + 1 < b1) {
+        const ChannelBlock next = layout.blocks[b + 1];
+        const auto bytes = static_cast<std::size_t>((block_end - term) * layout.width(next)) * sizeof(T);
+        t.next_weights = {reinterpret_cast<const char*>(packed.of(k, next, term)), bytes / simd::kCacheLine};
+      }
       t.bias = packed.bias && term == 0 ? packed.bias + block.vectors_before * layout.blocks.lanes() : nullptr;
       simd::conv_tiles(t);
     }
@@ -316,19 +320,8 @@ double flops_of(const Correlation<T>& k) {
 }
 
 template <class T>
-void correlate_planar(const Correlation<T>& k) {
-  const Tiling tiles(k.grid, kTilePositions);
-  const PlanarKernel<T> kernel(k);
-  parallel_for(tiles.count(), flops_of(k), [&](std::int64_t i) {
-    const GridTile tile = tiles[i];
-    tile_needs_positions(k, tile) ? correlate_by_position(k, tile) : correlate_planes(k, kernel, tile);
-    activate_tile(k, tile, 0, k.groups * k.out_channels);
-  });
-}
-
-template <class T>
 void correlate_direct(const Correlation<T>& k, const T* weights) {
-  const Tiling tiles(k.grid, kTilePositions, Tiling::Images::together);
+  const Tiling tiles(k.grid, pixels_collide(k) ? kTilePositions / 2 : kTilePositions, Tiling::Images::together);
   const Layout<T> layout(k);
   const Packed<T> packed{layout, weights, packed_bias(k, layout)};
   const std::int64_t blocks = layout.blocks.count();
@@ -363,9 +356,9 @@ bool is_empty(const Correlation<T>& k) {
 
 template <class T>
 std::int64_t packed_elements(const Correlation<T>& k) {
-  if (is_empty(k) || k.channels == 0) return 0;
+  if (is_empty(k) || k.channels == 0 || by_planes(k)) return 0;
   if (by_winograd(k)) return winograd_kernel_elements(k);
-  if (by_depthwise(k) || by_planes(k)) return 0;
+  if (by_depthwise(k)) return 0;
   return Layout<T>(k).elements();
 }
 
@@ -383,9 +376,10 @@ void pack_kernel(const Correlation<T>& k, T* packed) {
 template <class T>
 void correlate(const Correlation<T>& k, const T* packed) {
   if (is_empty(k)) return;
+  if (by_planes(k)) return correlate_planes(k);
   if (k.channels > 0 && by_winograd(k)) return correlate_winograd(k, packed);
   if (by_depthwise(k)) return correlate_depthwise(k);
-  by_planes(k) ? correlate_planar(k) : correlate_direct(k, packed);
+  correlate_direct(k, packed);
 }
 
 template <class T>

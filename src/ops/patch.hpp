@@ -7,6 +7,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -120,14 +121,24 @@ Patch<T> tile_patch(const PatchGrid& grid, const GridTile& tile, const T* source
   return {copy - grid.rows.front().offset * line - grid.columns.front().offset * how.pixel, how.pixel, line, copied};
 }
 
-// Where a tile's positions lie, from its first one: at(image, y, x), row by row, image by image.
-template <class At>
-const std::ptrdiff_t* position_table(Scratch use, const GridTile& tile, const At& at) {
+// Where a tile's positions lie, from its first one: row by row, image by image, so many elements apart. The table for
+// `use` is kept, for tile after tile has the same; it lasts until this thread's next call for the use.
+struct PositionSteps {
+  std::int64_t image, row, position;
+};
+inline const std::ptrdiff_t* position_table(Scratch use, const GridTile& tile, const PositionSteps& steps) {
+  using Key = std::array<std::int64_t, 6>;
+  thread_local std::array<Key, static_cast<std::size_t>(Scratch::count)> kept{};
+  const std::int64_t rows = tile.y1 - tile.y0, columns = tile.x1 - tile.x0;
   std::ptrdiff_t* table = scratch<std::ptrdiff_t>(use, static_cast<std::size_t>(tile.positions()));
+  const Key key{tile.images, rows, columns, steps.image, steps.row, steps.position};
+  Key& last = kept[static_cast<std::size_t>(use)];
+  if (key == last) return table;
+  last = key;
   std::ptrdiff_t* to = table;
   for (std::int64_t i = 0; i < tile.images; ++i) {
-    for (std::int64_t y = 0; y < tile.y1 - tile.y0; ++y) {
-      for (std::int64_t x = 0; x < tile.x1 - tile.x0; ++x) *to++ = at(i, y, x);
+    for (std::int64_t y = 0; y < rows; ++y) {
+      for (std::int64_t x = 0; x < columns; ++x) *to++ = i * steps.image + y * steps.row + x * steps.position;
     }
   }
   return table;

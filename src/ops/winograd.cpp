@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <type_traits>
 
+#include "ops/ahead.hpp"
 #include "ops/channel_blocks.hpp"
 #include "ops/parallel.hpp"
 #include "ops/workspace.hpp"
@@ -129,18 +130,16 @@ void multiply(const Correlation<T>& k, const TileGrid& tiles, const KernelLayout
               std::int64_t pixel) {
   const std::int64_t width = layout.width(block), n = end - begin;
   T* sums = scratch<T>(Scratch::products, static_cast<std::size_t>(kPoints * n * width));
-  auto* in_places = scratch<std::ptrdiff_t>(Scratch::in_places, static_cast<std::size_t>(n));
-  auto* out_places = scratch<std::ptrdiff_t>(Scratch::out_places, static_cast<std::size_t>(n));
-  for (std::int64_t i = 0; i < n; ++i) in_places[i] = i * pixel, out_places[i] = i * width;
   constexpr std::ptrdiff_t kNoOffset = 0;
   simd::ConvTiles<T> t{};
-  t.in_at = in_places;
+  const GridTile row{0, 0, 1, 0, n};
+  t.in_at = position_table(Scratch::in_places, row, {0, 0, pixel});
   t.taps = &kNoOffset;
   t.tap_count = 1;
   t.channels = static_cast<std::size_t>(k.channels);
   t.weights_step = width;
   t.vectors = static_cast<std::size_t>(block.vectors);
-  t.out_at = out_places;
+  t.out_at = position_table(Scratch::out_places, row, {0, 0, width});
   t.positions = static_cast<std::size_t>(n);
   t.out_channels = static_cast<std::size_t>(width);
   for (std::int64_t f = 0; f < kPoints; ++f) {
@@ -151,6 +150,7 @@ void multiply(const Correlation<T>& k, const TileGrid& tiles, const KernelLayout
   }
   simd::WinogradResult<T> result{};
   result.point = n * width;
+  result.next = width;
   result.bias = k.bias ? k.bias + block.first : nullptr;
   result.line = k.out_row;
   result.pixel = k.out_pixel;
@@ -182,20 +182,41 @@ bool applies(const Problem& k) {
          three_in_a_row(k.grid.columns);
 }
 
-// What `tiles` tiles cost besides the products, in units of a multiplication and addition of the inner loop: about 36
-// loads or stores and 60 operations for each channel on either side, at about a third of its speed; and the same for
-// each of the kernel's pairs of channels, once, where writing and reading 36 values counts, the more so beyond the
-// caches. Reckoned for one image whatever the batch, so that a sample's result does not depend on how many come with
-// it.
+// What a call costs once, whatever the number of tiles, for each of the kernel's pairs of channels: 36 values are
+// written and read, or only read when the kernel is kept (ConvPlan), the more dearly beyond the caches.
+template <class T>
+double kernel_cost(const Correlation<T>& k, bool fits) {
+  if (k.kernel_is_kept) return fits ? 100 : 900;
+  return fits ? 300 : 3000;
+}
+template <class T>
+double kernel_cost(const WeightGradient<T>&, bool fits) {
+  return fits ? 300 : 3000;
+}
+
+// The images that the choice is made for. A plain call is reckoned for one image whatever the batch, so that a sample's
+// result does not depend on how many come with it.
+template <class T>
+std::int64_t counted_images(const Correlation<T>& k) {
+  return k.kernel_is_kept ? std::max<std::int64_t>(k.grid.images, 1) : 1;
+}
+template <class T>
+std::int64_t counted_images(const WeightGradient<T>& k) {
+  return k.grid.images;
+}
+
+// Costs are in units of a multiplication and addition of the inner loop. A tile costs, besides its products, about 36
+// loads or stores and 60 operations for each channel on either side, at about a third of its speed.
 template <class T, class Problem>
 bool pays(const Problem& k) {
   const TileGrid grid(k.grid);
-  const double tiles = static_cast<double>(grid.down * grid.across);
+  const double images = static_cast<double>(counted_images(k));
+  const double tiles = images * static_cast<double>(grid.down * grid.across);
   const double c = static_cast<double>(k.channels), n = static_cast<double>(k.out_channels);
-  const double positions = static_cast<double>(k.grid.grid_h) * static_cast<double>(k.grid.grid_w);
+  const double positions = images * static_cast<double>(k.grid.grid_h) * static_cast<double>(k.grid.grid_w);
   constexpr double kTransform = 250, kCacheBytes = 16e6;
-  const double kernel_transform = kPoints * c * n * sizeof(T) <= kCacheBytes ? 300 : 3000;
-  return tiles * (kPoints * c * n + kTransform * (c + n)) + kernel_transform * c * n < 9 * positions * c * n;
+  const double kernel = kernel_cost(k, kPoints * c * n * sizeof(T) <= kCacheBytes);
+  return tiles * (kPoints * c * n + kTransform * (c + n)) + kernel * c * n < 9 * positions * c * n;
 }
 
 template <class T, class Problem>
@@ -270,6 +291,9 @@ void correlate_winograd(const Correlation<T>& k, const T* kernel) {
   });
 }
 
+// Tiles that are summed in registers at a time: the cache lines of as many pixels and gradients fit in L1.
+constexpr std::int64_t kSummedTiles = 144;
+
 // In rounds: all threads transform the round's inputs and gradients, then each takes whole matrices of the 36 and adds
 // the round's products to them, so that every sum has one order.
 template <class T>
@@ -279,13 +303,12 @@ void weight_gradient_winograd(const WeightGradient<T>& k) {
   const std::int64_t c = k.channels, n = k.out_channels;
   const std::int64_t in_pixel = padded_pixel<T>(c), dz_pixel = padded_pixel<T>(blocks.width());
   const std::int64_t round = std::min(tiles_of_round(c + n, tiles_of_block(c)), tiles.count);
-  T* v = scratch<T>(Scratch::transformed, static_cast<std::size_t>(kPoints * round * in_pixel));
+  // The inner loop may read a block of rows beyond the last channel.
+  const std::int64_t behind = static_cast<std::int64_t>(simd::kRoomBehindPanel);
+  T* v = scratch<T>(Scratch::transformed, static_cast<std::size_t>(kPoints * round * in_pixel + behind));
   T* z = scratch<T>(Scratch::gradients, static_cast<std::size_t>(kPoints * round * dz_pixel));
   T* sums = scratch<T>(Scratch::products, static_cast<std::size_t>(kPoints * c * n));
   std::fill(z, z + kPoints * round * dz_pixel, T(0));
-
-  auto* in_places = scratch<std::ptrdiff_t>(Scratch::in_places, static_cast<std::size_t>(round));
-  for (std::int64_t i = 0; i < round; ++i) in_places[i] = i * in_pixel;
 
   simd::WinogradTile<T> gradient{};
   gradient.line = k.grid.grid_w * n;
@@ -316,20 +339,29 @@ void weight_gradient_winograd(const WeightGradient<T>& k) {
       const std::int64_t f = item / parts, c0 = c * (item % parts) / parts, c1 = c * (item % parts + 1) / parts;
       T* to = sums + (f * c + c0) * n;
       if (begin == 0) std::fill(to, to + (c1 - c0) * n, T(0));
-      simd::WeightTile<T> t{};
-      t.in = v + f * round * in_pixel + c0;
-      t.in_at = in_places;
+      simd::WeightTiles<T> t{};
+      t.in_step = in_pixel;
       t.dz_step = dz_pixel;
-      t.positions = static_cast<std::size_t>(end - begin);
       t.rows = static_cast<std::size_t>(c1 - c0);
       t.dw_row = n;
-      for (std::int64_t b = 0; b < blocks.count(); ++b) {
-        const ChannelBlock block = blocks[b];
-        t.vectors = static_cast<std::size_t>(block.vectors);
-        t.dz = z + f * round * dz_pixel + block.first;
-        t.dw = to + block.first;
-        t.out_channels = static_cast<std::size_t>(block.count);
-        simd::weight_tile(t);
+      for (std::int64_t first = begin; first < end; first += kSummedTiles) {
+        t.positions = static_cast<std::size_t>(std::min(kSummedTiles, end - first));
+        t.in = v + (f * round + first - begin) * in_pixel + c0;
+        const T* gradients = z + (f * round + first - begin) * dz_pixel;
+        const std::int64_t next = std::min(kSummedTiles, std::max<std::int64_t>(end - first - kSummedTiles, 0));
+        AheadShares ahead(blocks.count());
+        ahead.add(t.in + kSummedTiles * in_pixel, t.in + (kSummedTiles + next) * in_pixel);
+        ahead.add(gradients + kSummedTiles * dz_pixel, gradients + (kSummedTiles + next) * dz_pixel);
+        for (std::int64_t b = 0; b < blocks.count(); ++b) {
+          const ChannelBlock block = blocks[b];
+          t.vectors = static_cast<std::size_t>(block.vectors);
+          t.in_block = static_cast<std::ptrdiff_t>(simd::weight_rows(t.vectors));
+          t.dz = gradients + block.first;
+          t.ahead = ahead.next();
+          t.dw = to + block.first;
+          t.out_channels = static_cast<std::size_t>(block.count);
+          simd::weight_tiles(t);
+        }
       }
     });
   }
@@ -337,6 +369,7 @@ void weight_gradient_winograd(const WeightGradient<T>& k) {
     simd::WinogradResult<T> result{};
     result.in = sums + i * n;
     result.point = c * n;
+    result.next = n;
     result.out = k.dw + i * n;
     result.pixel = c * n;
     result.line = 3 * result.pixel;

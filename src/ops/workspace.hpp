@@ -15,6 +15,7 @@ enum class Scratch {
   weights,
   bias,
   taps,
+  kernel_taps,
   pixels,
   in_places,
   out_places,

@@ -35,6 +35,33 @@ inline constexpr std::size_t kRegisters = 16;
 inline constexpr std::size_t kRegisters = 32;
 #endif
 
+// Asks for memory before it is needed: for reading, into L2, or into L1 to be read or written at once. (Any address
+// may be asked for.)
+template <class T>
+HWY_INLINE void expect_read(const T* from) {
+#if defined(__GNUC__)
+  __builtin_prefetch(from, 0, 2);
+#else
+  (void)from;
+#endif
+}
+template <class T>
+HWY_INLINE void expect_read_soon(const T* from) {
+#if defined(__GNUC__)
+  __builtin_prefetch(from, 0, 3);
+#else
+  (void)from;
+#endif
+}
+template <class T>
+HWY_INLINE void expect_write(const T* to) {
+#if defined(__GNUC__)
+  __builtin_prefetch(to, 1, 3);
+#else
+  (void)to;
+#endif
+}
+
 // Calls f(integral_constant<int, n>) for the n in [1, Max] that equals `value`.
 template <int Max, class F>
 HWY_INLINE void with_constant(std::size_t value, const F& f) {
