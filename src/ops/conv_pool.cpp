@@ -189,7 +189,9 @@ void ConvPoolPlan<T>::pack_channels(const T* W, T* to) const {
 // The part of an image that windows see, with its padding.
 template <class T>
 void ConvPoolPlan<T>::copy_image(const T* from, std::int64_t pixel, T* to) const {
-  const std::int64_t x1 = std::min(g_.w_prev, width_ - g_.left), y1 = std::min(g_.h_prev, height_ - g_.top);
+  // Columns and rows of the image that windows see; none where they end before it begins.
+  const std::int64_t x1 = std::clamp<std::int64_t>(width_ - g_.left, 0, g_.w_prev);
+  const std::int64_t y1 = std::clamp<std::int64_t>(height_ - g_.top, 0, g_.h_prev);
   const std::int64_t line = width_ * pixel;
   if (g_.left > 0 || g_.top > 0 || x1 + g_.left < width_ || y1 + g_.top < height_)
     std::fill_n(to, height_ * line, T(0));
@@ -211,7 +213,9 @@ const T* ConvPoolPlan<T>::split_image(const T* x) const {
   const std::int64_t c_prev = g_.c_prev, row_size = c_prev * split_ * plane_;
   T* planes = scratch<T>(Scratch::pixels, static_cast<std::size_t>(height_ * row_size));
   std::fill_n(planes, height_ * row_size, T(0));
-  const std::int64_t x1 = std::min(g_.w_prev, width_ - g_.left), y1 = std::min(g_.h_prev, height_ - g_.top);
+  // Columns and rows of the image that windows see; none where they end before it begins.
+  const std::int64_t x1 = std::clamp<std::int64_t>(width_ - g_.left, 0, g_.w_prev);
+  const std::int64_t y1 = std::clamp<std::int64_t>(height_ - g_.top, 0, g_.h_prev);
   for (std::int64_t y = 0; y < y1; ++y) {
     const T* from = x + y * g_.w_prev * c_prev;
     T* row = planes + (y + g_.top) * row_size;
@@ -356,7 +360,9 @@ void ConvPoolPlan<T>::put_dx(T* buffers, T* dx) const {
   for (std::int64_t copy = 1; copy < buffers_; ++copy) {
     for (std::int64_t i = 0; i < image_; ++i) buffers[i] += buffers[copy * image_ + i];
   }
-  const std::int64_t x1 = std::min(g_.w_prev, width_ - g_.left), y1 = std::min(g_.h_prev, height_ - g_.top);
+  // Columns and rows of the image that windows see; none where they end before it begins.
+  const std::int64_t x1 = std::clamp<std::int64_t>(width_ - g_.left, 0, g_.w_prev);
+  const std::int64_t y1 = std::clamp<std::int64_t>(height_ - g_.top, 0, g_.h_prev);
   if (x1 < g_.w_prev || y1 < g_.h_prev) std::fill_n(dx, input_size(), T(0));
   for (std::int64_t y = 0; y < y1; ++y) {
     simd::copy_pixels(buffers + (y + g_.top) * line_ + g_.left * pixel_, pixel_, dx + y * g_.w_prev * g_.c_prev,

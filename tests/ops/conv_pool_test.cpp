@@ -92,6 +92,19 @@ TYPED_TEST(ConvPoolTest, NaNAndInfinity) {
   }
 }
 
+// A stride that leads past the image's only pixel: windows see padding alone.
+TYPED_TEST(ConvPoolTest, WindowsThatEndBeforeTheImage) {
+  for (const Padding& padding : {Padding::sides(0, 0, 2, 0), Padding::sides(2, 0, 0, 0), Padding::sides(2, 0, 2, 0)}) {
+    for (const std::int64_t filters : {2, 16}) {
+      const PairCase c{{{.padding = padding, .stride = {3, 3}}, Activation::relu, {{1, 1}, {1, 1}}},
+                       {2, 1, 1, 3},
+                       {1, 1, 3, filters},
+                       true};
+      expect_alike(PairData<TypeParam>(c, 3), kTolerance<TypeParam>);
+    }
+  }
+}
+
 // Without winners, as when nothing is to be learnt, the output is the same.
 TYPED_TEST(ConvPoolTest, TheSameWithoutWinners) {
   for (std::uint64_t seed = 800; seed < 900; ++seed) {
