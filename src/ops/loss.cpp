@@ -14,7 +14,7 @@ namespace hubel {
 
 namespace {
 
-void check(const Shape& logits, std::span<const std::int32_t> labels) {
+void check(const Shape& logits, std::span<const std::int32_t> labels, std::span<const float> losses) {
   constexpr std::string_view who = "softmax_cross_entropy";
   detail::check_rank(who, "logits", logits, 2, "(m, classes)");
   const std::int64_t m = logits[0], classes = logits[1];
@@ -22,6 +22,10 @@ void check(const Shape& logits, std::span<const std::int32_t> labels) {
     throw std::invalid_argument(fmt::format("{}: labels has {} but logits has {} (logits is (m, classes))", who,
                                             detail::counted(static_cast<std::int64_t>(labels.size()), "label"),
                                             detail::counted(m, "row")));
+  }
+  if (!losses.empty() && std::ssize(losses) != m) {
+    throw std::invalid_argument(fmt::format("{}: losses has {} but logits has {} (logits is (m, classes))", who,
+                                            detail::counted(std::ssize(losses), "element"), detail::counted(m, "row")));
   }
   if (classes < 1) {
     throw std::invalid_argument(
@@ -46,8 +50,9 @@ std::int64_t argmax(const T* x, std::int64_t n) {
 }
 
 template <class T>
-LossResult cross_entropy(TensorView<const T> logits, std::span<const std::int32_t> labels, TensorView<T> dlogits) {
-  check(logits.shape(), labels);
+LossResult cross_entropy(TensorView<const T> logits, std::span<const std::int32_t> labels, TensorView<T> dlogits,
+                         const CrossEntropyOptions& options) {
+  check(logits.shape(), labels, options.losses);
   const bool backward = dlogits.data() || dlogits.shape().rank() > 0;
   if (backward)
     detail::check_shape("softmax_cross_entropy", "dlogits", dlogits.shape(), logits.shape(), "the shape of logits");
@@ -60,13 +65,19 @@ LossResult cross_entropy(TensorView<const T> logits, std::span<const std::int32_
     const double top = static_cast<double>(row[best]);
     double sum = 0;
     for (std::int64_t c = 0; c < classes; ++c) sum += std::exp(static_cast<double>(row[c]) - top);
-    const double term = std::log(sum) - (static_cast<double>(row[label]) - top) - compensation;
+    const double loss = std::log(sum) - (static_cast<double>(row[label]) - top);
+    if (!options.losses.empty()) options.losses[static_cast<std::size_t>(i)] = static_cast<float>(loss);
+    const double term = loss - compensation;
     const double total = result.loss + term;
     compensation = std::isfinite(total) ? (total - result.loss) - term : 0.0;
     result.loss = total;
     result.correct += best == label && !std::isnan(row[best]);
     if (!backward) continue;
     T* gradient = dlogits.data() + i * classes;
+    if (std::exp(static_cast<double>(row[label]) - top) / sum > options.skip_above) {
+      std::fill_n(gradient, classes, T(0));
+      continue;
+    }
     for (std::int64_t c = 0; c < classes; ++c) {
       const double p = std::exp(static_cast<double>(row[c]) - top) / sum;
       gradient[c] = static_cast<T>((p - (c == label ? 1.0 : 0.0)) / static_cast<double>(m));
@@ -79,12 +90,12 @@ LossResult cross_entropy(TensorView<const T> logits, std::span<const std::int32_
 }  // namespace
 
 LossResult softmax_cross_entropy(TensorView<const float> logits, std::span<const std::int32_t> labels,
-                                 TensorView<float> dlogits) {
-  return cross_entropy(logits, labels, dlogits);
+                                 TensorView<float> dlogits, const CrossEntropyOptions& options) {
+  return cross_entropy(logits, labels, dlogits, options);
 }
 LossResult softmax_cross_entropy(TensorView<const double> logits, std::span<const std::int32_t> labels,
-                                 TensorView<double> dlogits) {
-  return cross_entropy(logits, labels, dlogits);
+                                 TensorView<double> dlogits, const CrossEntropyOptions& options) {
+  return cross_entropy(logits, labels, dlogits, options);
 }
 
 }  // namespace hubel
