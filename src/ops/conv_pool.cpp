@@ -222,8 +222,14 @@ void conv_pool_backward(const ConvPool& pair, TensorView<const T> dz, TensorView
   const T* sums = sum_in_parts<T>(parts, part_size, flops, [&](std::int64_t part, T* own) {
     Winners<T> list(s);
     for (std::int64_t i = s.g.m * part / parts; i < s.g.m * (part + 1) / parts; ++i) {
-      list.list(pair, s, dz.data() + i * pooled, winners.data() + i * pooled);
-      add_image(s, list, x.data() + i * in, kernel, dx.data() ? dx.data() + i * in : nullptr, own, own + s.gradient);
+      const T* dz_i = dz.data() + i * pooled;
+      T* dx_i = dx.data() ? dx.data() + i * in : nullptr;
+      if (std::all_of(dz_i, dz_i + pooled, [](T v) { return v == T(0); })) {  // as of samples that the loss skipped
+        if (dx_i) std::fill_n(dx_i, in, T(0));
+        continue;
+      }
+      list.list(pair, s, dz_i, winners.data() + i * pooled);
+      add_image(s, list, x.data() + i * in, kernel, dx_i, own, own + s.gradient);
     }
   });
   T* to = dW.data();
