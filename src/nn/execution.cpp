@@ -300,12 +300,13 @@ LossResult Execution<T>::loss(TensorView<const T> x, std::span<const std::int32_
 }
 
 template <class T>
-LossResult Execution<T>::loss_and_gradients(TensorView<const T> x, std::span<const std::int32_t> labels) {
+LossResult Execution<T>::loss_and_gradients(TensorView<const T> x, std::span<const std::int32_t> labels,
+                                            const CrossEntropyOptions& options) {
   impl_->require_training("loss_and_gradients");
   impl_->run(x);
   const TensorView<const T> logits = impl_->logits();
   const LossResult result =
-      softmax_cross_entropy(logits, labels, TensorView<T>(impl_->arena.data() + impl_->flow, logits.shape()));
+      softmax_cross_entropy(logits, labels, TensorView<T>(impl_->arena.data() + impl_->flow, logits.shape()), options);
   // The logits are the pre-activation of the final softmax, or the output of the last layer.
   const Node<T>* top = impl_->softmax ? impl_->softmax : &impl_->nodes.back();
   impl_->backpropagate(static_cast<std::size_t>(top - impl_->nodes.data()), impl_->softmax != nullptr, false);
