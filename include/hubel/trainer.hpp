@@ -53,7 +53,8 @@ struct TrainProgress {
 };
 
 struct EpochResult {
-  std::int64_t epoch = 0;  // from 1
+  std::int64_t epoch = 0;    // from 1
+  std::int64_t samples = 0;  // trained on
   double loss = 0, accuracy = 0;
   std::optional<Evaluation> validation;
   double learning_rate = 0;

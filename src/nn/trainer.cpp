@@ -195,10 +195,12 @@ void Training::put_in_order(std::int64_t epoch) {
 }
 
 bool Training::run_epoch(std::int64_t epoch, EpochResult& result) {
-  put_in_order(epoch);
-  const std::int64_t steps = steps_of(std::ssize(order_));
   Totals totals;
   TrainProgress progress;
+  const auto before = Clock::now();
+  put_in_order(epoch);
+  progress.seconds = seconds_since(before);
+  const std::int64_t steps = steps_of(std::ssize(order_));
   progress.epoch = epoch;
   progress.epochs = options_.epochs;
   progress.steps = steps;
@@ -209,7 +211,8 @@ bool Training::run_epoch(std::int64_t epoch, EpochResult& result) {
     progress.seconds += seconds_since(start);
     goes_on = !options_.on_step || options_.on_step(progress);
   }
-  result = {epoch, totals.mean_loss(), totals.accuracy(), std::nullopt, progress.learning_rate, progress.seconds};
+  result = {epoch,        totals.count,           totals.mean_loss(), totals.accuracy(),
+            std::nullopt, progress.learning_rate, progress.seconds};
   return goes_on;
 }
 

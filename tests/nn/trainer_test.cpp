@@ -128,7 +128,8 @@ TEST(Fit, LaterEpochsGoThroughTheHardest) {
       return true;
     };
     train.gathered.clear();
-    fit(network, train, o);
+    const TrainResult result = fit(network, train, o);
+    for (std::size_t epoch = 0; epoch < 3; ++epoch) EXPECT_EQ(result.epochs[epoch].samples, epoch == 0 ? 50 : 20);
     EXPECT_EQ(steps, (std::vector<std::int64_t>{4, 4, 4, 4, 2, 2, 2, 2}));
     ASSERT_EQ(train.gathered.size(), 8u);
     std::vector<std::vector<std::int32_t>> epochs(3);
