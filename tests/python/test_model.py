@@ -90,9 +90,6 @@ def test_hard_samples_again_after_a_warmup_skipping_what_is_learned(capsys):
     again = small_model()
     again.compile(hubel.Adam(0.01, beta_2=0.99))
     assert again.fit(x, y, verbose=0, **options).history == model.history.history
-    # In the later epochs the hardest fifth is gone through, which is harder than all.
-    first, second = model.history.history["accuracy"][:2]
-    assert second < first
     plain = small_model()
     plain.compile(hubel.Adam(0.01, beta_2=0.99))
     plain.fit(x, y, epochs=4, batch_size=10, verbose=0, seed=3)
