@@ -18,6 +18,7 @@
 #include "hubel/optimizer.hpp"
 #include "hubel/pool.hpp"
 #include "hubel/random.hpp"
+#include "hubel/recipes.hpp"
 #include "hubel/tensor.hpp"
 #include "hubel/text_art.hpp"
 #include "hubel/threads.hpp"

@@ -117,8 +117,9 @@ struct Execution<T>::Impl {
   void finish_output();
   TensorView<const T> logits() const;
 
-  LossResult run_and_backpropagate(std::span<const std::int32_t> labels);
-  void head(const Segment& segment, const Way& way, std::span<const std::int32_t> labels, Samples samples, T* part);
+  LossResult run_and_backpropagate(std::span<const std::int32_t> labels, const CrossEntropyOptions& options);
+  void head(const Segment& segment, const Way& way, std::span<const std::int32_t> labels,
+            const CrossEntropyOptions& options, Samples samples, T* part);
   void backpropagate(std::size_t segment_count, const Way& way);
   void backward(const Segment& segment, const Way& way);
   void backward(const Segment& segment, const Way& way, Samples samples, T* d, T* other, T* dx, T* part);
@@ -380,9 +381,10 @@ void Execution<T>::Impl::for_each_part(double flops, const Body& body) {
 
 // Forward, the loss, and backward, after begin_batch. The last segment, if it goes by sample, does all three in one.
 template <class T>
-LossResult Execution<T>::Impl::run_and_backpropagate(std::span<const std::int32_t> labels) {
+LossResult Execution<T>::Impl::run_and_backpropagate(std::span<const std::int32_t> labels,
+                                                     const CrossEntropyOptions& options) {
   const TensorView<const T> out = logits();
-  detail::check_labels(out.shape(), labels);
+  detail::check_labels(out.shape(), labels, options);
   Way way = way_down(false);
   // The logits are the pre-activation of the final softmax, or the output of the last layer.
   if (softmax) way.top = static_cast<std::size_t>(softmax - nodes.data());
@@ -394,15 +396,19 @@ LossResult Execution<T>::Impl::run_and_backpropagate(std::span<const std::int32_
   LossResult result;
   if (last.by_sample) {
     for_each_part(batch * (forward_flops(last) + backward_flops(last, way)),
-                  [&](Samples samples, T* part) { head(last, way, labels, samples, part); });
+                  [&](Samples samples, T* part) { head(last, way, labels, options, samples, part); });
     detail::LossSum sum;
-    for (std::int64_t i = 0; i < m; ++i) sum.add(losses[static_cast<std::size_t>(i)]);
+    for (std::int64_t i = 0; i < m; ++i) {
+      const detail::RowLoss& row = losses[static_cast<std::size_t>(i)];
+      if (!options.losses.empty()) options.losses[static_cast<std::size_t>(i)] = static_cast<float>(row.loss);
+      sum.add(row);
+    }
     result = sum.mean(m);
     std::swap(flow, other_flow);
     backpropagate(segments.size() - 1, way);
   } else {
     forward(last);
-    result = softmax_cross_entropy(out, labels, TensorView<T>(flow, out.shape()));
+    result = softmax_cross_entropy(out, labels, TensorView<T>(flow, out.shape()), options);
     backpropagate(segments.size(), way);
   }
   finish_gradients();
@@ -418,14 +424,15 @@ static std::pair<T*, T*> group_flow(std::int64_t widest) {
 
 template <class T>
 void Execution<T>::Impl::head(const Segment& segment, const Way& way, std::span<const std::int32_t> labels,
-                              Samples samples, T* part) {
+                              const CrossEntropyOptions& options, Samples samples, T* part) {
   forward(segment, samples);
   const TensorView<const T> all = logits();
   const std::int64_t classes = all.shape()[1];
   const auto [d, other] = group_flow<T>(widest);
   for (std::int64_t i = samples.begin; i < samples.end; ++i) {
-    losses[static_cast<std::size_t>(i)] = detail::row_cross_entropy(
-        all.data() + i * classes, classes, labels[static_cast<std::size_t>(i)], m, d + (i - samples.begin) * classes);
+    losses[static_cast<std::size_t>(i)] =
+        detail::row_cross_entropy(all.data() + i * classes, classes, labels[static_cast<std::size_t>(i)], m,
+                                  d + (i - samples.begin) * classes, options.skip_above);
   }
   if (way.bottom >= segment.end) return;
   T* dx = way.bottom < segment.begin ? other_flow + samples.begin * nodes[segment.begin].in_size : nullptr;
@@ -532,10 +539,11 @@ LossResult Execution<T>::loss(TensorView<const T> x, std::span<const std::int32_
 }
 
 template <class T>
-LossResult Execution<T>::loss_and_gradients(TensorView<const T> x, std::span<const std::int32_t> labels) {
+LossResult Execution<T>::loss_and_gradients(TensorView<const T> x, std::span<const std::int32_t> labels,
+                                            const CrossEntropyOptions& options) {
   impl_->require_training("loss_and_gradients");
   impl_->begin_batch(x);
-  const LossResult result = impl_->run_and_backpropagate(labels);
+  const LossResult result = impl_->run_and_backpropagate(labels, options);
   impl_->has_run = true;
   impl_->output_is_due = impl_->softmax != nullptr;
   return result;

@@ -372,6 +372,10 @@ void ConvPoolPlan<T>::put_dx(T* buffers, T* dx) const {
 
 template <class T>
 void ConvPoolPlan<T>::add_gradients(const T* packed, const T* dz, const T* winners, const T* x, T* dx, T* sums) const {
+  if (std::all_of(dz, dz + output_size(), [](T v) { return v == T(0); })) {  // as of samples that the loss skipped
+    if (dx) std::fill_n(dx, input_size(), T(0));
+    return;
+  }
   T* image = scratch<T>(Scratch::pixels, static_cast<std::size_t>((1 + buffers_) * image_));
   T* buffers = image + image_;
   copy_image(x, pixel_, image);

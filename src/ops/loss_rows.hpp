@@ -9,17 +9,19 @@
 
 namespace hubel::detail {
 
-// Throws as softmax_cross_entropy does when the logits' shape and the labels do not fit.
-void check_labels(const Shape& logits, std::span<const std::int32_t> labels);
+// Throws as softmax_cross_entropy does when the logits' shape, the labels and the options' losses do not fit.
+void check_labels(const Shape& logits, std::span<const std::int32_t> labels, const CrossEntropyOptions& options);
 
 struct RowLoss {
   double loss;
   bool correct;
 };
 
-// One sample's loss; with `gradient`, if that is not null, also that of its logits for the mean over m samples.
+// One sample's loss; with `gradient`, if that is not null, also that of its logits for the mean over m samples, zero when
+// the label's probability is above skip_above.
 template <class T>
-RowLoss row_cross_entropy(const T* logits, std::int64_t classes, std::int32_t label, std::int64_t m, T* gradient);
+RowLoss row_cross_entropy(const T* logits, std::int64_t classes, std::int32_t label, std::int64_t m, T* gradient,
+                          double skip_above);
 
 // The batch's result from its samples', in their order.
 class LossSum {

@@ -113,6 +113,26 @@ TYPED_TEST(ConvPoolTest, TheSameWithoutWinners) {
   }
 }
 
+// Images without a gradient, as of samples that the loss skips, among others.
+TYPED_TEST(ConvPoolTest, ImagesWithoutAGradient) {
+  const PairCase c{
+      {{.padding = Padding::same()}, Activation::relu, {{2, 2}, {2, 2}}}, {20, 9, 9, 3}, {3, 3, 3, 5}, true};
+  PairData<TypeParam> data(c, 4);
+  const std::int64_t of_dy = data.dy.size() / 20, of_x = data.x.size() / 20;
+  for (std::int64_t i = 0; i < 20; ++i) {
+    if (i % 3 > 0) std::fill_n(data.dy.data() + i * of_dy, of_dy, TypeParam(0));
+  }
+  const Results<TypeParam> got = data.run(), expected = data.one_by_one();
+  EXPECT_TRUE(close(got.dx, reference::Array::of(expected.dx.view()), kTolerance<TypeParam>));
+  EXPECT_TRUE(close(got.dW, reference::Array::of(expected.dW.view()), kTolerance<TypeParam>));
+  EXPECT_TRUE(close(got.db, reference::Array::of(expected.db.view()), kTolerance<TypeParam>));
+  for (std::int64_t i = 0; i < got.dx.size(); ++i) {
+    if (i / of_x % 3 > 0) {
+      ASSERT_EQ(got.dx[i], TypeParam(0)) << i;
+    }
+  }
+}
+
 TYPED_TEST(ConvPoolTest, NoImages) {
   const PairCase c{{{}, Activation::relu, {{2, 2}, {2, 2}}}, {0, 8, 8, 3}, {3, 3, 3, 5}, true};
   const Results<TypeParam> got = PairData<TypeParam>(c, 3).run();
