@@ -34,11 +34,22 @@ HWY_INLINE Best<hn::Vec<D>> none_yet(D d, const T* distance) {
 
 // As in max_row_winners: the first maximum is wanted, and a NaN is one. Without NaNs that is a comparison.
 template <bool kWithNaN, class D, class V, class T>
-HWY_INLINE void offer(D d, Best<V>& best, V value, T distance) {
-  auto larger = hn::Gt(value, best.value);
-  if constexpr (kWithNaN) larger = hn::AndNot(hn::IsNaN(best.value), hn::Or(larger, hn::IsNaN(value)));
-  best.value = hn::IfThenElse(larger, value, best.value);
-  best.distance = hn::IfThenElse(larger, hn::Set(d, distance), best.distance);
+HWY_INLINE Best<V> first_maximum(D d, const V (&sums)[4], const T* distance) {
+  Best<V> best = none_yet(d, distance);
+  HUBEL_UNROLL
+  for (int p = 0; p < 4; ++p) {
+    auto larger = hn::Gt(sums[p], best.value);
+    if constexpr (kWithNaN) larger = hn::AndNot(hn::IsNaN(best.value), hn::Or(larger, hn::IsNaN(sums[p])));
+    best.value = hn::IfThenElse(larger, sums[p], best.value);
+    best.distance = hn::IfThenElse(larger, hn::Set(d, distance[p]), best.distance);
+  }
+  return best;
+}
+
+// Rare, and kept out of the tiles' code.
+template <class D, class V, class T>
+HWY_NOINLINE void first_maximum_with_nan(D d, const V (&sums)[4], const T* distance, Best<V>& best) {
+  best = first_maximum<true>(d, sums, distance);
 }
 
 // Of a window's four sums and a bias. Without winners the order of equals does not matter, and rounding keeps an order,
@@ -49,14 +60,9 @@ HWY_INLINE Best<V> maximum(D d, V a, V b, V c, V e, V bias, const T* distance) {
   const bool plain = hn::AllFalse(d, hn::IsNaN(hn::Add(hn::Add(a, b), hn::Add(c, e))));
   if (!kWinners && HWY_LIKELY(plain)) return {hn::Add(hn::Max(hn::Max(a, b), hn::Max(c, e)), bias), bias};
   const V sums[4] = {hn::Add(a, bias), hn::Add(b, bias), hn::Add(c, bias), hn::Add(e, bias)};
-  Best<V> best = none_yet(d, distance);
-  if (HWY_LIKELY(plain)) {
-    HUBEL_UNROLL
-    for (int p = 0; p < 4; ++p) offer<false>(d, best, sums[p], distance[p]);
-  } else {
-    HUBEL_UNROLL
-    for (int p = 0; p < 4; ++p) offer<true>(d, best, sums[p], distance[p]);
-  }
+  if (kWinners && HWY_LIKELY(plain)) return first_maximum<false>(d, sums, distance);
+  Best<V> best;
+  first_maximum_with_nan(d, sums, distance, best);
   return best;
 }
 

@@ -20,18 +20,18 @@ HWY_BEFORE_NAMESPACE();
 namespace hubel::simd::HWY_NAMESPACE {
 
 // A product of matrices A (rows, terms) and B (terms, columns) with strides, of which a tile is computed at a time:
-// C[r][c] (+)= bias[c] + sum over t of A[r * a_row + t * a_term] * B[t * b_term + c].
+// C[r][c] = addend[r * addend_row + c] + sum over t of A[r * a_row + t * a_term] * B[t * b_term + c].
 template <class T>
 struct Product {
   const T* a;
   std::size_t a_row, a_term;
   const T* b;
   std::size_t b_term;
-  const T* bias;  // or null
+  const T* addend;  // or null: nothing is added
+  std::size_t addend_row;
   T* c;
   std::size_t c_row;
   std::size_t rows, terms, columns;
-  bool accumulate;
 };
 
 // M rows from r on by V vectors from column c on.
@@ -55,17 +55,17 @@ HWY_NOINLINE void product_tile(D d, const Product<T>& p, std::size_t r, std::siz
       for (int v = 0; v < V; ++v) acc[i][v] = hn::MulAdd(x, bv[v], acc[i][v]);
     }
   }
-  T* to = p.c + r * p.c_row + c;
-  HUBEL_UNROLL
-  for (int i = 0; i < M; ++i) {
+  if (p.addend) {
     HUBEL_UNROLL
-    for (int v = 0; v < V; ++v) {
-      const std::size_t at = static_cast<std::size_t>(v) * lanes;
-      T* place = to + static_cast<std::size_t>(i) * p.c_row + at;
-      Vec sum = acc[i][v];
-      if (p.bias) sum = hn::Add(sum, hn::LoadU(d, p.bias + c + at));
-      hn::StoreU(p.accumulate ? hn::Add(hn::LoadU(d, place), sum) : sum, d, place);
+    for (int i = 0; i < M * V; ++i) {
+      const std::size_t row = r + static_cast<std::size_t>(i / V), at = c + static_cast<std::size_t>(i % V) * lanes;
+      acc[i / V][i % V] = hn::Add(acc[i / V][i % V], hn::LoadU(d, p.addend + row * p.addend_row + at));
     }
+  }
+  HUBEL_UNROLL
+  for (int i = 0; i < M * V; ++i) {
+    const std::size_t row = r + static_cast<std::size_t>(i / V), at = c + static_cast<std::size_t>(i % V) * lanes;
+    hn::StoreU(acc[i / V][i % V], d, p.c + row * p.c_row + at);
   }
 }
 
@@ -73,12 +73,16 @@ HWY_NOINLINE void product_tile(D d, const Product<T>& p, std::size_t r, std::siz
 // tiles as wide as registers allow, and vectors of at most 32 bytes, of which more rows are multiples.
 template <int M, class T>
 HWY_INLINE void product_rows(const Product<T>& p, std::size_t r) {
-  constexpr int kVectors = M == 1 ? 15 : 12 / M;
+  constexpr int kVectors = M == 1 ? 8 : 12 / M, kRow = 15;
   const hn::CappedTag<T, M == 1 ? 32 / sizeof(T) : HWY_MAX_BYTES / sizeof(T)> d;
   const std::size_t lanes = hn::Lanes(d), vectors = p.columns / lanes;
-  const std::size_t tiles = (vectors + kVectors - 1) / kVectors;
+  std::size_t done = 0;
+  if constexpr (M == 1) {
+    for (; done + kRow <= vectors; done += kRow) product_tile<1, kRow>(d, p, r, done * lanes);
+  }
+  const std::size_t rest = vectors - done, tiles = (rest + kVectors - 1) / kVectors;
   for (std::size_t i = 0; i < tiles; ++i) {
-    const std::size_t begin = vectors * i / tiles, end = vectors * (i + 1) / tiles;
+    const std::size_t begin = done + rest * i / tiles, end = done + rest * (i + 1) / tiles;
     with_constant<kVectors>(end - begin, [&](auto count) HWY_ATTR { product_tile<M, count>(d, p, r, begin * lanes); });
   }
   if constexpr (hn::MaxLanes(d) > 1) {
@@ -104,7 +108,7 @@ HWY_INLINE std::size_t block_length(std::size_t terms) {
   return HWY_MAX(std::size_t{1}, (terms + blocks - 1) / blocks);
 }
 
-// Calls f(product) for each block of terms, `accumulate` set for all but the first, which alone has the bias.
+// Calls f(product) for each block of terms. All but the first are added to what is there.
 template <class T, class F>
 HWY_INLINE void for_each_block(Product<T> p, const F& f) {
   const std::size_t terms = p.terms, length = block_length(terms);
@@ -115,15 +119,15 @@ HWY_INLINE void for_each_block(Product<T> p, const F& f) {
     p.b = b + begin * p.b_term;
     p.terms = HWY_MIN(length, terms - begin);
     f(p);
-    p.accumulate = true;
-    p.bias = nullptr;
+    p.addend = p.c;
+    p.addend_row = p.c_row;
   }
 }
 
 template <class T>
 HWY_INLINE void forward_of(const T* X, const T* W, const T* b, T* Y, std::size_t m, std::size_t n_in,
                            std::size_t n_out) {
-  for_each_block(Product<T>{X, n_in, 1, W, n_out, b, Y, n_out, m, n_in, n_out, false},
+  for_each_block(Product<T>{X, n_in, 1, W, n_out, b, 0, Y, n_out, m, n_in, n_out},
                  [](const Product<T>& p) HWY_ATTR { multiply(p); });
 }
 
@@ -131,7 +135,7 @@ template <class T>
 HWY_INLINE void weights_of(const T* X, const T* dZ, T* dW, std::size_t m, std::size_t n_in, std::size_t n_out,
                            std::size_t begin, std::size_t end) {
   for_each_block(
-      Product<T>{X + begin, 1, n_in, dZ, n_out, nullptr, dW + begin * n_out, n_out, end - begin, m, n_out, false},
+      Product<T>{X + begin, 1, n_in, dZ, n_out, nullptr, 0, dW + begin * n_out, n_out, end - begin, m, n_out},
       [](const Product<T>& p) HWY_ATTR { multiply(p); });
 }
 
