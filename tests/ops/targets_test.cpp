@@ -1,7 +1,5 @@
-// The operations with every instruction set that is compiled in and that this machine has, from the best down to the
-// baseline: elsewhere in these tests only the best one runs.
+// The operations with every instruction set: elsewhere in these tests only the best one runs.
 #include <gtest/gtest.h>
-#include <hwy/targets.h>
 
 #include <cstdint>
 
@@ -10,6 +8,7 @@
 #include "hubel/conv.hpp"
 #include "hubel/dense.hpp"
 #include "hubel/pool.hpp"
+#include "instruction_sets.hpp"
 #include "testing.hpp"
 
 namespace hubel::test {
@@ -75,21 +74,12 @@ void check_activations() {
 }
 
 TEST(TargetsTest, EveryInstructionSet) {
-  std::int64_t without = 0;
-  // Each round leaves out the best set of the last; the baseline cannot be left out.
-  for (std::int64_t last = 0;;) {
-    const std::int64_t supported = hwy::SupportedTargets(), best = supported & -supported;
-    if (best == last) break;
-    SCOPED_TRACE(hwy::TargetName(best));
+  on_every_instruction_set([] {
     check_convs<float>(), check_convs<double>();
     check_pools<float>(), check_pools<double>();
     check_denses<float>(), check_denses<double>();
     check_activations<float>(), check_activations<double>();
-    last = best;
-    without |= best;
-    hwy::DisableTargets(without);
-  }
-  hwy::DisableTargets(0);
+  });
 }
 
 }  // namespace
