@@ -2,44 +2,22 @@
 // the medians' ratio is printed. oneDNN runs in the layout of its own choice and in NHWC, and the faster one counts;
 // bringing data into its layouts is not counted against it.
 #include <fmt/format.h>
-#include <omp.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <chrono>
-#include <cmath>
 #include <cstdio>
 #include <functional>
 #include <map>
+#include <memory>
 #include <oneapi/dnnl/dnnl.hpp>
 #include <random>
-#include <thread>
 
 #include "hubel/benchmark.hpp"
 #include "hubel/conv.hpp"
-#include "hubel/threads.hpp"
-#include "hwy/targets.h"
+#include "hubel/conv_plan.hpp"
+#include "in_turn.hpp"
 
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-// The mean of `repeats` runs. Before them the other side's threads, which wait for work awake for a while, are given
-// the time to fall asleep, and then the own ones some to wake up.
-double seconds(const std::function<void()>& work, int repeats) {
-  std::this_thread::sleep_for(std::chrono::milliseconds(20));
-  const auto awake = Clock::now() + std::chrono::milliseconds(4);
-  do work();
-  while (Clock::now() < awake);
-  const auto start = Clock::now();
-  for (int i = 0; i < repeats; ++i) work();
-  return std::chrono::duration<double>(Clock::now() - start).count() / repeats;
-}
-
-double median(std::vector<double> v) {
-  std::nth_element(v.begin(), v.begin() + static_cast<std::ptrdiff_t>(v.size() / 2), v.end());
-  return v[v.size() / 2];
-}
 
 enum class Pass { forward, backward_data, backward_weights };
 constexpr Pass kPasses[] = {Pass::forward, Pass::backward_data, Pass::backward_weights};
@@ -80,8 +58,22 @@ struct Data {
   }
 };
 
-std::function<void()> hubel_pass(const Problem& s, Pass pass, Data& d) {
+// Prepared as oneDNN's side is: the kernel packed beforehand. With `plain` by the plain functions, which pack it in
+// every call.
+std::function<void()> hubel_pass(const Problem& s, Pass pass, Data& d, bool plain) {
   const auto options = s.as_listed.options;
+  if (!plain) {
+    auto plan = std::make_shared<hubel::ConvPlan<float>>(d.x.shape(), d.w.shape(), options);
+    plan->set_weights(d.w);
+    switch (pass) {
+      case Pass::forward:
+        return [&d, plan] { plan->forward(d.x, d.b, hubel::Activation::identity, d.y); };
+      case Pass::backward_data:
+        return [&d, plan] { plan->backward_data(d.dy, d.dx); };
+      default:
+        return [&d, plan] { plan->backward_weights(d.dy, d.x, d.dw); };
+    }
+  }
   switch (pass) {
     case Pass::forward:
       return [&d, options] { hubel::conv_forward(d.x, d.w, d.b, hubel::Activation::identity, options, d.y); };
@@ -151,61 +143,36 @@ class Peer {
   std::unordered_map<int, dnnl::memory> arguments_;
 };
 
-struct Sums {
-  double log_ratio = 0, worst = 1e9;
-  int count = 0;
-  void add(double ratio) {
-    log_ratio += std::log(ratio);
-    worst = std::min(worst, ratio);
-    ++count;
-  }
-};
-
 }  // namespace
 
 int main(int argc, char** argv) try {
   CLI::App app("Hubel's convolutions beside oneDNN's; ratios above 1 mean that Hubel is faster.");
-  std::string file = HUBEL_BENCH_DIR "/conv_shapes.txt", isa = "best", only, pass_only;
-  int threads = 2, rounds = 11;
+  std::string file = HUBEL_BENCH_DIR "/conv_shapes.txt", only, pass_only;
+  hubel::bench::Settings settings;
+  bool plain = false;
   app.add_option("--shapes", file, "File of shapes")->capture_default_str();
   app.add_option("--only", only, "Only shapes whose name contains this");
   app.add_option("--pass", pass_only, "Only this pass")
       ->check(CLI::IsMember({"forward", "backward-data", "backward-weights"}));
-  app.add_option("--threads", threads, "Threads of both")->capture_default_str();
-  app.add_option("--rounds", rounds, "Rounds, of which the median counts")->capture_default_str();
-  app.add_option("--isa", isa, "best, or avx2: both are kept from using AVX-512")
-      ->check(CLI::IsMember({"best", "avx2"}))
-      ->capture_default_str();
+  app.add_flag("--plain", plain, "Hubel's plain functions, which pack the kernel in every call, instead of plans");
+  settings.add_to(app);
   CLI11_PARSE(app, argc, argv);
 
-  if (isa == "avx2") {
-    dnnl::set_max_cpu_isa(dnnl::cpu_isa::avx2);
-    hwy::DisableTargets(HWY_AVX2 - 1);  // lower bits are better targets
-  }
-  hubel::set_num_threads(threads);
-  omp_set_num_threads(threads);
-
+  settings.apply();
   fmt::print("{:<22}{:<18}{:>10}{:>10}{:>11}{:>11}{:>8}\n", "shape", "pass", "Hubel ms", "GFLOP/s", "blocked ms",
              "NHWC ms", "ratio");
-  std::map<std::pair<bool, Pass>, Sums> sums;
+  std::map<std::pair<bool, Pass>, hubel::bench::Sums> sums;
   for (const hubel::ConvBenchmark& listed : hubel::read_conv_shapes(file)) {
     if (listed.name.find(only) == std::string::npos) continue;
     const Problem s(listed);
     Data data(s);
     for (Pass pass : kPasses) {
       if (!pass_only.empty() && pass_only != name_of(pass)) continue;
-      const auto ours = hubel_pass(s, pass, data);
+      const auto ours = hubel_pass(s, pass, data, plain);
       Peer blocked(s, pass, false, data), nhwc(s, pass, true, data);
-      std::vector<double> t[3];
-      ours(), blocked.run(), nhwc.run();
-      // Short work is repeated to some 2 ms a sample.
-      const int repeats = static_cast<int>(std::clamp(2e-3 / seconds(ours, 1), 1.0, 1000.0));
-      for (int r = 0; r < rounds; ++r) {
-        t[0].push_back(seconds(ours, repeats));
-        t[1].push_back(seconds([&] { blocked.run(); }, repeats));
-        t[2].push_back(seconds([&] { nhwc.run(); }, repeats));
-      }
-      const double hubel_s = median(t[0]), blocked_s = median(t[1]), nhwc_s = median(t[2]);
+      const std::vector<double> times =
+          hubel::bench::in_turn({ours, [&] { blocked.run(); }, [&] { nhwc.run(); }}, settings);
+      const double hubel_s = times[0], blocked_s = times[1], nhwc_s = times[2];
       const double ratio = std::min(blocked_s, nhwc_s) / hubel_s;
       sums[{s.depthwise(), pass}].add(ratio);
       fmt::print("{:<22}{:<18}{:>10.3f}{:>10.1f}{:>11.3f}{:>11.3f}{:>8.2f}\n", listed.name, name_of(pass),
@@ -215,7 +182,7 @@ int main(int argc, char** argv) try {
   }
   for (const auto& [key, sum] : sums) {
     fmt::print("{} {}: geometric mean {:.2f}, lowest {:.2f}, of {} shapes\n", key.first ? "depthwise" : "dense",
-               name_of(key.second), std::exp(sum.log_ratio / sum.count), sum.worst, sum.count);
+               name_of(key.second), sum.mean(), sum.lowest, sum.count);
   }
   return 0;
 } catch (const std::exception& error) {

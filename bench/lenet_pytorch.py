@@ -7,16 +7,13 @@ Wants the packages hubel and torch. PyTorch runs in NCHW and in channels_last, e
 fastest counts.
 """
 
-import argparse
-import statistics
-import time
-
 import numpy as np
 import torch
 
 import hubel
+import peers
 
-BATCH, STEPS = 32, 40  # steps of a sample: long beside what starting to measure costs
+BATCH, STEPS = 32, 40  # a call of fit is an epoch of this many steps, so that what starting it costs is spread
 
 
 def torch_lenet(channels_last):
@@ -29,7 +26,7 @@ def torch_lenet(channels_last):
     return model.to(memory_format=torch.channels_last) if channels_last else model
 
 
-def torch_step(x, y, channels_last, compiled):
+def torch_epoch(x, y, channels_last, compiled):
     model = torch_lenet(channels_last)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)
     loss = torch.nn.CrossEntropyLoss()
@@ -38,14 +35,14 @@ def torch_step(x, y, channels_last, compiled):
     x = x.to(memory_format=torch.channels_last) if channels_last else x
     y = torch.from_numpy(y.astype(np.int64))
 
-    def steps():
+    def epoch():
         for i in range(STEPS):
             batch = slice(i * BATCH, (i + 1) * BATCH)
             optimizer.zero_grad()
             loss(forward(x[batch]), y[batch]).backward()
             optimizer.step()
 
-    return steps
+    return epoch
 
 
 def torch_predict(x, channels_last, compiled):
@@ -56,46 +53,16 @@ def torch_predict(x, channels_last, compiled):
 
     def predict():
         with torch.inference_mode():
-            for _ in range(STEPS):
-                forward(one)
+            forward(one)
 
     return predict
 
 
-def usable(make, *arguments):
-    """The work, run once; None where this machine cannot (torch.compile wants a compiler)."""
-    try:
-        work = make(*arguments)
-        work()
-        return work
-    except Exception as error:  # whatever torch.compile may raise
-        print(f"left out: {make.__name__}{arguments[-2:]}: {str(error).splitlines()[0]}")
-        return None
-
-
-def measure(name, works, rounds):
-    """Prints the medians of a step in microseconds and how many times faster hubel is than the best of the others."""
-    times = {label: [] for label in works}
-    for _ in range(rounds):
-        for label, work in works.items():
-            work()  # awake and in the caches
-            start = time.perf_counter()
-            work()
-            times[label].append((time.perf_counter() - start) / STEPS)
-    medians = {label: statistics.median(t) for label, t in times.items()}
-    for label, seconds in medians.items():
-        print(f"{name:<28}{label:<34}{1e6 * seconds:>10.1f} us")
-    best = min(seconds for label, seconds in medians.items() if label != "hubel")
-    print(f"{name:<28}{'ratio to the fastest of PyTorch':<34}{best / medians['hubel']:>10.2f}\n")
-
-
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--rounds", type=int, default=15)
-    options = parser.parse_args()
+    options = peers.arguments(__doc__, rounds=15).parse_args()
     hubel.set_num_threads(options.threads)
     torch.set_num_threads(options.threads)
+    peers.say_on_what(options.threads, hubel, torch)
     mnist = hubel.load_dataset("mnist")
     count = STEPS * BATCH
     x = (mnist.X_train[:count] / np.float32(255)).astype(np.float32).reshape(count, 28, 28, 1)
@@ -103,25 +70,20 @@ def main():
 
     model = hubel.lenet5(seed=1)
     training = {"hubel": lambda: model.fit(x, y, batch_size=BATCH, epochs=1, shuffle=False, verbose=0)}
-    one = x[:1]
-
-    def predict():
-        for _ in range(STEPS):
-            model.predict(one)
-
-    inference = {"hubel": predict}
+    one, out = x[:1], np.empty((1, 10), np.float32)
+    inference = {"hubel": lambda: model.predict(one, out=out)}
     for channels_last in (False, True):
         for compiled in (False, True):
             label = f"PyTorch {'channels_last' if channels_last else 'NCHW'}{', compiled' if compiled else ''}"
-            step = usable(torch_step, x, y, channels_last, compiled)
-            if step:
-                training[label] = step
-            work = usable(torch_predict, x, channels_last, compiled)
-            if work:
-                inference[label] = work
-    print(f"PyTorch {torch.__version__}, hubel {hubel.__version__}, {options.threads} threads\n")
-    measure("training step, batch 32", training, options.rounds)
-    measure("inference, one image", inference, options.rounds)
+            epoch = peers.usable(f"{label}, training", torch_epoch, x, y, channels_last, compiled)
+            if epoch:
+                training[label] = epoch
+            predict = peers.usable(f"{label}, inference", torch_predict, x, channels_last, compiled)
+            if predict:
+                inference[label] = predict
+    steps = {label: epoch / STEPS for label, epoch in peers.in_turn(training, options.rounds).items()}
+    peers.print_medians("training step, batch 32", steps, target=8)
+    peers.print_medians("inference, one image", peers.in_turn(inference, options.rounds))
 
 
 if __name__ == "__main__":

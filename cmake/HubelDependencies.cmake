@@ -1,5 +1,5 @@
 # The libraries Hubel stands on, each looked for once, with the package to install named when it is missing.
-# core (simd, ops, nn): Highway only. The rest of the library reads data and models.
+# core (simd, ops, nn): Highway, and fmt's headers. The rest of the library reads data and models.
 
 function(hubel_missing what package)
   message(FATAL_ERROR "hubel needs ${what}, which was not found. On Debian or Ubuntu: apt-get install ${package}")
@@ -19,6 +19,14 @@ if(NOT TARGET hwy::hwy)
   else()
     hubel_missing("Highway (SIMD)" "libhwy-dev")
   endif()
+endif()
+
+find_package(fmt QUIET)
+if(NOT fmt_FOUND)
+  hubel_missing("fmt" "libfmt-dev")
+endif()
+if(HUBEL_CORE_ONLY)
+  return()
 endif()
 
 find_package(ZLIB QUIET)
@@ -49,10 +57,6 @@ endif()
 find_package(nlohmann_json QUIET)
 if(NOT nlohmann_json_FOUND)
   hubel_missing("nlohmann-json" "nlohmann-json3-dev")
-endif()
-find_package(fmt QUIET)
-if(NOT fmt_FOUND)
-  hubel_missing("fmt" "libfmt-dev")
 endif()
 if(HUBEL_BUILD_CLI)
   find_package(CLI11 QUIET)

@@ -297,9 +297,12 @@ struct ConvCase {
   Shape b() const { return {1, 1, 1, W[3]}; }
   Shape output() const { return reference::Conv(A_prev, W, options).output_shape(); }
   std::string to_string() const {
-    return fmt::format("A_prev {} W {} {} b, padding {}, stride {}, dilation {}, groups {}", A_prev.to_string(),
+    return fmt::format("A_prev {} W {} {} b, padding {}, stride {}, dilation {}, groups {}{}", A_prev.to_string(),
                        W.to_string(), bias ? "with" : "without", test::to_string(options.padding),
-                       test::to_string(options.stride), test::to_string(options.dilation), options.groups);
+                       test::to_string(options.stride), test::to_string(options.dilation), options.groups,
+                       options.algorithm == ConvAlgorithm::winograd ? ", winograd"
+                       : options.algorithm == ConvAlgorithm::direct ? ", direct"
+                                                                    : "");
   }
 };
 

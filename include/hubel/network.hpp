@@ -101,7 +101,8 @@ class Execution {
 
   // Mode::training only (std::logic_error otherwise). Forward, loss, and backward: afterwards gradients() holds the
   // gradient of the loss for every parameter, in parameters()' order.
-  LossResult loss_and_gradients(TensorView<const T> x, std::span<const std::int32_t> labels);
+  LossResult loss_and_gradients(TensorView<const T> x, std::span<const std::int32_t> labels,
+                                const CrossEntropyOptions& options = {});
 
   // Mode::training only. After forward(x): backward from dout = dL/d(output), (m, ...output_shape). The gradients are
   // replaced. Returns dL/dx.

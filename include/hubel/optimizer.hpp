@@ -46,7 +46,8 @@ std::string_view optimizer_name(const OptimizerOptions& options);  // "sgd", "ad
 OptimizerOptions optimizer_from_name(std::string_view name, std::string_view who = "optimizer");
 double learning_rate(const OptimizerOptions& options);
 
-// An optimiser at work on one network's parameters: it owns the moments.
+// An optimiser at work on one network's parameters: it owns the moments. A moment that has decayed to a subnormal
+// number, which could move no weight any more but would slow the processor down, becomes zero.
 template <class T>
 class Optimizer {
  public:

@@ -33,8 +33,9 @@ std::string_view schedule_name(Schedule schedule);
 // An unknown name throws std::invalid_argument that begins with `who` and lists the known names.
 Schedule schedule_from_name(std::string_view name, std::string_view who = "schedule");
 // The factor at step `step` = 0, 1, ... of `steps`; t = step / steps, so that the end, where linear and cosine are 0,
-// lies just after the last step and none is wasted.
-double schedule_factor(Schedule schedule, std::int64_t step, std::int64_t steps);
+// lies just after the last step and none is wasted. The share `warmup` in [0, 1) of the steps comes before: the factor
+// rises in equal steps from near 0 to the schedule's first, and the schedule has the rest of the steps.
+double schedule_factor(Schedule schedule, std::int64_t step, std::int64_t steps, double warmup = 0);
 
 struct Evaluation {
   double loss = 0, accuracy = 0;  // means over the samples; accuracy in [0, 1]
@@ -52,7 +53,8 @@ struct TrainProgress {
 };
 
 struct EpochResult {
-  std::int64_t epoch = 0;  // from 1
+  std::int64_t epoch = 0;    // from 1
+  std::int64_t samples = 0;  // trained on
   double loss = 0, accuracy = 0;
   std::optional<Evaluation> validation;
   double learning_rate = 0;
@@ -64,8 +66,15 @@ struct TrainOptions {
   std::int64_t batch_size = 32;
   OptimizerOptions optimizer = Adam{};
   Schedule schedule = Schedule::constant;
+  double warmup = 0;  // the share of all steps over which the learning rate rises first; see schedule_factor
   bool shuffle = true;
   std::uint64_t seed = 0;  // of the shuffles
+  // Epochs after the first go through this share of the samples only: those whose loss was highest when they were last
+  // trained on. 1 is all of them. (Loshchilov & Hutter 2016 choose batches by such losses.)
+  double hard_share = 1;
+  // A sample whose label has a probability above this has no gradient, and little is computed backward for it; see
+  // CrossEntropyOptions. 1 skips none.
+  double skip_above = 1;
   // With a validation source: at the end the weights are those of the epoch with the highest validation accuracy (the
   // lower loss, on a tie), also when training was stopped. Without one it has no effect.
   bool keep_best = false;
@@ -84,8 +93,9 @@ struct TrainResult {
 // Trains on `train` with cross-entropy. The last batch of an epoch may be smaller. The order of samples depends on
 // (seed, epoch) alone, so that the same seed gives the same bits on any number of threads.
 // Nothing is allocated from one step to the next.
-// Throws std::invalid_argument when there are no samples, they do not fit the network, a label is out of range, or
-// epochs or batch_size is below 1; std::runtime_error when the loss is no longer finite.
+// Throws std::invalid_argument when there are no samples, they do not fit the network, a label is out of range, epochs
+// or batch_size is below 1, warmup is outside [0, 1), or hard_share or skip_above outside (0, 1]; std::runtime_error
+// when the loss is no longer finite.
 TrainResult fit(Network<float>& network, const SampleSource& train, const TrainOptions& options,
                 const SampleSource* validation = nullptr);
 

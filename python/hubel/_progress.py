@@ -18,13 +18,13 @@ _CLEAR_LINE = "\r\033[K"
 class Progress:
     """Prints to standard output. verbose: 0 nothing, 1 a bar on a terminal and lines elsewhere, 2 lines, "auto" is 1."""
 
-    def __init__(self, verbose: Union[int, str], epochs: int, samples: int) -> None:
+    def __init__(self, verbose: Union[int, str], epochs: int) -> None:
         if verbose not in (0, 1, 2, "auto"):
             raise ValueError(f"fit: verbose must be 'auto', 0, 1 or 2, got {verbose!r}")
         stream = sys.stdout
         self._lines = verbose != 0 and stream is not None
         self._bar = verbose in (1, "auto") and self._lines and stream.isatty()
-        self._epochs, self._samples = epochs, samples
+        self._epochs = epochs
         self._started = self._drawn = time.monotonic()
         self._open = False  # a bar stands on the line
 
@@ -41,7 +41,7 @@ class Progress:
             return
         self._drawn = now
         rate = samples / seconds if seconds > 0 else 0.0
-        left = seconds * (self._samples - samples) / samples
+        left = seconds * (steps - step) / step
         numbers = f"loss {loss:.4f}  accuracy {accuracy:.4f}  {rate:,.0f} samples/s  {left:.0f} s left"
         head = self._head(epoch)
         # A line that wrapped could not be drawn over; the last column makes some terminals wrap.
@@ -59,7 +59,7 @@ class Progress:
             f"{key} {logs[key]:.4f}" for key in ("loss", "accuracy", "val_loss", "val_accuracy") if key in logs
         )
         seconds = logs["seconds"]
-        rate = f"  {self._samples / seconds:,.0f} samples/s" if seconds > 0 else ""
+        rate = f"  {logs['samples'] / seconds:,.0f} samples/s" if seconds > 0 else ""
         line_start = _CLEAR_LINE if self._open else ""
         self._write(f"{line_start}{self._head(logs['epoch'])}  {numbers}  {seconds:.1f} s{rate}\n")
         self._open = False

@@ -25,6 +25,7 @@ __all__ = ["Sequential", "History", "lenet5", "load_model"]
 
 _LOSSES = ("sparse_categorical_crossentropy", "categorical_crossentropy")
 _METRICS = ("accuracy", "acc")
+_NOT_LOGGED = ("epoch", "samples", "seconds", "learning_rate")  # what a History and callbacks do not get
 _NAME_NOTE = "name"  # the note of a model file that holds the model's name
 
 Samples = Tuple[Any, Any]
@@ -218,6 +219,9 @@ class Sequential:
         *,
         seed: Optional[int] = None,
         schedule: str = "constant",
+        warmup: float = 0.0,
+        hard_share: float = 1.0,
+        skip_above: float = 1.0,
         callbacks: Optional[Sequence[Callback]] = None,
         restore_best_weights: bool = False,
     ) -> History:
@@ -242,6 +246,13 @@ class Sequential:
             model's first fit has the model's seed, the next fit one more, and so on.
         schedule : "constant", "linear", "cosine" or "one_cycle"
             How the learning rate goes over the whole of this training.
+        warmup : float in [0, 1)
+            Over this share of the steps the learning rate rises first; the schedule has the rest.
+        hard_share : float in (0, 1]
+            Epochs after the first go through this share of the samples only, those whose loss was highest when they
+            were last trained on.
+        skip_above : float in (0, 1]
+            A sample whose label has a probability above this has no gradient, and little is computed backward for it.
         callbacks : sequence
             Each a function, or an object with a method on_epoch_end, called after each epoch with its number from 0 and
             a dict as in the history. Setting ``model.stop_training = True`` in one ends the training.
@@ -267,6 +278,9 @@ class Sequential:
                 "batch_size": 32 if batch_size is None else batch_size,
                 "optimizer": self.optimizer.as_tuple(),
                 "schedule": schedule,
+                "warmup": warmup,
+                "hard_share": hard_share,
+                "skip_above": skip_above,
                 "shuffle": shuffle,
                 "seed": seed,
                 "keep_best": bool(restore_best_weights),
@@ -281,13 +295,13 @@ class Sequential:
         verbose: Union[int, str],
     ) -> History:
         x, labels, x_val, y_val = arrays
-        progress = Progress(verbose, settings["epochs"], len(x))
+        progress = Progress(verbose, settings["epochs"])
         history = self.history = History()
         self.stop_training = False
 
         def on_epoch(result: Dict[str, Any]) -> bool:
             progress.epoch(result)
-            logs = {key: value for key, value in result.items() if key not in ("epoch", "seconds", "learning_rate")}
+            logs = {key: value for key, value in result.items() if key not in _NOT_LOGGED}
             epoch = result["epoch"] - 1
             history._add(epoch, logs)
             for callback in callbacks:
@@ -455,5 +469,6 @@ def _check_out(out: AnyArray, shape: Tuple[int, ...]) -> None:
         raise TypeError(f"predict: out must be a float32 array, got {getattr(out, 'dtype', type(out).__name__)}")
     if out.shape != shape:
         raise ValueError(f"predict: out has shape {out.shape}, it must be {shape}")
-    if not (out.flags.c_contiguous and out.flags.writeable and out.flags.aligned):
+    flags = out.flags
+    if not (flags.c_contiguous and flags.writeable and flags.aligned):
         raise ValueError("predict: out must be writeable and C-contiguous")

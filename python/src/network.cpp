@@ -177,6 +177,7 @@ class PythonNetwork {
 nb::dict python_epoch(const EpochResult& result) {
   nb::dict logs;
   logs["epoch"] = result.epoch;
+  logs["samples"] = result.samples;
   logs["loss"] = result.loss;
   logs["accuracy"] = result.accuracy;
   if (result.validation) {
@@ -188,7 +189,8 @@ nb::dict python_epoch(const EpochResult& result) {
   return logs;
 }
 
-// Trains. `settings` holds epochs, batch_size, optimizer (name, values), schedule, shuffle, seed and keep_best.
+// Trains. `settings` holds epochs, batch_size, optimizer (name, values), schedule, warmup, shuffle, seed, hard_share,
+// skip_above and keep_best.
 // on_step(epoch, step, steps, samples, loss, accuracy, seconds) is called now and then, if not None; on_epoch(logs)
 // after each epoch, and says whether to go on.
 void PythonNetwork::fit(nb::handle x, nb::handle y, nb::handle x_val, nb::handle y_val, const nb::dict& settings,
@@ -204,6 +206,9 @@ void PythonNetwork::fit(nb::handle x, nb::handle y, nb::handle x_val, nb::handle
   const nb::tuple optimizer = nb::cast<nb::tuple>(settings["optimizer"]);
   options.optimizer = optimizer_options(nb::cast<nb::str>(optimizer[0]), nb::cast<nb::dict>(nb::object(optimizer[1])));
   options.schedule = schedule_from_name(text({who, "schedule", "a name such as 'one_cycle'"}, settings["schedule"]));
+  options.warmup = real({who, "warmup", "a number"}, settings["warmup"]);
+  options.hard_share = real({who, "hard_share", "a number"}, settings["hard_share"]);
+  options.skip_above = real({who, "skip_above", "a number"}, settings["skip_above"]);
   options.shuffle = boolean({who, "shuffle", "True or False"}, settings["shuffle"]);
   options.seed = static_cast<std::uint64_t>(integer({who, "seed", "an integer"}, settings["seed"]));
   options.keep_best = nb::cast<bool>(settings["keep_best"]);

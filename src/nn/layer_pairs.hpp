@@ -1,4 +1,4 @@
-// Neighbouring layers that are computed as one while training.
+// Neighbouring layers that are computed as one.
 #pragma once
 
 #include <optional>
@@ -9,16 +9,20 @@
 
 namespace hubel::detail {
 
-// The pair, when the layers are a convolution on samples of shape x and a max pooling that are better computed
-// together.
-inline std::optional<ConvPool> conv_pool_pair(const Layer& first, const Layer& second, const Shape& x) {
+// The plan, when the layers are a convolution on samples of shape x and a max pooling that are better computed
+// together; if it is not for training, only where forward gains by it.
+template <class T>
+std::optional<ConvPoolPlan<T>> conv_pool_pair(const Layer& first, const Layer& second, const Shape& x, bool training) {
   const auto* conv = std::get_if<Conv2D>(&first);
   const auto* pool = std::get_if<Pool2D>(&second);
   if (!conv || !pool || derivative_needs_input(conv->activation)) return std::nullopt;
   if (conv->activation == Activation::softmax || conv->activation == Activation::log_softmax) return std::nullopt;
   const ConvPool pair{LayerKind<Conv2D>::options(*conv), conv->activation, LayerKind<Pool2D>::options(*pool)};
   const Shape kernel{conv->kernel_size[0], conv->kernel_size[1], x[2] / conv->groups, conv->filters};
-  return conv_pool_pays(pair, x, kernel) ? std::optional(pair) : std::nullopt;
+  if (!ConvPoolPlan<T>::pays(pair, x, kernel)) return std::nullopt;
+  std::optional<ConvPoolPlan<T>> plan(std::in_place, pair, x, kernel);
+  if (!training && !plan->fused()) plan.reset();
+  return plan;
 }
 
 }  // namespace hubel::detail

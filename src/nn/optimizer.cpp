@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <iterator>
+#include <limits>
 #include <stdexcept>
 
 #include "nn/named.hpp"
@@ -72,6 +73,10 @@ simd::AdamStep<T> coefficients(const AdamOptions& o, double scale, std::int64_t 
   step.beta_2 = static_cast<T>(o.beta_2);
   step.one_minus_beta_1 = static_cast<T>(1 - o.beta_1);
   step.one_minus_beta_2 = static_cast<T>(1 - o.beta_2);
+  // Subnormal moments are not worth their time: beside such an epsilon the root of the second is nothing, and the first
+  // moves no weight by more than 1e-27 of the learning rate.
+  constexpr double kEpsilon = 1e-11;
+  step.least = o.epsilon >= kEpsilon ? std::numeric_limits<T>::min() : T(0);
   return step;
 }
 

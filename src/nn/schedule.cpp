@@ -26,17 +26,8 @@ double one_cycle(double t) {
   return t < kRise ? anneal(kStart, 1, t / kRise) : anneal(1, kEnd, (t - kRise) / (1 - kRise));
 }
 
-}  // namespace
-
-std::string_view schedule_name(Schedule schedule) { return detail::name_of(kNames, schedule); }
-
-Schedule schedule_from_name(std::string_view name, std::string_view who) {
-  return detail::value_of(kNames, name, who, "schedule");
-}
-
-double schedule_factor(Schedule schedule, std::int64_t step, std::int64_t steps) {
-  const double t =
-      std::clamp(static_cast<double>(step) / static_cast<double>(std::max<std::int64_t>(steps, 1)), 0.0, 1.0);
+// At the share t of the way.
+double at(Schedule schedule, double t) {
   switch (schedule) {
     case Schedule::constant:
       return 1;
@@ -48,6 +39,21 @@ double schedule_factor(Schedule schedule, std::int64_t step, std::int64_t steps)
       return one_cycle(t);
   }
   throw std::invalid_argument("schedule_factor: not a schedule");
+}
+
+}  // namespace
+
+std::string_view schedule_name(Schedule schedule) { return detail::name_of(kNames, schedule); }
+
+Schedule schedule_from_name(std::string_view name, std::string_view who) {
+  return detail::value_of(kNames, name, who, "schedule");
+}
+
+double schedule_factor(Schedule schedule, std::int64_t step, std::int64_t steps, double warmup) {
+  const auto rise = static_cast<std::int64_t>(std::llround(warmup * static_cast<double>(steps)));
+  if (step < rise) return at(schedule, 0) * static_cast<double>(step + 1) / static_cast<double>(rise + 1);
+  const auto rest = static_cast<double>(std::max<std::int64_t>(steps - rise, 1));
+  return at(schedule, std::clamp(static_cast<double>(step - rise) / rest, 0.0, 1.0));
 }
 
 }  // namespace hubel

@@ -106,6 +106,45 @@ class Best {
   std::vector<Tensor<float>> weights_;
 };
 
+// Each sample's loss when it was last trained on, where someone will ask which were hardest.
+class Losses {
+ public:
+  Losses(std::int64_t count, std::int64_t batch_size, bool wanted)
+      : all_(wanted ? static_cast<std::size_t>(count) : 0), batch_(wanted ? static_cast<std::size_t>(batch_size) : 0) {}
+
+  // Room for the losses of a batch of n, for note() to take; none where none are wanted.
+  std::span<float> room(std::int64_t n) {
+    return std::span(batch_).first(batch_.empty() ? 0 : static_cast<std::size_t>(n));
+  }
+  void note(std::span<const std::int32_t> indices) {
+    for (std::size_t i = 0; i < indices.size() && !batch_.empty(); ++i)
+      all_[static_cast<std::size_t>(indices[i])] = batch_[i];
+  }
+  // The `count` samples with the highest loss (the first, on a tie), in ascending order.
+  std::vector<std::int32_t> hardest(std::int64_t count) const {
+    std::vector<std::int32_t> indices(all_.size());
+    std::iota(indices.begin(), indices.end(), 0);
+    const auto harder = [&](std::int32_t a, std::int32_t b) {
+      const float loss_a = all_[static_cast<std::size_t>(a)], loss_b = all_[static_cast<std::size_t>(b)];
+      return loss_a != loss_b ? loss_a > loss_b : a < b;
+    };
+    if (count < std::ssize(indices)) {
+      std::nth_element(indices.begin(), indices.begin() + count, indices.end(), harder);
+      indices.resize(static_cast<std::size_t>(count));
+    }
+    std::sort(indices.begin(), indices.end());
+    return indices;
+  }
+
+ private:
+  std::vector<float> all_, batch_;
+};
+
+// Of numbers that are not negative.
+std::int64_t saturating_sum(std::int64_t a, std::int64_t b) {
+  return b > std::numeric_limits<std::int64_t>::max() - a ? std::numeric_limits<std::int64_t>::max() : a + b;
+}
+
 // One training, with its memory.
 class Training {
  public:
@@ -113,60 +152,83 @@ class Training {
       : network_(network),
         options_(options),
         count_(source.count()),
+        later_count_(std::max<std::int64_t>(std::llround(options.hard_share * static_cast<double>(count_)), 1)),
         batch_size_(std::min(options.batch_size, count_)),
-        steps_((count_ + batch_size_ - 1) / batch_size_),
-        all_steps_(detail::saturating_product({options.epochs, steps_})),
+        all_steps_(
+            saturating_sum(steps_of(count_), detail::saturating_product({options.epochs - 1, steps_of(later_count_)}))),
         batch_(source, batch_size_),
         execution_(network, batch_size_, Mode::training),
         optimizer_(options.optimizer, std::as_const(network).parameters()),
-        order_(static_cast<std::size_t>(count_)) {
-    std::iota(order_.begin(), order_.end(), 0);
-  }
+        losses_(count_, batch_size_, later_count_ < count_) {}
 
   // One epoch, from 1. False when a callback stopped it.
   bool run_epoch(std::int64_t epoch, EpochResult& result);
 
  private:
+  std::int64_t steps_of(std::int64_t samples) const { return (samples + batch_size_ - 1) / batch_size_; }
+  void put_in_order(std::int64_t epoch);
   void run_step(std::int64_t step, TrainProgress& progress, Totals& totals);
 
   Network<float>& network_;
   const TrainOptions& options_;
-  std::int64_t count_, batch_size_, steps_, all_steps_;
+  std::int64_t count_, later_count_, batch_size_, all_steps_;  // later_count_: samples of an epoch after the first
   Batch batch_;
   Execution<float> execution_;
   Optimizer<float> optimizer_;
-  std::vector<std::int32_t> order_;
+  Losses losses_;
+  std::vector<std::int32_t> order_;  // of this epoch's samples
 };
 
+void Training::put_in_order(std::int64_t epoch) {
+  const bool all = epoch == 1 || later_count_ == count_;
+  const std::int64_t count = all ? count_ : later_count_;
+  std::vector<std::int32_t> hardest;
+  if (!all) hardest = losses_.hardest(count);
+  if (options_.shuffle) {
+    order_ = Random(options_.seed, kShuffles + static_cast<std::uint64_t>(epoch)).permutation(count);
+  } else {
+    order_.resize(static_cast<std::size_t>(count));
+    std::iota(order_.begin(), order_.end(), 0);
+  }
+  if (all) return;
+  for (std::int32_t& index : order_) index = hardest[static_cast<std::size_t>(index)];
+}
+
 bool Training::run_epoch(std::int64_t epoch, EpochResult& result) {
-  if (options_.shuffle)
-    order_ = Random(options_.seed, kShuffles + static_cast<std::uint64_t>(epoch)).permutation(count_);
   Totals totals;
   TrainProgress progress;
+  const auto before = Clock::now();
+  put_in_order(epoch);
+  progress.seconds = seconds_since(before);
+  const std::int64_t steps = steps_of(std::ssize(order_));
   progress.epoch = epoch;
   progress.epochs = options_.epochs;
-  progress.steps = steps_;
+  progress.steps = steps;
   bool goes_on = true;
-  for (std::int64_t step = 0; step < steps_ && goes_on; ++step) {
+  for (std::int64_t step = 0; step < steps && goes_on; ++step) {
     const auto start = Clock::now();
     run_step(step, progress, totals);
     progress.seconds += seconds_since(start);
     goes_on = !options_.on_step || options_.on_step(progress);
   }
-  result = {epoch, totals.mean_loss(), totals.accuracy(), std::nullopt, progress.learning_rate, progress.seconds};
+  result = {epoch,        totals.count,           totals.mean_loss(), totals.accuracy(),
+            std::nullopt, progress.learning_rate, progress.seconds};
   return goes_on;
 }
 
 void Training::run_step(std::int64_t step, TrainProgress& progress, Totals& totals) {
-  const std::int64_t begin = step * batch_size_, n = std::min(batch_size_, count_ - begin);
-  batch_.gather(std::span(order_).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(n)));
-  const LossResult loss = execution_.loss_and_gradients(batch_.x(), batch_.labels());
+  const std::int64_t begin = step * batch_size_, n = std::min(batch_size_, std::ssize(order_) - begin);
+  const auto indices = std::span(order_).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(n));
+  batch_.gather(indices);
+  const LossResult loss = execution_.loss_and_gradients(batch_.x(), batch_.labels(),
+                                                        {.skip_above = options_.skip_above, .losses = losses_.room(n)});
+  losses_.note(indices);
   if (!std::isfinite(loss.loss)) {
     throw std::runtime_error(
         fmt::format("training diverged: the loss is {} at epoch {}, step {}; a lower learning rate usually helps",
                     std::isnan(loss.loss) ? "nan" : "infinite", progress.epoch, step + 1));
   }
-  const double factor = schedule_factor(options_.schedule, optimizer_.steps(), all_steps_);
+  const double factor = schedule_factor(options_.schedule, optimizer_.steps(), all_steps_, options_.warmup);
   optimizer_.step(network_.parameters(), execution_.gradients(), factor);
   totals.add(loss, n);
   progress.step = step + 1;
@@ -176,11 +238,20 @@ void Training::run_step(std::int64_t step, TrainProgress& progress, Totals& tota
   progress.learning_rate = factor * learning_rate(options_.optimizer);
 }
 
+void check_share(const char* option, double share) {
+  if (!(share > 0 && share <= 1))
+    throw std::invalid_argument(fmt::format("fit: {} = {}, it must be in (0, 1]", option, share));
+}
+
 void check_training(const Network<float>& network, const SampleSource& train, const TrainOptions& options,
                     const SampleSource* validation) {
   if (options.epochs < 1)
     throw std::invalid_argument(fmt::format("fit: epochs = {}, it must be at least 1", options.epochs));
   check_batch_size("fit", options.batch_size);
+  if (!(options.warmup >= 0 && options.warmup < 1))
+    throw std::invalid_argument(fmt::format("fit: warmup = {}, it must be in [0, 1)", options.warmup));
+  check_share("hard_share", options.hard_share);
+  check_share("skip_above", options.skip_above);
   check_source("fit", network, train);
   if (train.count() < 1) throw std::invalid_argument("fit: there are no samples to train on");
   if (validation) check_source("fit (validation)", network, *validation);

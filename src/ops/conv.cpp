@@ -4,24 +4,18 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
 #include <stdexcept>
 
 #include "ops/checks.hpp"
+#include "ops/conv_passes.hpp"
 #include "ops/correlate.hpp"
 #include "ops/scatter.hpp"
 #include "ops/weight_gradient.hpp"
-#include "ops/workspace.hpp"
 
 namespace hubel {
 
 namespace {
-
-using detail::Correlation;
-using detail::PatchGrid;
-using detail::Tap;
-using detail::WeightGradient;
 
 constexpr std::string_view kInputAxes = "(m, h_prev, w_prev, c_prev)";
 constexpr std::string_view kKernelAxes = "(kh, kw, c_prev, c_new)";
@@ -115,35 +109,6 @@ void check_fits(std::string_view who, const ConvGeometry& g) {
       high ? "kh" : "kw", k, dilated, high ? "h_prev" : "w_prev", extent, before, after, before + extent + after));
 }
 
-// The taps of one kernel axis for the forward pass: tap i lies i * dilation - before pixels from the position's origin.
-std::span<const Tap> forward_taps(Tap* taps, std::int64_t kernel, std::int64_t dilation, std::int64_t before) {
-  for (std::int64_t i = 0; i < kernel; ++i) taps[i] = {i * dilation - before, i};
-  return {taps, static_cast<std::size_t>(kernel)};
-}
-
-PatchGrid forward_grid(const ConvGeometry& g) {
-  Tap* taps = detail::scratch<Tap>(detail::Scratch::taps, static_cast<std::size_t>(g.kh + g.kw));
-  return {g.m,
-          g.h_prev,
-          g.w_prev,
-          g.c_prev,
-          g.h_new,
-          g.w_new,
-          g.sh,
-          g.sw,
-          forward_taps(taps, g.kh, g.dh, g.top),
-          forward_taps(taps + g.kh, g.kw, g.dw, g.left)};
-}
-
-// A 1x1 convolution at stride 1 without padding does not care where rows and images end: one long row serves as well.
-ConvGeometry flattened(ConvGeometry g) {
-  if (g.kh == 1 && g.kw == 1 && g.sh == 1 && g.sw == 1 && g.h_new == g.h_prev && g.w_new == g.w_prev) {
-    g.w_new = g.w_prev = g.m * g.h_prev * g.w_prev;
-    g.m = g.h_new = g.h_prev = 1;
-  }
-  return g;
-}
-
 bool is_row_activation(Activation a) { return a == Activation::softmax || a == Activation::log_softmax; }
 
 template <class T>
@@ -156,24 +121,12 @@ void forward(TensorView<const T> A_prev, TensorView<const T> W, TensorView<const
   }
   detail::check_shape(who, "out", out.shape(), exact.output_shape(), "(m, h_new, w_new, c_new)");
   if (out.size() == 0) return;
-  ConvGeometry g = flattened(exact);
+  ConvGeometry g = detail::flattened(exact);
   if (g.c_prev == 0) g.kh = g.kw = 1;  // a sum of nothing has no need of taps, of which an empty W may claim billions
-  Correlation<T> k{};
-  k.grid = forward_grid(g);
+  auto k = detail::forward_correlation<T>(g);
   k.source = A_prev.data();
-  k.groups = g.groups;
-  k.channels = g.c_prev / g.groups;
-  k.out_channels = g.c_new / g.groups;
   k.weights = W.data();
-  k.w_c = g.c_new;
-  k.w_column = k.channels * g.c_new;
-  k.w_row = g.kw * k.w_column;
-  k.w_group = k.out_channels;
-  k.w_n = 1;
   k.out = out.data();
-  k.out_pixel = g.c_new;
-  k.out_row = g.w_new * g.c_new;
-  k.out_image = g.h_new * k.out_row;
   k.bias = b.data();
   k.algorithm = options.algorithm;
   k.activation = is_row_activation(activation) ? Activation::identity : activation;
@@ -181,87 +134,25 @@ void forward(TensorView<const T> A_prev, TensorView<const T> W, TensorView<const
   if (is_row_activation(activation)) activation_forward(out, activation, out);
 }
 
-// The kernel taps of one axis that reach input positions congruent to `phase` modulo the stride, for the gradient with
-// respect to the input: input position phase + stride * t takes from output position t + offset. Ascending offsets.
-std::span<const Tap> backward_taps(Tap* taps, std::int64_t phase, std::int64_t kernel, std::int64_t stride,
-                                   std::int64_t dilation, std::int64_t before) {
-  std::size_t count = 0;
-  for (std::int64_t i = kernel - 1; i >= 0; --i) {
-    const std::int64_t distance = phase + before - i * dilation;
-    if (distance % stride == 0) taps[count++] = {distance / stride, i};
-  }
-  return {taps, count};
-}
-
-template <class T>
-bool all_finite(const T* x, std::int64_t n) {
-  bool finite = true;
-  for (std::int64_t i = 0; i < n; ++i) finite &= std::abs(x[i]) <= std::numeric_limits<T>::max();
-  return finite;
-}
-
-// dA_prev: for each pair of phases (y mod sh, x mod sw) of the input a correlation of dZ at stride 1, with the taps
-// that reach that phase and with W's two channel axes exchanged.
 template <class T>
 void backward_data(const ConvGeometry& exact, ConvAlgorithm algorithm, const T* dZ, const T* W, T* dA_prev) {
-  const ConvGeometry g = flattened(exact);
-  if (algorithm != ConvAlgorithm::winograd && detail::by_scatter<T>(g)) {
+  const ConvGeometry g = detail::flattened(exact);
+  if (algorithm != ConvAlgorithm::winograd && detail::by_scatter<T>(g))
     return detail::backward_data_scatter(g, dZ, W, dA_prev);
-  }
-  Tap* taps = detail::scratch<Tap>(detail::Scratch::taps, static_cast<std::size_t>(g.kh + g.kw));
-  Correlation<T> k{};
-  k.source = dZ;
-  k.algorithm = algorithm;
-  k.groups = g.groups;
-  k.channels = g.c_new / g.groups;
-  k.out_channels = g.c_prev / g.groups;
-  k.weights = W;
-  k.w_c = 1;
-  k.w_n = g.c_new;
-  k.w_column = k.out_channels * g.c_new;
-  k.w_row = g.kw * k.w_column;
-  k.w_group = k.channels;
-  k.out_pixel = g.sw * g.c_prev;
-  k.out_row = g.sh * g.w_prev * g.c_prev;
-  k.out_image = g.h_prev * g.w_prev * g.c_prev;
-  k.skip_outside = !all_finite(W, g.kh * g.kw * k.out_channels * g.c_new);
-  const std::int64_t phases_y = std::min(g.sh, g.h_prev), phases_x = std::min(g.sw, g.w_prev);
-  for (std::int64_t py = 0; py < phases_y; ++py) {
-    for (std::int64_t px = 0; px < phases_x; ++px) {
-      const auto rows = backward_taps(taps, py, g.kh, g.sh, g.dh, g.top);
-      const auto columns = backward_taps(taps + g.kh, px, g.kw, g.sw, g.dw, g.left);
-      if (rows.empty() || columns.empty()) continue;
-      k.grid = {g.m, g.h_new, g.w_new, g.c_new, (g.h_prev - py + g.sh - 1) / g.sh, (g.w_prev - px + g.sw - 1) / g.sw,
-                1,   1,       rows,    columns};
-      k.out = dA_prev + (py * g.w_prev + px) * g.c_prev;
-      detail::correlate(k);
-    }
-  }
-}
-
-// Whether every input position is reached by a tap of its phase, so that backward_data writes all of dA_prev.
-bool covers_input(const ConvGeometry& g) {
-  const auto reached = [](std::int64_t extent, std::int64_t kernel, std::int64_t stride, std::int64_t dilation,
-                          std::int64_t before) {
-    for (std::int64_t phase = 0; phase < std::min(stride, extent); ++phase) {
-      bool hit = false;
-      for (std::int64_t i = 0; i < kernel && !hit; ++i) hit = (phase + before - i * dilation) % stride == 0;
-      if (!hit) return false;
-    }
-    return true;
-  };
-  return reached(g.h_prev, g.kh, g.sh, g.dh, g.top) && reached(g.w_prev, g.kw, g.sw, g.dw, g.left);
+  const bool finite = detail::all_finite(W, g.kh * g.kw * g.c_prev / g.groups * g.c_new);
+  detail::for_each_phase<T>(g, !finite, [&](detail::Correlation<T>& k, std::int64_t offset) {
+    k.source = dZ;
+    k.weights = W;
+    k.out = dA_prev + offset;
+    k.algorithm = algorithm;
+    detail::correlate(k);
+  });
 }
 
 template <class T>
 void backward_weights(const ConvGeometry& exact, ConvAlgorithm algorithm, const T* dZ, const T* A_prev, T* dW) {
-  const ConvGeometry g = flattened(exact);
-  WeightGradient<T> k{};
-  k.grid = forward_grid(g);
+  auto k = detail::weight_gradient_of<T>(detail::flattened(exact));
   k.source = A_prev;
-  k.groups = g.groups;
-  k.channels = g.c_prev / g.groups;
-  k.out_channels = g.c_new / g.groups;
   k.dz = dZ;
   k.dw = dW;
   k.algorithm = algorithm;
@@ -278,7 +169,7 @@ void backward(TensorView<const T> dZ, TensorView<const T> A_prev, TensorView<con
   if (wanted(dA_prev)) {
     detail::check_shape(who, "dA_prev", dA_prev.shape(), A_prev.shape(), "the shape of A_prev");
     const bool nothing = dZ.size() == 0 || W.size() == 0;
-    if (nothing || !covers_input(g)) std::fill(dA_prev.begin(), dA_prev.end(), T(0));
+    if (nothing || !detail::covers_input(g)) std::fill(dA_prev.begin(), dA_prev.end(), T(0));
     if (!nothing && dA_prev.size() > 0) backward_data(g, options.algorithm, dZ.data(), W.data(), dA_prev.data());
   }
   if (wanted(dW)) {

@@ -1,17 +1,19 @@
 // Correlation; see correlate.hpp.
 //
-// The kernel is packed once a call: blocks of output channels one or two vectors wide, in each the terms of the sum in
-// blocks of kTermBlock, so that the weights in use stay in L1 while a tile's pixels pass by. Work is cut into tiles of
-// the grid (and blocks of output channels when there are few tiles); each output element is computed by one thread in a
-// fixed order of terms.
+// The kernel is packed: blocks of output channels some vectors wide, in each the terms of the sum in blocks of
+// kTermBlock, so that the weights in use stay in L1 while a tile's pixels pass by. Work is cut into tiles of the grid
+// (and blocks of output channels when there are few tiles); each output element is computed by one thread in a fixed
+// order of terms, whatever tile it lies in.
 #include "ops/correlate.hpp"
 
 #include <algorithm>
 #include <cstddef>
 
+#include "ops/channel_blocks.hpp"
 #include "ops/depthwise.hpp"
 #include "ops/parallel.hpp"
 #include "ops/planar.hpp"
+#include "ops/term_runs.hpp"
 #include "ops/winograd.hpp"
 #include "ops/workspace.hpp"
 #include "simd/conv.hpp"
@@ -29,145 +31,123 @@ constexpr std::int64_t kTermBlock = 256;
 // batch of small images gives every thread something to do.
 constexpr std::int64_t kTilePositions = 256;
 
-// Output channels [first, first + count) of one group, `vectors` vectors wide when packed.
-struct OutBlock {
-  std::int64_t group, first, count;
-  std::size_t vectors;
-  std::int64_t packed;  // where its weights begin
-};
+// The blocks of terms: several whole runs, or pieces of one.
+struct TermBlocks {
+  std::int64_t runs_of_block, pieces, piece_length;  // runs_of_block or pieces is 1; the last piece may be shorter
 
-// Output channels are cut into blocks of two vectors; what remains of a group takes one or two.
-class OutBlocks {
- public:
-  OutBlocks(std::int64_t groups, std::int64_t out_channels, std::int64_t terms, std::int64_t lanes)
-      : out_channels_(out_channels), lanes_(lanes), terms_(terms) {
-    per_group_ = (out_channels + 2 * lanes - 1) / (2 * lanes);
-    const std::int64_t rest = out_channels - (per_group_ - 1) * 2 * lanes;
-    last_vectors_ = rest > lanes ? 2 : 1;
-    group_width_ = (per_group_ - 1) * 2 * lanes + last_vectors_ * lanes;
-    count_ = groups * per_group_;
+  explicit TermBlocks(const TermRuns& runs) {
+    const std::int64_t length = std::max<std::int64_t>(runs.length, 1);
+    pieces = (length + kTermBlock - 1) / kTermBlock;
+    piece_length = (runs.length + pieces - 1) / pieces;
+    const std::int64_t most = std::max<std::int64_t>(1, kTermBlock / length), blocks = (runs.count + most - 1) / most;
+    runs_of_block = pieces > 1 ? 1 : (runs.count + blocks - 1) / blocks;
   }
-  std::int64_t count() const { return count_; }
-  std::int64_t packed_size() const { return count_ / per_group_ * group_width_ * terms_; }
-  OutBlock operator[](std::int64_t i) const {
-    const std::int64_t group = i / per_group_, in_group = i % per_group_;
-    const std::int64_t first = in_group * 2 * lanes_;
-    return {group, first, std::min(2 * lanes_, out_channels_ - first),
-            static_cast<std::size_t>(in_group + 1 == per_group_ ? last_vectors_ : 2),
-            (group * group_width_ + first) * terms_};
-  }
-
- private:
-  std::int64_t out_channels_, lanes_, terms_, per_group_, last_vectors_, group_width_, count_;
-};
-
-// The order of the terms. Neighbouring columns whose pixels touch in memory are one run: with one group and no dilation
-// a kernel row of kw pixels is a run of kw * c elements. Runs are cut into pieces of at most kTermBlock elements, or
-// several whole runs make a block.
-struct TermOrder {
-  std::int64_t runs, run_length;        // runs = kernel rows, or rows x columns when columns do not touch
-  std::int64_t columns_in_run;          // pixels of a run
-  std::int64_t runs_per_block, pieces;  // one of them is 1
-  std::int64_t piece_length;            // of a run; the last piece may be shorter
-
-  template <class T>
-  explicit TermOrder(const Correlation<T>& k) {
-    const auto& columns = k.grid.columns;
-    const std::int64_t n = static_cast<std::int64_t>(columns.size());
-    const bool touch = k.groups == 1 && columns.back().offset - columns.front().offset == n - 1;
-    columns_in_run = touch ? n : 1;
-    runs = static_cast<std::int64_t>(k.grid.rows.size()) * (n / columns_in_run);
-    run_length = columns_in_run * k.channels;
-    pieces = std::max<std::int64_t>(1, (run_length + kTermBlock - 1) / kTermBlock);
-    piece_length = (run_length + pieces - 1) / pieces;
-    runs_per_block =
-        pieces > 1 ? 1 : std::clamp<std::int64_t>(kTermBlock / std::max<std::int64_t>(run_length, 1), 1, runs);
-  }
-  std::int64_t terms() const { return runs * run_length; }
 
   // Calls f(first run, end of runs, begin in the run, end in the run) for each block, in order.
   template <class F>
-  void for_each_block(const F& f) const {
-    for (std::int64_t r = 0; r < runs; r += runs_per_block) {
-      for (std::int64_t begin = 0; begin < run_length; begin += piece_length) {
-        f(r, std::min(r + runs_per_block, runs), begin, std::min(begin + piece_length, run_length));
+  void for_each(const TermRuns& runs, const F& f) const {
+    for (std::int64_t r = 0; r < runs.count; r += runs_of_block) {
+      for (std::int64_t begin = 0; begin < runs.length; begin += piece_length) {
+        f(r, std::min(r + runs_of_block, runs.count), begin, std::min(begin + piece_length, runs.length));
       }
     }
   }
 };
-
-template <class T>
-std::int64_t weight_offset(const Correlation<T>& k, const TermOrder& order, std::int64_t run, std::int64_t in_run) {
-  const std::int64_t runs_in_row = static_cast<std::int64_t>(k.grid.columns.size()) / order.columns_in_run;
-  const std::int64_t column = run % runs_in_row * order.columns_in_run + in_run / k.channels;
-  const Tap row = k.grid.rows[static_cast<std::size_t>(run / runs_in_row)];
-  return row.index * k.w_row + k.grid.columns[static_cast<std::size_t>(column)].index * k.w_column +
-         in_run % k.channels * k.w_c;
-}
-
-// Packs one block of output channels: [block of terms][run][element of the run][width], filled up with zeros.
-template <class T>
-void pack_block(const Correlation<T>& k, const TermOrder& order, const OutBlock& block, std::int64_t lanes, T* packed) {
-  const std::int64_t width = static_cast<std::int64_t>(block.vectors) * lanes;
-  const T* from = k.weights + block.group * k.w_group + block.first * k.w_n;
-  T* to = packed + block.packed;
-  order.for_each_block([&](std::int64_t r0, std::int64_t r1, std::int64_t begin, std::int64_t end) {
-    for (std::int64_t r = r0; r < r1; ++r) {
-      for (std::int64_t e = begin; e < end; ++e, to += width) {
-        const T* w = from + weight_offset(k, order, r, e);
-        for (std::int64_t n = 0; n < block.count; ++n) to[n] = w[n * k.w_n];
-        std::fill(to + block.count, to + width, T(0));
-      }
-    }
-  });
-}
 
 // Positions up to which weights that lie in the order of the terms are used as they lie: packing them would take as
 // long as multiplying with them. One tile of the inner loop goes over them once.
 constexpr std::int64_t kFewPositions = 12;
 
-// One call's packed weights and bias, shared by its threads.
+// What a correlation's geometry says about its packed kernel: blocks of output channels one after another, in each
+// [block of terms][run][element of the run][width], filled up with zeros; then the blocks' biases.
 template <class T>
-struct Packed {
-  TermOrder order;
-  OutBlocks blocks;
-  std::int64_t lanes;
-  T* weights;
-  T* bias;           // two vectors' width a block, or null
-  bool as_they_lie;  // whole blocks are not packed
+struct Layout {
+  TermRuns runs;
+  TermBlocks term_blocks;
+  ChannelBlocks blocks;
 
-  // Block b's weights from the `term`-th on, and from one term to the next.
-  const T* of(const Correlation<T>& k, std::int64_t b, std::int64_t term) const {
-    const OutBlock block = blocks[b];
-    if (in_place(block)) return k.weights + weight_offset(k, order, 0, term) + block.group * k.w_group + block.first;
-    return weights + block.packed + term * static_cast<std::int64_t>(block.vectors) * lanes;
-  }
-  std::int64_t step(const Correlation<T>& k, std::int64_t b) const {
-    const OutBlock block = blocks[b];
-    return in_place(block) ? k.w_c : static_cast<std::int64_t>(block.vectors) * lanes;
-  }
-  bool in_place(const OutBlock& block) const {
-    return as_they_lie && block.count == static_cast<std::int64_t>(block.vectors) * lanes;
-  }
+  explicit Layout(const Correlation<T>& k)
+      : runs(k.grid, k.groups, k.channels),
+        term_blocks(runs),
+        blocks(k.groups, k.out_channels, static_cast<std::int64_t>(simd::lanes<T>())) {}
 
-  explicit Packed(const Correlation<T>& k)
-      : order(k),
-        blocks(k.groups, k.out_channels, order.terms(), static_cast<std::int64_t>(simd::lanes<T>())),
-        lanes(static_cast<std::int64_t>(simd::lanes<T>())),
-        weights(scratch<T>(Scratch::weights, static_cast<std::size_t>(blocks.packed_size()))),
-        bias(k.bias ? scratch<T>(Scratch::bias, static_cast<std::size_t>(blocks.count() * 2 * lanes)) : nullptr),
-        as_they_lie(k.w_n == 1 && order.runs == 1 && order.columns_in_run == 1 &&
-                    k.grid.images * k.grid.grid_h * k.grid.grid_w <= kFewPositions) {
-    parallel_for(blocks.count(), static_cast<double>(blocks.packed_size()), [&](std::int64_t b) {
-      const OutBlock block = blocks[b];
-      if (!in_place(block)) pack_block(k, order, block, lanes, weights);
-      if (!bias) return;
-      T* to = bias + b * 2 * lanes;
-      const T* from = k.bias + block.group * k.out_channels + block.first;
-      std::fill(std::copy(from, from + block.count, to), to + 2 * lanes, T(0));
-    });
+  std::int64_t elements() const { return blocks.width() * runs.terms(); }
+  std::int64_t width(const ChannelBlock& block) const { return block.vectors * blocks.lanes(); }
+  // Where block's weights begin.
+  std::int64_t at(const ChannelBlock& block) const { return block.vectors_before * blocks.lanes() * runs.terms(); }
+  // In the unpacked kernel, from a block's first output channel.
+  std::int64_t weight_offset(const Correlation<T>& k, std::int64_t run, std::int64_t e) const {
+    return runs.row(k.grid, run).index * k.w_row + runs.column(k.grid, run, e).index * k.w_column +
+           e % k.channels * k.w_c;
+  }
+  // Whether whole blocks are used as they lie.
+  bool as_they_lie(const Correlation<T>& k) const {
+    return !k.kernel_is_kept && k.w_n == 1 && runs.count == 1 && runs.columns_in_run == 1 &&
+           k.grid.images * k.grid.grid_h * k.grid.grid_w <= kFewPositions;
+  }
+  bool in_place(const Correlation<T>& k, const ChannelBlock& block) const {
+    return as_they_lie(k) && block.count == width(block);
   }
 };
+
+// Packs one block of output channels.
+template <class T>
+void pack_block(const Correlation<T>& k, const Layout<T>& layout, const ChannelBlock& block, T* packed) {
+  const std::int64_t width = layout.width(block);
+  const T* from = k.weights + block.group * k.w_group + block.first * k.w_n;
+  T* to = packed + layout.at(block);
+  layout.term_blocks.for_each(layout.runs, [&](std::int64_t r0, std::int64_t r1, std::int64_t begin, std::int64_t end) {
+    for (std::int64_t r = r0; r < r1; ++r) {
+      // Pieces of a pixel, whose elements are w_c apart. Of a kernel with exchanged axes (w_c = 1) they are read as
+      // they lie and written apart, into a block that is in the cache.
+      for (std::int64_t e = begin, next; e < end; e = next) {
+        next = std::min(end, e - e % k.channels + k.channels);
+        const T* w = from + layout.weight_offset(k, r, e);
+        T* const piece = to;
+        to += (next - e) * width;
+        if (k.w_n == 1) {
+          for (T* row = piece; row < to; row += width, w += k.w_c)
+            std::fill(std::copy_n(w, block.count, row), row + width, T(0));
+          continue;
+        }
+        if (block.count < width) std::fill(piece, to, T(0));
+        for (std::int64_t n = 0; n < block.count; ++n) {
+          for (std::int64_t i = 0; i < next - e; ++i) piece[i * width + n] = w[n * k.w_n + i * k.w_c];
+        }
+      }
+    }
+  });
+}
+
+// The kernel of one call, which its threads share.
+template <class T>
+struct Packed {
+  const Layout<T>& layout;
+  const T* weights;
+  const T* bias;  // the blocks' vectors side by side, or null
+
+  // Block b's weights from the `term`-th on, and from one term to the next.
+  const T* of(const Correlation<T>& k, const ChannelBlock& block, std::int64_t term) const {
+    if (layout.in_place(k, block))
+      return k.weights + layout.weight_offset(k, 0, term) + block.group * k.w_group + block.first;
+    return weights + layout.at(block) + term * layout.width(block);
+  }
+  std::int64_t step(const Correlation<T>& k, const ChannelBlock& block) const {
+    return layout.in_place(k, block) ? k.w_c : layout.width(block);
+  }
+};
+
+template <class T>
+const T* packed_bias(const Correlation<T>& k, const Layout<T>& layout) {
+  if (!k.bias) return nullptr;
+  T* bias = scratch<T>(Scratch::bias, static_cast<std::size_t>(layout.blocks.width()));
+  const std::int64_t group_width = layout.blocks.width() / k.groups;
+  for (std::int64_t g = 0; g < k.groups; ++g) {
+    T* to = bias + g * group_width;
+    std::fill(std::copy_n(k.bias + g * k.out_channels, k.out_channels, to), to + group_width, T(0));
+  }
+  return bias;
+}
 
 template <class T>
 T* position(const Correlation<T>& k, std::int64_t image, std::int64_t y, std::int64_t x) {
@@ -179,60 +159,106 @@ template <class T>
 void activate_tile(const Correlation<T>& k, const GridTile& tile, std::int64_t first, std::int64_t count) {
   if (k.activation == Activation::identity) return;
   const bool dense = count == k.out_pixel;
-  for (std::int64_t y = tile.y0; y < tile.y1; ++y) {
-    if (dense) {
-      T* row = position(k, tile.image, y, tile.x0);
-      simd::activate(k.activation, row, row, static_cast<std::size_t>((tile.x1 - tile.x0) * count));
-      continue;
-    }
-    for (std::int64_t x = tile.x0; x < tile.x1; ++x) {
-      T* pixel = position(k, tile.image, y, x) + first;
-      simd::activate(k.activation, pixel, pixel, static_cast<std::size_t>(count));
-    }
-  }
-}
-
-// The offsets of the runs from a position's origin in a patch.
-template <class T>
-std::ptrdiff_t* run_offsets(const Correlation<T>& k, const TermOrder& order, std::ptrdiff_t line) {
-  std::ptrdiff_t* offsets = scratch<std::ptrdiff_t>(Scratch::taps, static_cast<std::size_t>(order.runs));
-  std::ptrdiff_t* to = offsets;
-  for (const Tap& row : k.grid.rows) {
-    for (std::size_t j = 0; j < k.grid.columns.size(); j += static_cast<std::size_t>(order.columns_in_run)) {
-      *to++ = row.offset * line + k.grid.columns[j].offset * k.grid.channels;
-    }
-  }
-  return offsets;
-}
-
-// The tile's output channels of one block, from a patch.
-template <class T>
-void correlate_block(const Correlation<T>& k, const Packed<T>& packed, std::int64_t b, const GridTile& tile,
-                     const Patch<T>& patch, const std::ptrdiff_t* offsets) {
-  const OutBlock block = packed.blocks[b];
-  simd::ConvRow<T> row{};
-  row.pixel_step = k.grid.step_x * k.grid.channels;
-  row.vectors = block.vectors;
-  row.out_step = k.out_pixel;
-  row.pixels = static_cast<std::size_t>(tile.x1 - tile.x0);
-  row.out_channels = static_cast<std::size_t>(block.count);
-  row.weights_step = packed.step(k, b);
-  std::int64_t term = 0;
-  row.bias = packed.bias ? packed.bias + b * 2 * packed.lanes : nullptr;
-  row.accumulate = false;
-  packed.order.for_each_block([&](std::int64_t r0, std::int64_t r1, std::int64_t begin, std::int64_t end) {
-    row.taps = offsets + r0;
-    row.tap_count = static_cast<std::size_t>(r1 - r0);
-    row.channels = static_cast<std::size_t>(end - begin);
-    row.weights = packed.of(k, b, term);
+  for (std::int64_t image = tile.image; image < tile.image + tile.images; ++image) {
     for (std::int64_t y = tile.y0; y < tile.y1; ++y) {
-      row.in = patch.origin + (y - tile.y0) * k.grid.step_y * patch.line + block.group * k.channels + begin;
-      row.out = position(k, tile.image, y, tile.x0) + block.group * k.out_channels + block.first;
-      simd::conv_row(row);
+      if (dense) {
+        T* row = position(k, image, y, tile.x0);
+        simd::activate(k.activation, row, row, static_cast<std::size_t>((tile.x1 - tile.x0) * count));
+        continue;
+      }
+      for (std::int64_t x = tile.x0; x < tile.x1; ++x) {
+        T* pixel = position(k, image, y, x) + first;
+        simd::activate(k.activation, pixel, pixel, static_cast<std::size_t>(count));
+      }
     }
-    term += (r1 - r0) * (end - begin);
-    row.accumulate = true;
-    row.bias = nullptr;
+  }
+}
+
+// A tile's pixels where the inner loop reads them, for one block of terms.
+template <class T>
+struct TileInput {
+  const T* in;
+  const std::ptrdiff_t* places;
+  const std::ptrdiff_t* offsets;  // of all runs
+};
+
+template <class T>
+TileInput<T> patch_input(const Correlation<T>& k, const TermRuns& runs, const GridTile& tile, bool copy) {
+  const Patch<T> patch = tile_patch(k.grid, tile, k.source, {copy, runs.copied_pixel<T>(k.grid)});
+  std::ptrdiff_t* offsets = scratch<std::ptrdiff_t>(Scratch::taps, static_cast<std::size_t>(runs.count));
+  for (std::int64_t r = 0; r < runs.count; ++r) offsets[r] = runs.offset(k.grid, patch, r);
+  const auto* places =
+      position_table(Scratch::in_places, tile, {patch.image, k.grid.step_y * patch.line, k.grid.step_x * patch.pixel});
+  return {patch.origin, places, offsets};
+}
+
+// Whether neighbouring positions' pixels would drive each other out of L1: its sets repeat every 4 KB. Copying pays
+// when they are read for enough output channels, and goes by half as many positions, whose pixels L2 can hold.
+template <class T>
+bool pixels_collide(const Correlation<T>& k) {
+  constexpr std::int64_t kSetsBytes = 2048, kManyOutputs = 128;
+  const std::int64_t step = k.grid.step_x * k.grid.channels * static_cast<std::int64_t>(sizeof(T));
+  return step % kSetsBytes == 0 && k.out_channels >= kManyOutputs;
+}
+
+// The tile's output channels of the blocks [b0, b1), block of terms by block of terms: so the pixels' part in use stays
+// in L2 while all blocks of output channels pass by.
+template <class T>
+void correlate_blocks(const Correlation<T>& k, const Packed<T>& packed, const GridTile& tile, std::int64_t b0,
+                      std::int64_t b1) {
+  const Layout<T>& layout = packed.layout;
+  const bool one_tap = k.grid.rows.size() * k.grid.columns.size() == 1, collide = pixels_collide(k);
+  const TileInput<T> input = patch_input(k, layout.runs, tile, collide && !one_tap);
+  constexpr std::ptrdiff_t kNoOffset = 0;
+  simd::ConvTiles<T> t{};
+  t.positions = static_cast<std::size_t>(tile.positions());
+  t.out_at = position_table(Scratch::out_places, tile, {k.out_image, k.out_row, k.out_pixel});
+  T* out = position(k, tile.image, tile.y0, tile.x0);
+  const std::ptrdiff_t following = input.places[tile.positions() - 1] + k.grid.step_x * k.grid.channels;
+  std::int64_t term = 0;
+  layout.term_blocks.for_each(layout.runs, [&](std::int64_t r0, std::int64_t r1, std::int64_t begin, std::int64_t end) {
+    const std::int64_t block_end = term + (r1 - r0) * (end - begin);
+    t.taps = input.offsets + r0;
+    t.tap_count = static_cast<std::size_t>(r1 - r0);
+    t.channels = static_cast<std::size_t>(end - begin);
+    t.accumulate = term > 0;
+    t.relu = k.activation == Activation::relu && block_end == layout.runs.terms();
+    const T* in = input.in + begin;
+    t.in_at = input.places;
+    // Read next: the tile behind this one, where it lies as tiles in a row do; of gathered pixels the next channels.
+    const T* ahead = in + following;
+    t.ahead_at = input.places;
+    if (collide && one_tap && k.groups == 1) {
+      const std::int64_t pixel = padded_pixel<T>(end - begin);
+      T* copy = scratch<T>(Scratch::gathered, static_cast<std::size_t>(tile.positions() * pixel));
+      for (std::size_t p = 0; p < t.positions; ++p) {
+        std::copy_n(in + input.places[p] + input.offsets[r0], end - begin,
+                    copy + static_cast<std::ptrdiff_t>(p) * pixel);
+      }
+      ahead = end < layout.runs.length ? in + input.offsets[r0] + (end - begin) : input.in + following;
+      in = copy;
+      t.in_at = position_table(Scratch::gathered_places, {0, 0, 1, 0, tile.positions()}, {0, 0, pixel});
+      t.taps = &kNoOffset;
+    }
+    for (std::int64_t b = b0; b < b1; ++b) {
+      const ChannelBlock block = layout.blocks[b];
+      t.in = in + block.group * k.channels;
+      t.weights = packed.of(k, block, term);
+      t.weights_step = packed.step(k, block);
+      t.vectors = static_cast<std::size_t>(block.vectors);
+      t.out = out + block.group * k.out_channels + block.first;
+      t.out_channels = static_cast<std::size_t>(block.count);
+      t.ahead = b == b0 ? ahead : nullptr;
+      t.next_weights = {};
+      if (b + 1 < b1) {
+        const ChannelBlock next = layout.blocks[b + 1];
+        const auto bytes = static_cast<std::size_t>((block_end - term) * layout.width(next)) * sizeof(T);
+        t.next_weights = {reinterpret_cast<const char*>(packed.of(k, next, term)), bytes / simd::kCacheLine};
+      }
+      t.bias = packed.bias && term == 0 ? packed.bias + block.vectors_before * layout.blocks.lanes() : nullptr;
+      simd::conv_tiles(t);
+    }
+    term = block_end;
   });
 }
 
@@ -272,8 +298,10 @@ void correlate_position(const Correlation<T>& k, std::int64_t image, std::int64_
 
 template <class T>
 void correlate_by_position(const Correlation<T>& k, const GridTile& tile) {
-  for (std::int64_t y = tile.y0; y < tile.y1; ++y) {
-    for (std::int64_t x = tile.x0; x < tile.x1; ++x) correlate_position(k, tile.image, y, x);
+  for (std::int64_t image = tile.image; image < tile.image + tile.images; ++image) {
+    for (std::int64_t y = tile.y0; y < tile.y1; ++y) {
+      for (std::int64_t x = tile.x0; x < tile.x1; ++x) correlate_position(k, image, y, x);
+    }
   }
 }
 
@@ -283,46 +311,90 @@ bool tile_needs_positions(const Correlation<T>& k, const GridTile& tile) {
   return k.skip_outside && !inside(k.grid, patch_bounds(k.grid, tile));
 }
 
-}  // namespace
+template <class T>
+double flops_of(const Correlation<T>& k) {
+  const double terms = static_cast<double>(k.grid.rows.size()) * static_cast<double>(k.grid.columns.size()) *
+                       static_cast<double>(k.channels);
+  return 2.0 * terms * static_cast<double>(k.grid.images) * static_cast<double>(k.grid.grid_h) *
+         static_cast<double>(k.grid.grid_w) * static_cast<double>(k.groups * k.out_channels);
+}
 
 template <class T>
-void correlate(const Correlation<T>& k) {
-  const std::int64_t out_channels = k.groups * k.out_channels;
-  const PatchGrid& grid = k.grid;
-  if (grid.images * grid.grid_h * grid.grid_w * out_channels == 0) return;
-  if (by_planes(k)) return correlate_planes(k);
-  if (k.channels > 0 && by_winograd(k)) return correlate_winograd(k);
-  if (by_depthwise(k)) return correlate_depthwise(k);
-  const double terms = static_cast<double>(grid.rows.size()) * static_cast<double>(grid.columns.size()) *
-                       static_cast<double>(k.channels);
-  const double flops = 2.0 * terms * static_cast<double>(grid.images) * static_cast<double>(grid.grid_h) *
-                       static_cast<double>(grid.grid_w) * static_cast<double>(out_channels);
-  const Tiling tiles(grid, kTilePositions);
-
-  const Packed<T> packed(k);
+void correlate_direct(const Correlation<T>& k, const T* weights) {
+  const Tiling tiles(k.grid, pixels_collide(k) ? kTilePositions / 2 : kTilePositions, Tiling::Images::together);
+  const Layout<T> layout(k);
+  const Packed<T> packed{layout, weights, packed_bias(k, layout)};
+  const std::int64_t blocks = layout.blocks.count();
   // With few tiles the output channels are shared out too; the number of parts depends on the problem only.
   constexpr std::int64_t kItemsWanted = 16;
-  const std::int64_t parts = std::clamp<std::int64_t>(kItemsWanted / tiles.count(), 1, packed.blocks.count());
-  parallel_for(tiles.count() * parts, flops, [&](std::int64_t i) {
+  const std::int64_t parts = std::clamp<std::int64_t>(kItemsWanted / tiles.count(), 1, blocks);
+  parallel_for(tiles.count() * parts, flops_of(k), [&](std::int64_t i) {
     const GridTile tile = tiles[i / parts];
     const std::int64_t part = i % parts;
     if (tile_needs_positions(k, tile)) {
       if (part == 0) {
         correlate_by_position(k, tile);
-        activate_tile(k, tile, 0, out_channels);
+        activate_tile(k, tile, 0, k.groups * k.out_channels);
       }
       return;
     }
-    const Patch<T> patch = tile_patch(grid, tile, k.source);
-    const std::ptrdiff_t* offsets = run_offsets(k, packed.order, patch.line);
-    const std::int64_t begin = packed.blocks.count() * part / parts, end = packed.blocks.count() * (part + 1) / parts;
-    for (std::int64_t b = begin; b < end; ++b) correlate_block(k, packed, b, tile, patch, offsets);
-    const OutBlock first = packed.blocks[begin], last = packed.blocks[end - 1];
+    const std::int64_t begin = blocks * part / parts, end = blocks * (part + 1) / parts;
+    correlate_blocks(k, packed, tile, begin, end);
+    if (k.activation == Activation::relu) return;  // done in the registers
+    const ChannelBlock first = layout.blocks[begin], last = layout.blocks[end - 1];
     const std::int64_t from = first.group * k.out_channels + first.first;
     activate_tile(k, tile, from, last.group * k.out_channels + last.first + last.count - from);
   });
 }
 
+template <class T>
+bool is_empty(const Correlation<T>& k) {
+  return k.grid.images * k.grid.grid_h * k.grid.grid_w * k.groups * k.out_channels == 0;
+}
+
+}  // namespace
+
+template <class T>
+std::int64_t packed_elements(const Correlation<T>& k) {
+  if (is_empty(k) || k.channels == 0 || by_planes(k)) return 0;
+  if (by_winograd(k)) return winograd_kernel_elements(k);
+  if (by_depthwise(k)) return 0;
+  return Layout<T>(k).elements();
+}
+
+template <class T>
+void pack_kernel(const Correlation<T>& k, T* packed) {
+  if (packed_elements(k) == 0) return;
+  if (by_winograd(k)) return transform_winograd_kernel(k, packed);
+  const Layout<T> layout(k);
+  parallel_for(layout.blocks.count(), static_cast<double>(layout.elements()), [&](std::int64_t b) {
+    const ChannelBlock block = layout.blocks[b];
+    if (!layout.in_place(k, block)) pack_block(k, layout, block, packed);
+  });
+}
+
+template <class T>
+void correlate(const Correlation<T>& k, const T* packed) {
+  if (is_empty(k)) return;
+  if (by_planes(k)) return correlate_planes(k);
+  if (k.channels > 0 && by_winograd(k)) return correlate_winograd(k, packed);
+  if (by_depthwise(k)) return correlate_depthwise(k);
+  correlate_direct(k, packed);
+}
+
+template <class T>
+void correlate(const Correlation<T>& k) {
+  T* packed = scratch<T>(Scratch::weights, static_cast<std::size_t>(packed_elements(k)));
+  pack_kernel(k, packed);
+  correlate(k, packed);
+}
+
+template std::int64_t packed_elements(const Correlation<float>&);
+template std::int64_t packed_elements(const Correlation<double>&);
+template void pack_kernel(const Correlation<float>&, float*);
+template void pack_kernel(const Correlation<double>&, double*);
+template void correlate(const Correlation<float>&, const float*);
+template void correlate(const Correlation<double>&, const double*);
 template void correlate(const Correlation<float>&);
 template void correlate(const Correlation<double>&);
 

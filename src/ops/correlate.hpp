@@ -31,6 +31,9 @@ struct Correlation {
 
   ConvAlgorithm algorithm = ConvAlgorithm::automatic;  // winograd only where winograd_applies
 
+  // Whether the packed kernel serves more than one call, so that it is always worth packing.
+  bool kernel_is_kept = false;
+
   // Pixels outside the source are left out of the sum, instead of taken as zeros. The two differ only where W is
   // infinite or NaN.
   bool skip_outside = false;
@@ -38,5 +41,16 @@ struct Correlation {
 
 template <class T>
 void correlate(const Correlation<T>& correlation);
+
+// The same in two steps, for a kernel that is used again and again: pack_kernel writes packed_elements(correlation)
+// elements, which correlate then reads. What is in them depends on the correlation's geometry, options and weights; the
+// other pointers, the activation and the bias may change from call to call, and so may the number of images, as long as
+// it is positive and the algorithm is not `automatic`.
+template <class T>
+std::int64_t packed_elements(const Correlation<T>& correlation);
+template <class T>
+void pack_kernel(const Correlation<T>& correlation, T* packed);
+template <class T>
+void correlate(const Correlation<T>& correlation, const T* packed);
 
 }  // namespace hubel::detail

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -28,30 +29,40 @@ struct PatchGrid {
   std::span<const Tap> rows, columns;            // ascending offsets; both non-empty
 };
 
-// A rectangle of the grid in one image: positions [y0, y1) x [x0, x1).
+// A rectangle of the grid, positions [y0, y1) x [x0, x1), in one image or in several that follow one another.
 struct GridTile {
   std::int64_t image, y0, y1, x0, x1;
-  std::int64_t positions() const { return (y1 - y0) * (x1 - x0); }
+  std::int64_t images = 1;
+  std::int64_t positions() const { return images * (y1 - y0) * (x1 - x0); }
 };
 
 // How a grid is cut into tiles. Cut by the problem alone, so that results do not depend on the number of threads.
 class Tiling {
  public:
-  Tiling(const PatchGrid& grid, std::int64_t positions_wanted);
-  std::int64_t count() const { return per_image_ * images_; }
+  enum class Images { apart, together };  // whether a tile may go over several images, when they are small
+  Tiling(const PatchGrid& grid, std::int64_t positions_wanted, Images images = Images::apart);
+  std::int64_t count() const { return per_image_ * stacks_; }
   GridTile operator[](std::int64_t i) const;
 
  private:
-  std::int64_t images_, grid_h_, grid_w_, tile_h_, tile_w_, across_, per_image_;
+  std::int64_t images_, grid_h_, grid_w_, tile_h_, tile_w_, across_, per_image_, stacks_;
 };
 
-// The source pixels of a tile: origin is where offset (0, 0) of the tile's first position would be, `line` elements
-// apart from one source row to the next. (origin itself may lie before the memory that is read.)
+// The source pixels of a tile: origin is where offset (0, 0) of the tile's first position would be; pixels, lines and
+// images are so many elements apart. (origin itself may lie before the memory that is read.)
 template <class T>
 struct Patch {
   const T* origin;
-  std::ptrdiff_t line;
+  std::ptrdiff_t pixel, line, image;
 };
+
+// The elements of a pixel with so many channels that is an odd number of cache lines long. Where the step from pixel to
+// pixel is a power of two, neighbouring pixels fall into the same few sets of the cache and drive each other out.
+template <class T>
+std::int64_t padded_pixel(std::int64_t channels) {
+  constexpr std::int64_t kLine = 64 / static_cast<std::int64_t>(sizeof(T));
+  return ((channels + kLine - 1) / kLine | 1) * kLine;
+}
 
 // Elements that a copied patch may have before it is not made any more: a kernel with a dilation or padding of
 // thousands can ask for a patch far larger than its image. 2^22 floats are 16 MB, beyond every cache.
@@ -63,34 +74,74 @@ struct PatchBounds {
 };
 PatchBounds patch_bounds(const PatchGrid& grid, const GridTile& tile);
 bool inside(const PatchGrid& grid, const PatchBounds& bounds);
-// Whether the tile can be served by tile_patch.
+// Whether the tile can be served by tile_patch, with pixels padded to a multiple of a cache line or not.
 bool patch_fits(const PatchGrid& grid, const GridTile& tile);
+
+// When a tile is copied although all of its pixels lie inside the source, and how far apart the copy's pixels are.
+struct PatchCopy {
+  bool always;
+  std::int64_t pixel;
+};
+
+// Copies the part of one image that the bounds enclose, zeros where they reach beyond it.
+template <class T>
+void copy_patch(const PatchGrid& grid, const PatchBounds& b, std::int64_t pixel, const T* image, T* copy) {
+  const std::int64_t c = grid.channels, line = (b.right - b.left) * pixel;
+  const std::int64_t from = std::clamp<std::int64_t>(b.left, 0, grid.width);
+  const std::int64_t to = std::clamp<std::int64_t>(b.right, from, grid.width);
+  for (std::int64_t y = b.top; y < b.bottom; ++y, copy += line) {
+    if (y < 0 || y >= grid.height || from == to) {
+      std::fill_n(copy, line, T(0));
+      continue;
+    }
+    std::fill_n(copy, (from - b.left) * pixel, T(0));
+    const T* source = image + (y * grid.width + from) * c;
+    T* out = copy + (from - b.left) * pixel;
+    if (pixel == c) {
+      std::copy_n(source, (to - from) * c, out);
+    } else {
+      for (std::int64_t x = from; x < to; ++x, source += c, out += pixel) std::copy_n(source, c, out);
+    }
+    std::fill_n(copy + (to - b.left) * pixel, (b.right - to) * pixel, T(0));
+  }
+}
 
 // The tile's pixels; valid until this thread's next call. Needs patch_fits.
 template <class T>
-Patch<T> tile_patch(const PatchGrid& grid, const GridTile& tile, const T* source) {
+Patch<T> tile_patch(const PatchGrid& grid, const GridTile& tile, const T* source, const PatchCopy& how) {
   const PatchBounds b = patch_bounds(grid, tile);
-  const std::int64_t c = grid.channels;
-  const std::ptrdiff_t source_line = grid.width * c;
-  const T* image = source + tile.image * grid.height * source_line;
-  if (inside(grid, b)) {
-    return {image + tile.y0 * grid.step_y * source_line + tile.x0 * grid.step_x * c, source_line};
+  const std::int64_t c = grid.channels, image = grid.height * grid.width * c;
+  const T* first = source + tile.image * image;
+  if (inside(grid, b) && !how.always) {
+    return {first + (tile.y0 * grid.step_y * grid.width + tile.x0 * grid.step_x) * c, c, grid.width * c, image};
   }
-  const std::ptrdiff_t line = (b.right - b.left) * c;
-  T* copy = scratch<T>(Scratch::pixels, static_cast<std::size_t>((b.bottom - b.top) * line));
-  const std::int64_t from = std::clamp<std::int64_t>(b.left, 0, grid.width);
-  const std::int64_t to = std::clamp<std::int64_t>(b.right, from, grid.width);
-  for (std::int64_t y = b.top; y < b.bottom; ++y) {
-    T* row = copy + (y - b.top) * line;
-    if (y < 0 || y >= grid.height || from == to) {
-      std::fill(row, row + line, T(0));
-      continue;
+  const std::int64_t line = (b.right - b.left) * how.pixel, copied = (b.bottom - b.top) * line;
+  T* copy = scratch<T>(Scratch::pixels, static_cast<std::size_t>(tile.images * copied));
+  for (std::int64_t i = 0; i < tile.images; ++i) copy_patch(grid, b, how.pixel, first + i * image, copy + i * copied);
+  return {copy - grid.rows.front().offset * line - grid.columns.front().offset * how.pixel, how.pixel, line, copied};
+}
+
+// Where a tile's positions lie, from its first one: row by row, image by image, so many elements apart. The table for
+// `use` is kept, for tile after tile has the same; it lasts until this thread's next call for the use.
+struct PositionSteps {
+  std::int64_t image, row, position;
+};
+inline const std::ptrdiff_t* position_table(Scratch use, const GridTile& tile, const PositionSteps& steps) {
+  using Key = std::array<std::int64_t, 6>;
+  thread_local std::array<Key, static_cast<std::size_t>(Scratch::count)> kept{};
+  const std::int64_t rows = tile.y1 - tile.y0, columns = tile.x1 - tile.x0;
+  std::ptrdiff_t* table = scratch<std::ptrdiff_t>(use, static_cast<std::size_t>(tile.positions()));
+  const Key key{tile.images, rows, columns, steps.image, steps.row, steps.position};
+  Key& last = kept[static_cast<std::size_t>(use)];
+  if (key == last) return table;
+  last = key;
+  std::ptrdiff_t* to = table;
+  for (std::int64_t i = 0; i < tile.images; ++i) {
+    for (std::int64_t y = 0; y < rows; ++y) {
+      for (std::int64_t x = 0; x < columns; ++x) *to++ = i * steps.image + y * steps.row + x * steps.position;
     }
-    std::fill(row, row + (from - b.left) * c, T(0));
-    std::copy(image + y * source_line + from * c, image + y * source_line + to * c, row + (from - b.left) * c);
-    std::fill(row + (to - b.left) * c, row + line, T(0));
   }
-  return {copy - grid.rows.front().offset * line - grid.columns.front().offset * c, line};
+  return table;
 }
 
 }  // namespace hubel::detail

@@ -1,5 +1,8 @@
 // The threads behind parallel_for; see parallel.hpp for why they are our own.
 //
+// Items are claimed from both ends: the owner and every second worker from the front, the others from the back. When
+// one loop follows another over the same memory, as in training, a thread so comes back to what its core's cache holds.
+//
 // Loops in progress stand in a list. An idle worker looks there for one that has unclaimed items and wants more
 // threads, and claims its first item as it joins; so whoever owns the loop waits only for items that somebody is
 // working on. Idle workers poll for a moment, since in training one loop follows another within microseconds, and then
@@ -99,25 +102,38 @@ class Places {
 };
 
 struct Loop {
+  static constexpr std::int64_t kNone = -1;
+  static constexpr std::uint64_t kFromBack = std::uint64_t{1} << 32;
+
   Loop(std::int64_t items_, LoopBody body_, const void* context_, int places_)
       : items(items_), body(body_), context(context_), places(places_) {}
 
   std::int64_t items;
   LoopBody body;
   const void* context;
-  int places;                         // further threads that may join; guarded by the pool's mutex
-  std::atomic<std::int64_t> next{0};  // the next item to claim
-  std::atomic<int> helpers{0};        // workers with an item in hand
+  int places;  // further threads that may join; guarded by the pool's mutex
+  // Items claimed from the front, and in the upper half from the back. Each claim finds another sum of the two, and
+  // those that find less than `items` have an item.
+  std::atomic<std::uint64_t> claimed{0};
+  int joined = 0;               // workers that have ever helped; guarded by the pool's mutex
+  std::atomic<int> helpers{0};  // workers with an item in hand
   std::atomic<bool> failed{false};
   Places cpus;
   std::exception_ptr error;  // written by the first that fails
 
-  std::int64_t claim() { return next.fetch_add(1, std::memory_order_relaxed); }
+  // An item, or kNone.
+  std::int64_t claim(bool from_back) {
+    const std::uint64_t before = claimed.fetch_add(from_back ? kFromBack : 1, std::memory_order_relaxed);
+    const auto front = static_cast<std::int64_t>(before % kFromBack),
+               back = static_cast<std::int64_t>(before / kFromBack);
+    if (front + back >= items) return kNone;
+    return from_back ? items - 1 - back : front;
+  }
 
   // Does `item` and then whatever else there is to claim.
-  void work(std::int64_t item) {
+  void work(std::int64_t item, bool from_back) {
     t_in_loop = true;
-    for (; item < items; item = claim()) {
+    for (; item != kNone; item = claim(from_back)) {
       if (failed.load(std::memory_order_relaxed)) continue;
       try {
         body(context, item);
@@ -134,7 +150,7 @@ class ThreadPool {
   void run(Loop& loop) {
     loop.cpus.settle();
     add(loop);
-    loop.work(loop.claim());
+    loop.work(loop.claim(false), false);
     remove(loop);
     wait_for_helpers(loop);
     if (loop.error) std::rethrow_exception(loop.error);
@@ -179,11 +195,13 @@ class ThreadPool {
   }
 
   // Called with the mutex held: a loop to help with, joined, and its first item claimed; or null.
-  Loop* join(std::int64_t& item) {
+  Loop* join(std::int64_t& item, bool& from_back) {
     for (Loop* loop : loops_) {
       if (loop->places == 0) continue;
-      item = loop->claim();
-      if (item >= loop->items) continue;
+      from_back = loop->joined % 2 == 0;
+      item = loop->claim(from_back);
+      if (item == Loop::kNone) continue;
+      ++loop->joined;
       --loop->places;
       loop->helpers.fetch_add(1, std::memory_order_relaxed);
       return loop;
@@ -195,9 +213,10 @@ class ThreadPool {
   void serve() {
     for (;;) {
       std::int64_t item = 0;
-      Loop* loop = next_loop(item);
+      bool from_back = false;
+      Loop* loop = next_loop(item, from_back);
       loop->cpus.settle();
-      loop->work(item);
+      loop->work(item, from_back);
       // Under the mutex, for the loop may be gone as soon as its owner sees the count at 0.
       const std::lock_guard lock(mutex_);
       loop->helpers.fetch_sub(1, std::memory_order_release);
@@ -207,10 +226,10 @@ class ThreadPool {
 
   // Polls, then sleeps, until there is a loop to help with. Places never come back, so after a look in vain there is
   // nothing new before another loop is added.
-  Loop* next_loop(std::int64_t& item) {
+  Loop* next_loop(std::int64_t& item, bool& from_back) {
     std::unique_lock lock(mutex_);
     for (;;) {
-      if (Loop* loop = join(item)) return loop;
+      if (Loop* loop = join(item, from_back)) return loop;
       const std::uint64_t seen = added_.load(std::memory_order_relaxed);
       const auto news = [&] { return added_.load(std::memory_order_acquire) != seen; };
       lock.unlock();
@@ -256,8 +275,25 @@ int loop_threads(std::int64_t items, double flops) {
 }
 
 void run_loop(std::int64_t items, int threads, LoopBody body, const void* context) {
-  Loop loop{items, body, context, threads - 1};
-  pool().run(loop);
+  constexpr std::int64_t kMostItems = std::int64_t{1} << 30;  // that a loop's counts have room for
+  if (items <= kMostItems) {
+    Loop loop{items, body, context, threads - 1};
+    return pool().run(loop);
+  }
+  for (std::int64_t first = 0; first < items; first += kMostItems) {
+    const struct {
+      LoopBody body;
+      const void* context;
+      std::int64_t first;
+    } part{body, context, first};
+    run_loop(
+        std::min(kMostItems, items - first), threads,
+        [](const void* of, std::int64_t item) {
+          const auto& p = *static_cast<const decltype(part)*>(of);
+          p.body(p.context, p.first + item);
+        },
+        &part);
+  }
 }
 
 }  // namespace hubel::detail

@@ -1,17 +1,23 @@
 // Weight gradients; see weight_gradient.hpp.
 //
-// Two ways to share the work. Small gradients: the positions are cut into at most kMaxParts parts, each sums into a
-// copy of dW of its own, and the copies are added in order. Large gradients: the output channels are cut, and each part
-// goes over all positions. Which one, and into how many parts, depends on the problem only.
+// The work is cut three ways: the positions into parts, each of which sums into a copy of dW of its own (as many as the
+// copies' size allows), and dW itself by its rows (kernel taps and input channels) and its output channels. Into how
+// many depends on the problem only. The parts' copies are added in order.
+//
+// A tile's gradients and pixels are copied into panels that the inner loop reads from end to end, some hundred rows and
+// output channels at a time: as they lie, the pixels of one channel would be spread over all of memory.
 #include "ops/weight_gradient.hpp"
 
 #include <algorithm>
 #include <cstddef>
 
+#include "ops/ahead.hpp"
+#include "ops/channel_blocks.hpp"
 #include "ops/depthwise.hpp"
 #include "ops/parallel.hpp"
 #include "ops/parts.hpp"
 #include "ops/planar.hpp"
+#include "ops/term_runs.hpp"
 #include "ops/winograd.hpp"
 #include "ops/workspace.hpp"
 #include "simd/conv.hpp"
@@ -21,130 +27,247 @@ namespace hubel::detail {
 
 namespace {
 
-// Positions whose products are summed in registers before they are added to dW: a limit on the rounding error, long
-// enough to hide the cost of adding.
+// Positions whose products are summed in registers before they are added to dW: a limit on the rounding error, and few
+// enough that a panel of gradients, 16 KB of floats with AVX2, stays in L1 beside one of pixels.
 constexpr std::int64_t kTilePositions = 256;
 
-// Elements of dW up to which every part has a copy of its own: 16 copies of 2^15 floats are 2 MB.
-constexpr std::int64_t kMaxCopied = std::int64_t{1} << 15;
+// Rows and output channels of the panels at hand: 256 KB each in float, both in L2.
+constexpr std::int64_t kPanelRows = 256, kPanelChannels = 256;
+
+// Elements of dW that all parts' copies may have together: 2^19 floats are 2 MB.
+constexpr std::int64_t kMaxCopied = std::int64_t{1} << 19;
+
+// Items of work wanted, so that several threads have some; and rows of dW that are worth an item.
+constexpr std::int64_t kItemsWanted = 8, kMinRows = 48;
 
 template <class T>
 std::int64_t weight_count(const WeightGradient<T>& k) {
   return static_cast<std::int64_t>(k.grid.rows.size() * k.grid.columns.size()) * k.channels * k.groups * k.out_channels;
 }
 
-// The gradient's pixels of one tile and block of channels, readable `width` wide: in place where a whole block is
-// there, else a copy filled up with zeros.
-template <class T>
-struct GradientTile {
-  const T* first;
-  std::ptrdiff_t line, pixel;
+// A part of dW: the terms (rows) [r0, r1) and the blocks of output channels [b0, b1).
+struct Section {
+  std::int64_t r0, r1, b0, b1;
 };
 
+// The tile's gradients of the blocks [b0, b1), into panels `panel` apart: some pixels at a time, for all blocks, so
+// that they are read as they lie.
 template <class T>
-GradientTile<T> gradient_tile(const WeightGradient<T>& k, const GridTile& tile, std::int64_t channel,
-                              std::int64_t count, std::int64_t width) {
+void copy_gradients(const WeightGradient<T>& k, const GridTile& tile, const ChannelBlocks& blocks, std::int64_t b0,
+                    std::int64_t b1, std::int64_t panel, T* to) {
+  constexpr std::int64_t kTogether = 32;
   const std::int64_t c = k.groups * k.out_channels;
-  const T* from = k.dz + ((tile.image * k.grid.grid_h + tile.y0) * k.grid.grid_w + tile.x0) * c + channel;
-  if (count == width) return {from, k.grid.grid_w * c, c};
-  T* copy = scratch<T>(Scratch::gradients, static_cast<std::size_t>(tile.positions() * width));
-  T* to = copy;
-  for (std::int64_t y = 0; y < tile.y1 - tile.y0; ++y) {
-    for (std::int64_t x = 0; x < tile.x1 - tile.x0; ++x, to += width) {
-      const T* pixel = from + (y * k.grid.grid_w + x) * c;
-      std::fill(std::copy(pixel, pixel + count, to), to + width, T(0));
-    }
-  }
-  return {copy, (tile.x1 - tile.x0) * width, width};
-}
-
-// Adds to dw one tile's part for the output channels [n0, n0 + count) of group g. Kernel columns whose pixels touch in
-// memory (one group, no dilation) are taken together, as rows of dW that follow one another.
-template <class T>
-void add_dense_block(const WeightGradient<T>& k, const GridTile& tile, const Patch<T>& patch, std::int64_t group,
-                     std::int64_t n0, std::int64_t count, T* dw) {
-  const std::int64_t lanes = static_cast<std::int64_t>(simd::lanes<T>());
-  const auto& columns = k.grid.columns;
-  const std::int64_t n_columns = static_cast<std::int64_t>(columns.size());
-  const bool touch = k.groups == 1 && columns.back().offset - columns.front().offset == n_columns - 1;
-  const std::int64_t in_run = touch ? n_columns : 1;
-  const std::int64_t c_new = k.groups * k.out_channels;
-
-  simd::WeightTile<T> t{};
-  t.vectors = count > lanes ? 2 : 1;
-  const auto dz =
-      gradient_tile(k, tile, group * k.out_channels + n0, count, static_cast<std::int64_t>(t.vectors) * lanes);
-  t.dz = dz.first;
-  t.dz_line = dz.line;
-  t.dz_pixel = dz.pixel;
-  t.in_line = k.grid.step_y * patch.line;
-  t.in_pixel = k.grid.step_x * k.grid.channels;
-  t.lines = static_cast<std::size_t>(tile.y1 - tile.y0);
-  t.pixels = static_cast<std::size_t>(tile.x1 - tile.x0);
-  t.rows = static_cast<std::size_t>(in_run * k.channels);
-  t.dw_row = c_new;
-  t.out_channels = static_cast<std::size_t>(count);
-  for (const Tap& row : k.grid.rows) {
-    for (std::int64_t j = 0; j < n_columns; j += in_run) {
-      const Tap column = columns[static_cast<std::size_t>(j)];
-      t.in = patch.origin + row.offset * patch.line + column.offset * k.grid.channels + group * k.channels;
-      t.dw = dw + (row.index * n_columns + column.index) * k.channels * c_new + group * k.out_channels + n0;
-      simd::weight_tile(t);
-    }
-  }
-}
-
-// A tile whose patch is not to be had whole, position by position, for the output channels [n0, n1).
-template <class T>
-void add_by_position(const WeightGradient<T>& k, const GridTile& tile, std::int64_t n0, std::int64_t n1, T* dw) {
-  const auto& g = k.grid;
-  const std::int64_t c_new = k.groups * k.out_channels;
-  for (std::int64_t y = tile.y0; y < tile.y1; ++y) {
-    for (std::int64_t x = tile.x0; x < tile.x1; ++x) {
-      const T* dz = k.dz + ((tile.image * g.grid_h + y) * g.grid_w + x) * c_new;
-      for (const Tap& row : g.rows) {
-        for (const Tap& column : g.columns) {
-          const std::int64_t sy = y * g.step_y + row.offset, sx = x * g.step_x + column.offset;
-          const bool outside = sy < 0 || sy >= g.height || sx < 0 || sx >= g.width;
-          const T* pixel = outside ? nullptr : k.source + ((tile.image * g.height + sy) * g.width + sx) * g.channels;
-          T* to = dw + (row.index * static_cast<std::int64_t>(g.columns.size()) + column.index) * k.channels * c_new;
-          for (std::int64_t c = 0; c < k.channels; ++c, to += c_new) {
-            for (std::int64_t n = n0; n < n1; ++n) {
-              to[n] += (outside ? T(0) : pixel[n / k.out_channels * k.channels + c]) * dz[n];
-            }
-          }
+  std::int64_t done = 0;
+  for (std::int64_t image = tile.image; image < tile.image + tile.images; ++image) {
+    for (std::int64_t y = tile.y0; y < tile.y1; ++y) {
+      const T* row = k.dz + ((image * k.grid.grid_h + y) * k.grid.grid_w) * c;
+      for (std::int64_t x = tile.x0; x < tile.x1; x += kTogether) {
+        const std::int64_t count = std::min(kTogether, tile.x1 - x);
+        for (std::int64_t b = b0; b < b1; ++b) {
+          const ChannelBlock block = blocks[b];
+          simd::copy_channel_panel<T>({row + x * c + block.group * k.out_channels + block.first, c,
+                                       static_cast<std::size_t>(count), static_cast<std::size_t>(block.count),
+                                       static_cast<std::size_t>(block.vectors),
+                                       to + (b - b0) * panel + done * block.vectors * blocks.lanes()});
         }
+        done += count;
       }
     }
   }
 }
 
-// Blocks of output channels, two vectors wide, within the groups.
+// The memory of the tile that comes next: its gradients and its pixels.
 template <class T>
-std::int64_t block_width() {
-  return 2 * static_cast<std::int64_t>(simd::lanes<T>());
-}
-template <class T>
-std::int64_t blocks_in_group(const WeightGradient<T>& k) {
-  return (k.out_channels + block_width<T>() - 1) / block_width<T>();
+AheadShares next_tile(const WeightGradient<T>& k, const GridTile& next, std::int64_t calls) {
+  const PatchGrid& g = k.grid;
+  const std::int64_t c = k.groups * k.out_channels, last = next.image + next.images - 1;
+  const auto gradient = [&](std::int64_t image, std::int64_t y, std::int64_t x) {
+    return k.dz + ((image * g.grid_h + y) * g.grid_w + x) * c;
+  };
+  const auto pixel = [&](std::int64_t image, std::int64_t y, std::int64_t x) {
+    const std::int64_t in_y = std::clamp<std::int64_t>(y, 0, g.height), in_x = std::clamp<std::int64_t>(x, 0, g.width);
+    return k.source + ((image * g.height + in_y) * g.width + in_x) * g.channels;
+  };
+  const PatchBounds bounds = patch_bounds(g, next);
+  AheadShares shares(calls);
+  shares.add(gradient(next.image, next.y0, next.x0), gradient(last, next.y1 - 1, next.x1 - 1) + c);
+  shares.add(pixel(next.image, bounds.top, bounds.left), pixel(last, bounds.bottom - 1, bounds.right));
+  return shares;
 }
 
-// Adds one tile's part to dw, for the blocks of output channels [b0, b1).
+// Where each position of a tile finds one run of its terms: in the source, among zeros where all of the run lies
+// outside, or in a copy where some of its columns do. Valid until this thread's next call.
 template <class T>
-void add_tile(const WeightGradient<T>& k, const GridTile& tile, std::int64_t b0, std::int64_t b1, T* dw) {
-  const std::int64_t in_group = blocks_in_group(k), width = block_width<T>();
-  const auto first_channel = [&](std::int64_t b) {
-    return b / in_group * k.out_channels + std::min(b % in_group * width, k.out_channels);
+const T* const* run_pointers(const WeightGradient<T>& k, const TermRuns& runs, const GridTile& tile, std::int64_t run) {
+  const PatchGrid& g = k.grid;
+  const std::int64_t first = runs.column(g, run, 0).offset, columns = runs.columns_in_run, c = g.channels;
+  const std::int64_t length = columns * c, positions = tile.positions();
+  const T** pointers = scratch<const T*>(Scratch::in_places, static_cast<std::size_t>(positions));
+  T* zeros = scratch<T>(Scratch::pixels, static_cast<std::size_t>((columns > 1 ? positions + 1 : 1) * length));
+  std::fill_n(zeros, length, T(0));
+  T* copy = zeros + length;
+  const T** to = pointers;
+  for (std::int64_t image = tile.image; image < tile.image + tile.images; ++image) {
+    for (std::int64_t y = tile.y0; y < tile.y1; ++y) {
+      const std::int64_t sy = y * g.step_y + runs.row(g, run).offset;
+      const T* line = k.source + (image * g.height + sy) * g.width * c;
+      for (std::int64_t x = tile.x0; x < tile.x1; ++x, ++to) {
+        const std::int64_t sx = x * g.step_x + first;
+        const std::int64_t left = std::clamp<std::int64_t>(-sx, 0, columns);
+        const std::int64_t right = std::clamp<std::int64_t>(g.width - sx, 0, columns);
+        if (sy < 0 || sy >= g.height || left >= right) {
+          *to = zeros;
+        } else if (right - left == columns) {
+          *to = line + sx * c;
+        } else {
+          *to = copy;
+          std::fill_n(copy, left * c, T(0));
+          std::copy_n(line + (sx + left) * c, (right - left) * c, copy + left * c);
+          std::fill_n(copy + right * c, (columns - right) * c, T(0));
+          copy += length;
+        }
+      }
+    }
+  }
+  return pointers;
+}
+
+// One tile's positions and where its rows go.
+template <class T>
+struct TileAtWork {
+  const WeightGradient<T>& k;
+  const TermRuns& runs;
+  const ChannelBlocks& blocks;
+  GridTile tile;
+  T* dw;
+  AheadShares next;
+
+  // Copies the rows [r0, r1), all of one run, to panels of so many rows.
+  void copy_rows(std::int64_t r0, std::int64_t r1, std::int64_t group, std::size_t rows,
+                 simd::WeightTiles<T>& t) const {
+    const auto of_panel = static_cast<std::int64_t>(rows);
+    t.in_block = tile.positions() * of_panel + static_cast<std::int64_t>(simd::kRoomBehindPanel);
+    t.in_step = of_panel;
+    T* panel =
+        scratch<T>(Scratch::gathered, static_cast<std::size_t>((r1 - r0 + of_panel - 1) / of_panel * t.in_block));
+    const T* const* pointers = run_pointers(k, runs, tile, r0 / runs.length);
+    const std::int64_t skip = r0 % runs.length + group * k.channels;
+    if (skip > 0) {
+      const T** moved = scratch<const T*>(Scratch::out_places, t.positions);
+      for (std::size_t p = 0; p < t.positions; ++p) moved[p] = pointers[p] + skip;
+      pointers = moved;
+    }
+    simd::copy_row_panels<T>({pointers, t.positions, t.rows, rows, panel, t.in_block});
+    t.in = panel;
+  }
+
+  // Adds the products of the rows [r0, r1), all of one run, with the gradients of the blocks [b0, b1), which all belong
+  // to one group and have panels `dz_panel` apart.
+  void add(std::int64_t r0, std::int64_t r1, std::int64_t b0, std::int64_t b1, const T* dz, std::int64_t dz_panel) {
+    const std::int64_t run = r0 / runs.length, e = r0 % runs.length, c_new = k.groups * k.out_channels;
+    const std::int64_t tap = runs.row(k.grid, run).index * static_cast<std::int64_t>(k.grid.columns.size()) +
+                             runs.column(k.grid, run, 0).index;
+    simd::WeightTiles<T> t{};
+    t.positions = static_cast<std::size_t>(tile.positions());
+    t.rows = static_cast<std::size_t>(r1 - r0);
+    t.dw_row = c_new;
+    std::size_t copied_for = 0;  // rows of a panel; blocks differ in width by a vector, at most
+    for (std::int64_t b = b0; b < b1; ++b) {
+      const ChannelBlock block = blocks[b];
+      t.vectors = static_cast<std::size_t>(block.vectors);
+      const std::size_t rows = simd::weight_rows(t.vectors);
+      if (rows != copied_for) copy_rows(r0, r1, block.group, rows, t);
+      copied_for = rows;
+      t.dz = dz + (b - b0) * dz_panel;
+      t.dz_step = block.vectors * blocks.lanes();
+      t.dw = dw + (tap * k.channels + e) * c_new + block.group * k.out_channels + block.first;
+      t.out_channels = static_cast<std::size_t>(block.count);
+      t.ahead = next.next();
+      simd::weight_tiles(t);
+    }
+  }
+};
+
+// Adds to dw one tile's part of a section.
+template <class T>
+void add_tile(const WeightGradient<T>& k, const TermRuns& runs, const ChannelBlocks& blocks, const GridTile& tile,
+              const GridTile* following, const Section& section, T* dw) {
+  const std::int64_t block_width = static_cast<std::int64_t>(simd::block_vectors().most) * blocks.lanes();
+  const std::int64_t panel = tile.positions() * block_width;
+  const std::int64_t most_blocks = std::max<std::int64_t>(1, kPanelChannels / block_width);
+  const auto end_of_rows = [&](std::int64_t r0) {
+    return std::min({section.r1, r0 - r0 % runs.length + runs.length, r0 + kPanelRows});
   };
-  if (!patch_fits(k.grid, tile)) {
-    add_by_position(k, tile, first_channel(b0), first_channel(b1), dw);
-    return;
+  std::int64_t calls = 0;
+  for (std::int64_t r = section.r0; r < section.r1; r = end_of_rows(r)) calls += section.b1 - section.b0;
+  TileAtWork<T> work{k, runs, blocks, tile, dw, following ? next_tile(k, *following, calls) : AheadShares(calls)};
+  for (std::int64_t b0 = section.b0, b1; b0 < section.b1; b0 = b1) {
+    for (b1 = b0; b1 < section.b1 && b1 - b0 < most_blocks && blocks[b1].group == blocks[b0].group;) ++b1;
+    T* dz = scratch<T>(Scratch::gradients, static_cast<std::size_t>((b1 - b0) * panel));
+    copy_gradients(k, tile, blocks, b0, b1, panel, dz);
+    for (std::int64_t r0 = section.r0; r0 < section.r1; r0 = end_of_rows(r0))
+      work.add(r0, end_of_rows(r0), b0, b1, dz, panel);
   }
-  const Patch<T> patch = tile_patch(k.grid, tile, k.source);
-  for (std::int64_t b = b0; b < b1; ++b) {
-    const std::int64_t n0 = b % in_group * width;
-    add_dense_block(k, tile, patch, b / in_group, n0, std::min(width, k.out_channels - n0), dw);
+}
+
+template <class T>
+void clear_section(const WeightGradient<T>& k, const TermRuns& runs, const ChannelBlocks& blocks,
+                   const Section& section, T* dw) {
+  const std::int64_t c_new = k.groups * k.out_channels, n_columns = static_cast<std::int64_t>(k.grid.columns.size());
+  const ChannelBlock first = blocks[section.b0], last = blocks[section.b1 - 1];
+  const std::int64_t from = first.group * k.out_channels + first.first;
+  const std::int64_t count = last.group * k.out_channels + last.first + last.count - from;
+  for (std::int64_t r = section.r0; r < section.r1; ++r) {
+    const std::int64_t run = r / runs.length, e = r % runs.length;
+    const std::int64_t tap = runs.row(k.grid, run).index * n_columns + runs.column(k.grid, run, e).index;
+    std::fill_n(dw + (tap * k.channels + e % k.channels) * c_new + from, count, T(0));
   }
+}
+
+template <class T>
+double flops_of(const WeightGradient<T>& k) {
+  return 2.0 * static_cast<double>(weight_count(k)) * static_cast<double>(k.grid.images) *
+         static_cast<double>(k.grid.grid_h) * static_cast<double>(k.grid.grid_w) / static_cast<double>(k.groups);
+}
+
+template <class T>
+void weight_gradient_direct(const WeightGradient<T>& k) {
+  const TermRuns runs(k.grid, k.groups, k.channels);
+  const ChannelBlocks blocks(k.groups, k.out_channels, static_cast<std::int64_t>(simd::lanes<T>()));
+  const bool wide = std::min(runs.length, kPanelRows) + k.out_channels > kPanelChannels;
+  const Tiling tiles(k.grid, wide ? kTilePositions / 2 : kTilePositions, Tiling::Images::together);
+  const std::int64_t n = weight_count(k), terms = runs.terms();
+  const std::int64_t parts = std::clamp<std::int64_t>(kMaxCopied / n, 1, std::min(tiles.count(), kMaxParts));
+  const std::int64_t cuts = (kItemsWanted + parts - 1) / parts;
+  // Cut the longer way first: each cut of the rows copies the gradients once more, each cut of the channels the pixels.
+  const std::int64_t most_row_cuts = std::max<std::int64_t>(terms / kMinRows, 1);
+  std::int64_t row_cuts = 1, block_cuts = 1;
+  while (row_cuts * block_cuts < cuts) {
+    const bool rows_longer = terms * block_cuts >= k.out_channels * k.groups * row_cuts;
+    if ((rows_longer || block_cuts == blocks.count()) && row_cuts < most_row_cuts) {
+      ++row_cuts;
+    } else if (block_cuts < blocks.count()) {
+      ++block_cuts;
+    } else {
+      break;
+    }
+  }
+
+  T* copies = parts > 1 ? scratch<T>(Scratch::partials, static_cast<std::size_t>(parts * n)) : k.dw;
+  parallel_for(parts * row_cuts * block_cuts, flops_of(k), [&](std::int64_t item) {
+    const std::int64_t part = item / (row_cuts * block_cuts), row_cut = item / block_cuts % row_cuts;
+    const std::int64_t block_cut = item % block_cuts;
+    const Section section{terms * row_cut / row_cuts, terms * (row_cut + 1) / row_cuts,
+                          blocks.count() * block_cut / block_cuts, blocks.count() * (block_cut + 1) / block_cuts};
+    T* dw = copies + part * n;
+    clear_section(k, runs, blocks, section, dw);
+    const std::int64_t end = tiles.count() * (part + 1) / parts;
+    for (std::int64_t i = tiles.count() * part / parts; i < end; ++i) {
+      const GridTile following = i + 1 < end ? tiles[i + 1] : tiles[i];
+      add_tile(k, runs, blocks, tiles[i], i + 1 < end ? &following : nullptr, section, dw);
+    }
+  });
+  if (parts > 1) add_parts(copies, parts, n, k.dw);
 }
 
 }  // namespace
@@ -152,34 +275,14 @@ void add_tile(const WeightGradient<T>& k, const GridTile& tile, std::int64_t b0,
 template <class T>
 void weight_gradient(const WeightGradient<T>& k) {
   const std::int64_t n = weight_count(k);
-  const Tiling tiles(k.grid, kTilePositions);
-  const std::int64_t positions = k.grid.images * k.grid.grid_h * k.grid.grid_w;
-  if (n == 0 || positions == 0) {
+  if (n == 0 || k.grid.images * k.grid.grid_h * k.grid.grid_w == 0) {
     std::fill(k.dw, k.dw + n, T(0));
     return;
   }
   if (by_planes(k)) return weight_gradient_planes(k);
   if (by_winograd(k)) return weight_gradient_winograd(k);
   if (by_depthwise(k)) return weight_gradient_depthwise(k);
-  const double flops = 2.0 * static_cast<double>(n) * static_cast<double>(positions) / static_cast<double>(k.groups);
-  const std::int64_t blocks = k.groups * blocks_in_group(k);
-  if (n <= kMaxCopied) {
-    const std::int64_t parts = std::min(tiles.count(), kMaxParts);
-    const T* sums = sum_in_parts<T>(parts, n, flops, [&](std::int64_t part, T* dw) {
-      for (std::int64_t i = tiles.count() * part / parts; i < tiles.count() * (part + 1) / parts; ++i) {
-        add_tile(k, tiles[i], 0, blocks, dw);
-      }
-    });
-    std::copy(sums, sums + n, k.dw);
-    return;
-  }
-  std::fill(k.dw, k.dw + n, T(0));
-  const std::int64_t parts = std::min(blocks, kMaxParts);
-  parallel_for(parts, flops, [&](std::int64_t p) {
-    for (std::int64_t i = 0; i < tiles.count(); ++i) {
-      add_tile(k, tiles[i], blocks * p / parts, blocks * (p + 1) / parts, k.dw);
-    }
-  });
+  weight_gradient_direct(k);
 }
 
 // Rows are summed in T in short runs, the runs in double: a bias's gradient may be the sum of millions.

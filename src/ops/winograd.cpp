@@ -9,6 +9,8 @@
 #include <cstddef>
 #include <type_traits>
 
+#include "ops/ahead.hpp"
+#include "ops/channel_blocks.hpp"
 #include "ops/parallel.hpp"
 #include "ops/workspace.hpp"
 #include "simd/conv.hpp"
@@ -29,15 +31,6 @@ std::int64_t tiles_of_block(std::int64_t channels) { return channels <= 128 ? 36
 // Tiles whose transformed values are held at a time by the passes that all threads share: 4 M floats of input.
 std::int64_t tiles_of_round(std::int64_t channels, std::int64_t block) {
   return std::max<std::int64_t>(1, (std::int64_t{1} << 22) / (kPoints * channels * block)) * block;
-}
-
-// Channels from one transformed tile to the next. An odd number of cache lines: at powers of two neighbouring tiles
-// would fall into the same few sets of the cache.
-template <class T>
-std::int64_t padded(std::int64_t channels) {
-  const std::int64_t line = kAlignment / static_cast<std::int64_t>(sizeof(T));
-  const std::int64_t lines = (channels + line - 1) / line;
-  return (lines | 1) * line;
 }
 
 // The tiles of a grid, and what each covers.
@@ -87,96 +80,85 @@ void transform_inputs(const TileGrid& tiles, const T* source, std::int64_t begin
 
 // The transformed kernel: for each block of output channels 36 matrices (channels, width).
 template <class T>
-class Kernel {
- public:
-  explicit Kernel(const Correlation<T>& k) : k_(k) {
-    const std::int64_t lanes = static_cast<std::int64_t>(simd::lanes<T>());
-    width_ = k.out_channels > lanes ? 2 * lanes : lanes;
-    blocks_ = (k.out_channels + width_ - 1) / width_;
-    values_ = scratch<T>(Scratch::weights, static_cast<std::size_t>(blocks_ * kPoints * k.channels * width_));
-    // Some channels at a time: enough items for many threads, each reading W in runs.
-    constexpr std::int64_t kChannels = 16;
-    const std::int64_t parts = (k.channels + kChannels - 1) / kChannels;
-    const double flops = 200.0 * static_cast<double>(k.channels * blocks_ * width_);
-    parallel_for(blocks_ * parts, flops, [&](std::int64_t i) {
-      const std::int64_t c = i % parts * kChannels;
-      transform(i / parts, c, std::min(c + kChannels, k.channels));
-    });
-  }
-  std::int64_t blocks() const { return blocks_; }
-  std::int64_t width() const { return width_; }
-  std::int64_t first(std::int64_t block) const { return block * width_; }
-  std::int64_t count(std::int64_t block) const { return std::min(width_, k_.out_channels - block * width_); }
-  const T* values(std::int64_t block, std::int64_t f) const {
-    return values_ + (block * kPoints + f) * k_.channels * width_;
-  }
+struct KernelLayout {
+  std::int64_t channels;
+  ChannelBlocks blocks;
 
- private:
-  void transform(std::int64_t block, std::int64_t c0, std::int64_t c1) {
-    const std::int64_t n = count(block);
-    T* taps = scratch<T>(Scratch::pixels, static_cast<std::size_t>(9 * width_));
-    std::fill(taps, taps + 9 * width_, T(0));
-    simd::WinogradTile<T> t{};
-    t.in = taps;
-    t.line = 3 * width_;
-    t.pixel = width_;
-    t.bottom = t.right = 3;
-    t.point = k_.channels * width_;
-    t.n = static_cast<std::size_t>(width_);
-    for (std::int64_t c = c0; c < c1; ++c) {
-      T* to = taps;
-      for (const Tap& row : k_.grid.rows) {
-        for (const Tap& column : k_.grid.columns) {
-          const T* from =
-              k_.weights + row.index * k_.w_row + column.index * k_.w_column + c * k_.w_c + first(block) * k_.w_n;
-          for (std::int64_t i = 0; i < n; ++i) to[i] = from[i * k_.w_n];
-          to += width_;
-        }
-      }
-      t.out = values_ + (block * kPoints * k_.channels + c) * width_;
-      simd::winograd_kernel(t);
-    }
+  explicit KernelLayout(const Correlation<T>& k)
+      : channels(k.channels), blocks(1, k.out_channels, static_cast<std::int64_t>(simd::lanes<T>())) {}
+  std::int64_t width(const ChannelBlock& block) const { return block.vectors * blocks.lanes(); }
+  std::int64_t elements() const { return kPoints * channels * blocks.width(); }
+  // Of the block's matrix f.
+  std::int64_t at(const ChannelBlock& block, std::int64_t f) const {
+    return (block.vectors_before * blocks.lanes() * kPoints + f * width(block)) * channels;
   }
-
-  const Correlation<T>& k_;
-  std::int64_t width_, blocks_;
-  T* values_;
 };
+
+// Transforms the channels [c0, c1) of one block.
+template <class T>
+void transform_kernel(const Correlation<T>& k, const KernelLayout<T>& layout, const ChannelBlock& block,
+                      std::int64_t c0, std::int64_t c1, T* kernel) {
+  const std::int64_t width = layout.width(block);
+  T* taps = scratch<T>(Scratch::pixels, static_cast<std::size_t>(9 * width));
+  std::fill(taps, taps + 9 * width, T(0));
+  simd::WinogradTile<T> t{};
+  t.in = taps;
+  t.line = 3 * width;
+  t.pixel = width;
+  t.bottom = t.right = 3;
+  t.point = k.channels * width;
+  t.n = static_cast<std::size_t>(width);
+  for (std::int64_t c = c0; c < c1; ++c) {
+    T* to = taps;
+    for (const Tap& row : k.grid.rows) {
+      for (const Tap& column : k.grid.columns) {
+        const T* from = k.weights + row.index * k.w_row + column.index * k.w_column + c * k.w_c + block.first * k.w_n;
+        for (std::int64_t i = 0; i < block.count; ++i) to[i] = from[i * k.w_n];
+        to += width;
+      }
+    }
+    t.out = kernel + layout.at(block, 0) + c * width;
+    simd::winograd_kernel(t);
+  }
+}
 
 // The outputs of tiles [begin, end) and one block of output channels, from the tiles' transformed inputs
 // v[(f * stride + tile - begin) * pixel + c].
 template <class T>
-void multiply(const Correlation<T>& k, const TileGrid& tiles, const Kernel<T>& kernel, std::int64_t block,
-              std::int64_t begin, std::int64_t end, const T* v, std::int64_t stride, std::int64_t pixel) {
-  const std::int64_t width = kernel.width(), n = end - begin;
+void multiply(const Correlation<T>& k, const TileGrid& tiles, const KernelLayout<T>& layout, const T* kernel,
+              const ChannelBlock& block, std::int64_t begin, std::int64_t end, const T* v, std::int64_t stride,
+              std::int64_t pixel) {
+  const std::int64_t width = layout.width(block), n = end - begin;
   T* sums = scratch<T>(Scratch::products, static_cast<std::size_t>(kPoints * n * width));
-  const std::ptrdiff_t no_offset = 0;
-  simd::ConvRow<T> row{};
-  row.pixel_step = pixel;
-  row.taps = &no_offset;
-  row.tap_count = 1;
-  row.channels = static_cast<std::size_t>(k.channels);
-  row.weights_step = width;
-  row.vectors = static_cast<std::size_t>(width) / simd::lanes<T>();
-  row.out_step = width;
-  row.pixels = static_cast<std::size_t>(n);
-  row.out_channels = static_cast<std::size_t>(width);
+  constexpr std::ptrdiff_t kNoOffset = 0;
+  simd::ConvTiles<T> t{};
+  const GridTile row{0, 0, 1, 0, n};
+  t.in_at = position_table(Scratch::in_places, row, {0, 0, pixel});
+  t.taps = &kNoOffset;
+  t.tap_count = 1;
+  t.channels = static_cast<std::size_t>(k.channels);
+  t.weights_step = width;
+  t.vectors = static_cast<std::size_t>(block.vectors);
+  t.out_at = position_table(Scratch::out_places, row, {0, 0, width});
+  t.positions = static_cast<std::size_t>(n);
+  t.out_channels = static_cast<std::size_t>(width);
   for (std::int64_t f = 0; f < kPoints; ++f) {
-    row.in = v + f * stride * pixel;
-    row.weights = kernel.values(block, f);
-    row.out = sums + f * n * width;
-    simd::conv_row(row);
+    t.in = v + f * stride * pixel;
+    t.weights = kernel + layout.at(block, f);
+    t.out = sums + f * n * width;
+    simd::conv_tiles(t);
   }
   simd::WinogradResult<T> result{};
   result.point = n * width;
-  result.bias = k.bias ? k.bias + kernel.first(block) : nullptr;
+  result.next = width;
+  result.bias = k.bias ? k.bias + block.first : nullptr;
   result.line = k.out_row;
   result.pixel = k.out_pixel;
-  result.n = static_cast<std::size_t>(kernel.count(block));
+  result.n = static_cast<std::size_t>(block.count);
   for (std::int64_t i = begin; i < end; ++i) {
     const auto place = tiles[i];
     result.in = sums + (i - begin) * width;
-    result.out = k.out + place.image * k.out_image + place.y * k.out_row + place.x * k.out_pixel + kernel.first(block);
+    result.out = k.out + place.image * k.out_image + place.y * k.out_row + place.x * k.out_pixel + block.first;
     result.rows = within(k.grid.grid_h - place.y, kOut);
     result.columns = within(k.grid.grid_w - place.x, kOut);
     simd::winograd_output(result);
@@ -200,20 +182,41 @@ bool applies(const Problem& k) {
          three_in_a_row(k.grid.columns);
 }
 
-// What `tiles` tiles cost besides the products, in units of a multiplication and addition of the inner loop: about 36
-// loads or stores and 60 operations for each channel on either side, at about a third of its speed; and the same for
-// each of the kernel's pairs of channels, once, where writing and reading 36 values counts, the more so beyond the
-// caches. Reckoned for one image whatever the batch, so that a sample's result does not depend on how many come with
-// it.
+// What a call costs once, whatever the number of tiles, for each of the kernel's pairs of channels: 36 values are
+// written and read, or only read when the kernel is kept (ConvPlan), the more dearly beyond the caches.
+template <class T>
+double kernel_cost(const Correlation<T>& k, bool fits) {
+  if (k.kernel_is_kept) return fits ? 100 : 900;
+  return fits ? 300 : 3000;
+}
+template <class T>
+double kernel_cost(const WeightGradient<T>&, bool fits) {
+  return fits ? 300 : 3000;
+}
+
+// The images that the choice is made for. A plain call is reckoned for one image whatever the batch, so that a sample's
+// result does not depend on how many come with it.
+template <class T>
+std::int64_t counted_images(const Correlation<T>& k) {
+  return k.kernel_is_kept ? std::max<std::int64_t>(k.grid.images, 1) : 1;
+}
+template <class T>
+std::int64_t counted_images(const WeightGradient<T>& k) {
+  return k.grid.images;
+}
+
+// Costs are in units of a multiplication and addition of the inner loop. A tile costs, besides its products, about 36
+// loads or stores and 60 operations for each channel on either side, at about a third of its speed.
 template <class T, class Problem>
 bool pays(const Problem& k) {
   const TileGrid grid(k.grid);
-  const double tiles = static_cast<double>(grid.down * grid.across);
+  const double images = static_cast<double>(counted_images(k));
+  const double tiles = images * static_cast<double>(grid.down * grid.across);
   const double c = static_cast<double>(k.channels), n = static_cast<double>(k.out_channels);
-  const double positions = static_cast<double>(k.grid.grid_h) * static_cast<double>(k.grid.grid_w);
+  const double positions = images * static_cast<double>(k.grid.grid_h) * static_cast<double>(k.grid.grid_w);
   constexpr double kTransform = 250, kCacheBytes = 16e6;
-  const double kernel_transform = kPoints * c * n * sizeof(T) <= kCacheBytes ? 300 : 3000;
-  return tiles * (kPoints * c * n + kTransform * (c + n)) + kernel_transform * c * n < 9 * positions * c * n;
+  const double kernel = kernel_cost(k, kPoints * c * n * sizeof(T) <= kCacheBytes);
+  return tiles * (kPoints * c * n + kTransform * (c + n)) + kernel * c * n < 9 * positions * c * n;
 }
 
 template <class T, class Problem>
@@ -234,10 +237,29 @@ bool by_winograd(const WeightGradient<T>& k) {
 }
 
 template <class T>
-void correlate_winograd(const Correlation<T>& k) {
+std::int64_t winograd_kernel_elements(const Correlation<T>& k) {
+  return KernelLayout<T>(k).elements();
+}
+
+template <class T>
+void transform_winograd_kernel(const Correlation<T>& k, T* kernel) {
+  const KernelLayout<T> layout(k);
+  // Some channels at a time: enough items for many threads, each reading W in runs.
+  constexpr std::int64_t kChannels = 16;
+  const std::int64_t parts = (k.channels + kChannels - 1) / kChannels;
+  const double flops = 200.0 * static_cast<double>(k.channels * layout.blocks.width());
+  parallel_for(layout.blocks.count() * parts, flops, [&](std::int64_t i) {
+    const std::int64_t c = i % parts * kChannels;
+    transform_kernel(k, layout, layout.blocks[i / parts], c, std::min(c + kChannels, k.channels), kernel);
+  });
+}
+
+template <class T>
+void correlate_winograd(const Correlation<T>& k, const T* kernel) {
   const TileGrid tiles(k.grid);
-  const Kernel<T> kernel(k);
-  const std::int64_t pixel = padded<T>(k.channels), block = tiles_of_block(k.channels);
+  const KernelLayout<T> layout(k);
+  const std::int64_t blocks = layout.blocks.count();
+  const std::int64_t pixel = padded_pixel<T>(k.channels), block = tiles_of_block(k.channels);
   const std::int64_t items = (tiles.count + block - 1) / block;
   const double flops =
       2.0 * static_cast<double>(kPoints * tiles.count * k.channels) * static_cast<double>(k.out_channels);
@@ -252,9 +274,8 @@ void correlate_winograd(const Correlation<T>& k) {
       const std::int64_t begin = i * block, end = std::min(begin + block, tiles.count);
       T* v = scratch<T>(Scratch::transformed, room);
       transform_inputs(tiles, k.source, begin, end, end - begin, pixel, v);
-      for (std::int64_t b = 0; b < kernel.blocks(); ++b) {
-        multiply(k, tiles, kernel, b, begin, end, v, end - begin, pixel);
-      }
+      for (std::int64_t b = 0; b < blocks; ++b)
+        multiply(k, tiles, layout, kernel, layout.blocks[b], begin, end, v, end - begin, pixel);
     });
     return;
   }
@@ -264,23 +285,27 @@ void correlate_winograd(const Correlation<T>& k) {
     const std::int64_t begin = i * kTransformed, end = std::min(begin + kTransformed, tiles.count);
     transform_inputs(tiles, k.source, begin, end, tiles.count, pixel, v + begin * pixel);
   });
-  parallel_for(items * kernel.blocks(), flops, [&](std::int64_t i) {
+  parallel_for(items * blocks, flops, [&](std::int64_t i) {
     const std::int64_t begin = i % items * block, end = std::min(begin + block, tiles.count);
-    multiply(k, tiles, kernel, i / items, begin, end, v + begin * pixel, tiles.count, pixel);
+    multiply(k, tiles, layout, kernel, layout.blocks[i / items], begin, end, v + begin * pixel, tiles.count, pixel);
   });
 }
+
+// Tiles that are summed in registers at a time: the cache lines of as many pixels and gradients fit in L1.
+constexpr std::int64_t kSummedTiles = 144;
 
 // In rounds: all threads transform the round's inputs and gradients, then each takes whole matrices of the 36 and adds
 // the round's products to them, so that every sum has one order.
 template <class T>
 void weight_gradient_winograd(const WeightGradient<T>& k) {
   const TileGrid tiles(k.grid);
-  const std::int64_t lanes = static_cast<std::int64_t>(simd::lanes<T>());
-  const std::int64_t width = k.out_channels > lanes ? 2 * lanes : lanes;
+  const ChannelBlocks blocks(1, k.out_channels, static_cast<std::int64_t>(simd::lanes<T>()));
   const std::int64_t c = k.channels, n = k.out_channels;
-  const std::int64_t in_pixel = padded<T>(c), dz_pixel = padded<T>((n + width - 1) / width * width);
+  const std::int64_t in_pixel = padded_pixel<T>(c), dz_pixel = padded_pixel<T>(blocks.width());
   const std::int64_t round = std::min(tiles_of_round(c + n, tiles_of_block(c)), tiles.count);
-  T* v = scratch<T>(Scratch::transformed, static_cast<std::size_t>(kPoints * round * in_pixel));
+  // The inner loop may read a block of rows beyond the last channel.
+  const std::int64_t behind = static_cast<std::int64_t>(simd::kRoomBehindPanel);
+  T* v = scratch<T>(Scratch::transformed, static_cast<std::size_t>(kPoints * round * in_pixel + behind));
   T* z = scratch<T>(Scratch::gradients, static_cast<std::size_t>(kPoints * round * dz_pixel));
   T* sums = scratch<T>(Scratch::products, static_cast<std::size_t>(kPoints * c * n));
   std::fill(z, z + kPoints * round * dz_pixel, T(0));
@@ -314,20 +339,29 @@ void weight_gradient_winograd(const WeightGradient<T>& k) {
       const std::int64_t f = item / parts, c0 = c * (item % parts) / parts, c1 = c * (item % parts + 1) / parts;
       T* to = sums + (f * c + c0) * n;
       if (begin == 0) std::fill(to, to + (c1 - c0) * n, T(0));
-      simd::WeightTile<T> t{};
-      t.in = v + f * round * in_pixel + c0;
-      t.in_pixel = in_pixel;
-      t.dz_pixel = dz_pixel;
-      t.lines = 1;
-      t.pixels = static_cast<std::size_t>(end - begin);
+      simd::WeightTiles<T> t{};
+      t.in_step = in_pixel;
+      t.dz_step = dz_pixel;
       t.rows = static_cast<std::size_t>(c1 - c0);
-      t.vectors = static_cast<std::size_t>(width / lanes);
       t.dw_row = n;
-      for (std::int64_t b = 0; b < n; b += width) {
-        t.dz = z + f * round * dz_pixel + b;
-        t.dw = to + b;
-        t.out_channels = static_cast<std::size_t>(std::min(width, n - b));
-        simd::weight_tile(t);
+      for (std::int64_t first = begin; first < end; first += kSummedTiles) {
+        t.positions = static_cast<std::size_t>(std::min(kSummedTiles, end - first));
+        t.in = v + (f * round + first - begin) * in_pixel + c0;
+        const T* gradients = z + (f * round + first - begin) * dz_pixel;
+        const std::int64_t next = std::min(kSummedTiles, std::max<std::int64_t>(end - first - kSummedTiles, 0));
+        AheadShares ahead(blocks.count());
+        ahead.add(t.in + kSummedTiles * in_pixel, t.in + (kSummedTiles + next) * in_pixel);
+        ahead.add(gradients + kSummedTiles * dz_pixel, gradients + (kSummedTiles + next) * dz_pixel);
+        for (std::int64_t b = 0; b < blocks.count(); ++b) {
+          const ChannelBlock block = blocks[b];
+          t.vectors = static_cast<std::size_t>(block.vectors);
+          t.in_block = static_cast<std::ptrdiff_t>(simd::weight_rows(t.vectors));
+          t.dz = gradients + block.first;
+          t.ahead = ahead.next();
+          t.dw = to + block.first;
+          t.out_channels = static_cast<std::size_t>(block.count);
+          simd::weight_tiles(t);
+        }
       }
     });
   }
@@ -335,6 +369,7 @@ void weight_gradient_winograd(const WeightGradient<T>& k) {
     simd::WinogradResult<T> result{};
     result.in = sums + i * n;
     result.point = c * n;
+    result.next = n;
     result.out = k.dw + i * n;
     result.pixel = c * n;
     result.line = 3 * result.pixel;
@@ -348,8 +383,12 @@ template bool by_winograd(const Correlation<float>&);
 template bool by_winograd(const Correlation<double>&);
 template bool by_winograd(const WeightGradient<float>&);
 template bool by_winograd(const WeightGradient<double>&);
-template void correlate_winograd(const Correlation<float>&);
-template void correlate_winograd(const Correlation<double>&);
+template std::int64_t winograd_kernel_elements(const Correlation<float>&);
+template std::int64_t winograd_kernel_elements(const Correlation<double>&);
+template void transform_winograd_kernel(const Correlation<float>&, float*);
+template void transform_winograd_kernel(const Correlation<double>&, double*);
+template void correlate_winograd(const Correlation<float>&, const float*);
+template void correlate_winograd(const Correlation<double>&, const double*);
 template void weight_gradient_winograd(const WeightGradient<float>&);
 template void weight_gradient_winograd(const WeightGradient<double>&);
 

@@ -17,9 +17,14 @@ bool by_winograd(const Correlation<T>& k);
 template <class T>
 bool by_winograd(const WeightGradient<T>& k);
 
-// For problems with 3x3 taps one apart, one group and stride 1, and with something to compute.
+// For problems with 3x3 taps one apart, one group and stride 1, and with something to compute. `kernel` is what
+// transform_winograd_kernel made, winograd_kernel_elements(k) elements.
 template <class T>
-void correlate_winograd(const Correlation<T>& k);
+std::int64_t winograd_kernel_elements(const Correlation<T>& k);
+template <class T>
+void transform_winograd_kernel(const Correlation<T>& k, T* kernel);
+template <class T>
+void correlate_winograd(const Correlation<T>& k, const T* kernel);
 template <class T>
 void weight_gradient_winograd(const WeightGradient<T>& k);
 

@@ -15,7 +15,12 @@ enum class Scratch {
   weights,
   bias,
   taps,
+  kernel_taps,
   pixels,
+  in_places,
+  out_places,
+  gathered,
+  gathered_places,
   gradients,
   partials,
   transformed,
@@ -23,6 +28,7 @@ enum class Scratch {
   origins,
   fused,
   fused_gradients,
+  flow,
   count
 };
 

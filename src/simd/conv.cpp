@@ -1,9 +1,10 @@
 // Register-tiled inner loops of dense convolution; see conv.hpp.
 //
 // Tile sizes. A fused multiply-add takes 4-5 cycles and two start each cycle, so 8-10 accumulators must be in flight.
-// With 16 vector registers 6 pixels x 2 vectors = 12 accumulators leave room for 2 weight vectors and a broadcast; with
-// 32 registers (AVX-512, NEON, SVE) 12 x 2 = 24 do. A broadcast that feeds 2 vectors halves the loads, which would
-// otherwise be the bottleneck.
+// With 16 vector registers 6 positions x 2 vectors = 12 accumulators leave room for 2 weight vectors and a broadcast;
+// with 32 registers (AVX-512, NEON, SVE) 6 x 4 = 24 do. A broadcast that feeds 2 vectors or more halves the loads,
+// which would otherwise be the bottleneck. Each position of a tile has a pointer of its own, in one of 16 general
+// registers: so there are at most 8.
 #include "simd/conv.hpp"
 
 #undef HWY_TARGET_INCLUDE
@@ -18,76 +19,155 @@
 HWY_BEFORE_NAMESPACE();
 namespace hubel::simd::HWY_NAMESPACE {
 
-// The most pixels (or weight rows) of a tile that is V vectors wide.
-template <int V>
-inline constexpr int kTile = V == 2 && kRegisters == 16 ? 6 : 12;
+inline constexpr std::size_t kBestVectors = kRegisters == 16 ? 2 : 4;
+inline constexpr std::size_t kMostVectors = kRegisters == 16 ? 3 : 4;
 
-// Writes, or adds, n lanes of an accumulator.
-template <class D, class Vec, class T = hn::TFromD<D>>
-HWY_INLINE void store_lanes(D d, Vec value, T* out, std::size_t n, bool add) {
-  if (n >= hn::Lanes(d)) {
-    hn::StoreU(add ? hn::Add(hn::LoadU(d, out), value) : value, d, out);
-    return;
+// The most positions of a tile that is V vectors wide.
+template <int V>
+inline constexpr int kPositions = kRegisters == 16 ? (V == 1 ? 8 : 12 / V) : (V == 4 ? 6 : 8);
+
+// The most weight rows of a tile that is V vectors wide; they follow one another in memory and share a pointer.
+template <int V>
+inline constexpr int kRows = kRegisters == 16 ? 12 / V : (V <= 2 ? 12 : 24 / V);
+
+template <class T>
+inline constexpr std::ptrdiff_t kLineElements = static_cast<std::ptrdiff_t>(kCacheLine / sizeof(T));
+
+// Asks for memory in `shares` shares of nearly equal size, one at each call of next().
+class Shares {
+ public:
+  HWY_INLINE Shares(const Ahead& ahead, std::size_t shares)
+      : line_(ahead.from), end_(ahead.from + ahead.lines * kCacheLine), lines_((ahead.lines + shares - 1) / shares) {}
+  HWY_INLINE void next() {
+    for (std::size_t i = 0; i < lines_ && line_ < end_; ++i, line_ += kCacheLine) expect_read(line_);
   }
-  const auto mask = hn::FirstN(d, n);
-  hn::BlendedStore(add ? hn::Add(hn::MaskedLoad(mask, d, out), value) : value, mask, d, out);
+
+ private:
+  const char *line_, *end_;
+  std::size_t lines_;
+};
+
+// Writes n lanes.
+template <class D, class Vec, class T = hn::TFromD<D>>
+HWY_INLINE void store_lanes(D d, Vec value, T* out, std::size_t n) {
+  if (n >= hn::Lanes(d)) {
+    hn::StoreU(value, d, out);
+  } else {
+    store_part(d, value, out, n);
+  }
+}
+template <class D, class T = hn::TFromD<D>>
+HWY_INLINE hn::Vec<D> load_lanes(D d, const T* from, std::size_t n) {
+  return n >= hn::Lanes(d) ? hn::LoadU(d, from) : load_part(d, from, n);
 }
 
+// What becomes of a tile's sums.
+template <bool kAccumulate, bool kRelu, int P, int V, class T, class Vec>
+HWY_INLINE void store_tile(const ConvTiles<T>& a, const std::ptrdiff_t* out_at, const Vec (&acc)[P][V]) {
+  const hn::ScalableTag<T> d;
+  const std::size_t n = hn::Lanes(d);
+  const std::size_t whole = a.out_channels / n;  // vectors
+  HUBEL_UNROLL
+  for (int p = 0; p < P; ++p) {
+    T* out = a.out + out_at[p];
+    HUBEL_UNROLL
+    for (int v = 0; v < V; ++v, out += n) {
+      const std::size_t count = static_cast<std::size_t>(v) < whole ? n : a.out_channels - whole * n;
+      if (count == 0) break;
+      Vec sum = acc[p][v];
+      if constexpr (kAccumulate) sum = hn::Add(load_lanes(d, out, count), sum);
+      if constexpr (kRelu) sum = hn::IfThenElse(hn::Lt(sum, hn::Zero(d)), hn::Zero(d), sum);
+      store_lanes(d, sum, out, count);
+    }
+  }
+}
+
+// Terms between two looks ahead.
+inline constexpr std::ptrdiff_t kLook = 64;
+
+// One tile: the sums of P positions, then what becomes of them.
 template <int P, int V, class T>
-HWY_NOINLINE void conv_tile(const ConvRow<T>& a, const T* in, T* out) {
+HWY_INLINE void conv_tile(const ConvTiles<T>& a, std::size_t position) {
+  const std::ptrdiff_t* in_at = a.in_at + position;
+  const std::ptrdiff_t* out_at = a.out_at + position;
   const hn::ScalableTag<T> d;
   using Vec = hn::Vec<decltype(d)>;
   const std::size_t n = hn::Lanes(d);
-  const std::ptrdiff_t step = a.pixel_step;
   Vec acc[P][V];
   HUBEL_UNROLL
-  for (int p = 0; p < P; ++p) {
+  for (int v = 0; v < V; ++v) {
+    const Vec first = a.bias ? hn::LoadU(d, a.bias + static_cast<std::size_t>(v) * n) : hn::Zero(d);
     HUBEL_UNROLL
-    for (int v = 0; v < V; ++v) acc[p][v] = hn::Zero(d);
+    for (int p = 0; p < P; ++p) acc[p][v] = first;
+  }
+  const T* x[P];
+  HUBEL_UNROLL
+  for (int p = 0; p < P; ++p) {
+    x[p] = a.in + in_at[p];
+    if (!a.accumulate) continue;
+    for (std::size_t i = 0; i < static_cast<std::size_t>(V) * n; i += kCacheLine / sizeof(T))
+      expect_write(a.out + out_at[p] + i);
   }
   const T* HWY_RESTRICT w = a.weights;
+  const std::ptrdiff_t step = a.weights_step;
   for (std::size_t t = 0; t < a.tap_count; ++t) {
-    const T* HWY_RESTRICT x = in + a.taps[t];
-    for (std::size_t c = 0; c < a.channels; ++c, ++x, w += a.weights_step) {
-      Vec wv[V];
-      HUBEL_UNROLL
-      for (int v = 0; v < V; ++v) wv[v] = hn::LoadU(d, w + static_cast<std::size_t>(v) * n);
-      HUBEL_UNROLL
-      for (int p = 0; p < P; ++p) {
-        const Vec b = hn::Set(d, x[p * step]);
+    const std::ptrdiff_t tap_end = a.taps[t] + static_cast<std::ptrdiff_t>(a.channels);
+    for (std::ptrdiff_t at = a.taps[t]; at < tap_end;) {
+      const std::ptrdiff_t end = HWY_MIN(at + kLook, tap_end);
+      if (a.ahead) {
         HUBEL_UNROLL
-        for (int v = 0; v < V; ++v) acc[p][v] = hn::MulAdd(b, wv[v], acc[p][v]);
+        for (int p = 0; p < P; ++p) {
+          const T* next = a.ahead + a.ahead_at[position + static_cast<std::size_t>(p)] + at;
+          HUBEL_UNROLL
+          for (std::ptrdiff_t i = 0; i < kLook; i += kLineElements<T>) expect_read(next + i);
+        }
+      }
+      for (; at < end; ++at) {
+        Vec wv[V];
+        HUBEL_UNROLL
+        for (int v = 0; v < V; ++v) wv[v] = hn::LoadU(d, w + static_cast<std::size_t>(v) * n);
+        w += step;
+        HUBEL_UNROLL
+        for (int p = 0; p < P; ++p) {
+          const Vec b = hn::Set(d, x[p][at]);
+          HUBEL_UNROLL
+          for (int v = 0; v < V; ++v) acc[p][v] = hn::MulAdd(b, wv[v], acc[p][v]);
+        }
       }
     }
   }
-  HUBEL_UNROLL
-  for (int p = 0; p < P; ++p) {
-    HUBEL_UNROLL
-    for (int v = 0; v < V; ++v) {
-      const std::size_t first = static_cast<std::size_t>(v) * n;
-      if (first >= a.out_channels) continue;
-      const Vec sum = a.bias ? hn::Add(acc[p][v], hn::LoadU(d, a.bias + first)) : acc[p][v];
-      store_lanes(d, sum, out + p * a.out_step + first, a.out_channels - first, a.accumulate);
-    }
+  if (a.accumulate) {
+    a.relu ? store_tile<true, true>(a, out_at, acc) : store_tile<true, false>(a, out_at, acc);
+  } else {
+    a.relu ? store_tile<false, true>(a, out_at, acc) : store_tile<false, false>(a, out_at, acc);
   }
 }
 
-// Splits the row into tiles of nearly equal size: 7 pixels as 4 + 3 rather than 6 + 1, which would idle the units.
+template <int P, int V, class T>
+HWY_NOINLINE void conv_tiles_of(const ConvTiles<T>& a, std::size_t begin, std::size_t end, Shares& weights) {
+  for (; begin + P <= end; begin += P) {
+    weights.next();
+    conv_tile<P, V>(a, begin);
+  }
+}
+
+// Splits the positions into tiles of nearly equal size: 7 positions as 4 + 3 rather than 6 + 1, which would idle the
+// units. The larger ones come first.
 template <int V, class T>
-HWY_INLINE void conv_row_of_width(const ConvRow<T>& a) {
-  const std::size_t tiles = (a.pixels + kTile<V> - 1) / kTile<V>;
-  std::size_t p = 0;
-  for (std::size_t i = 0; i < tiles; ++i) {
-    const std::size_t end = a.pixels * (i + 1) / tiles;
-    const T* in = a.in + static_cast<std::ptrdiff_t>(p) * a.pixel_step;
-    T* out = a.out + static_cast<std::ptrdiff_t>(p) * a.out_step;
-    with_constant<kTile<V>>(end - p, [&](auto count) HWY_ATTR { conv_tile<count, V>(a, in, out); });
-    p = end;
-  }
+HWY_INLINE void conv_tiles_of_width(const ConvTiles<T>& a) {
+  const std::size_t tiles = (a.positions + kPositions<V> - 1) / kPositions<V>;
+  if (tiles == 0) return;
+  const std::size_t small = a.positions / tiles, larger = a.positions % tiles;
+  const std::size_t middle = larger * (small + 1);
+  Shares weights(a.next_weights, tiles);
+  if (larger > 0)
+    with_constant<kPositions<V>>(small + 1, [&](auto p) HWY_ATTR { conv_tiles_of<p, V>(a, 0, middle, weights); });
+  with_constant<kPositions<V>>(small, [&](auto p) HWY_ATTR { conv_tiles_of<p, V>(a, middle, a.positions, weights); });
 }
 
+// R rows by V vectors of dW: the sums of all positions, then added to dw's first `rows` rows.
 template <int R, int V, class T>
-HWY_NOINLINE void weight_tile_of(const WeightTile<T>& a) {
+HWY_INLINE void weight_tile(const WeightTiles<T>& a, const T* HWY_RESTRICT x, T* HWY_RESTRICT dw, std::size_t rows) {
   const hn::ScalableTag<T> d;
   using Vec = hn::Vec<decltype(d)>;
   const std::size_t n = hn::Lanes(d);
@@ -95,64 +175,128 @@ HWY_NOINLINE void weight_tile_of(const WeightTile<T>& a) {
   HUBEL_UNROLL
   for (int r = 0; r < R; ++r) {
     HUBEL_UNROLL
-    for (int v = 0; v < V; ++v) acc[r][v] = hn::Zero(d);
-  }
-  for (std::size_t l = 0; l < a.lines; ++l) {
-    const T* HWY_RESTRICT x = a.in + static_cast<std::ptrdiff_t>(l) * a.in_line;
-    const T* HWY_RESTRICT z = a.dz + static_cast<std::ptrdiff_t>(l) * a.dz_line;
-    for (std::size_t p = 0; p < a.pixels; ++p, x += a.in_pixel, z += a.dz_pixel) {
-      Vec zv[V];
-      HUBEL_UNROLL
-      for (int v = 0; v < V; ++v) zv[v] = hn::LoadU(d, z + static_cast<std::size_t>(v) * n);
-      HUBEL_UNROLL
-      for (int r = 0; r < R; ++r) {
-        const Vec b = hn::Set(d, x[r]);
-        HUBEL_UNROLL
-        for (int v = 0; v < V; ++v) acc[r][v] = hn::MulAdd(b, zv[v], acc[r][v]);
-      }
+    for (int v = 0; v < V; ++v) {
+      acc[r][v] = hn::Zero(d);
+      expect_write(dw + r * a.dw_row + static_cast<std::size_t>(v) * n);
     }
   }
+  const T* HWY_RESTRICT z = a.dz;
+  for (std::size_t p = 0; p < a.positions; ++p, x += a.in_step, z += a.dz_step) {
+    Vec zv[V];
+    HUBEL_UNROLL
+    for (int v = 0; v < V; ++v) zv[v] = hn::LoadU(d, z + static_cast<std::size_t>(v) * n);
+    HUBEL_UNROLL
+    for (int r = 0; r < R; ++r) {
+      const Vec b = hn::Set(d, x[r]);
+      HUBEL_UNROLL
+      for (int v = 0; v < V; ++v) acc[r][v] = hn::MulAdd(b, zv[v], acc[r][v]);
+    }
+  }
+  const std::size_t whole = a.out_channels / n;  // vectors
   HUBEL_UNROLL
   for (int r = 0; r < R; ++r) {
+    if (static_cast<std::size_t>(r) >= rows) break;
+    T* to = dw + r * a.dw_row;
     HUBEL_UNROLL
-    for (int v = 0; v < V; ++v) {
-      const std::size_t first = static_cast<std::size_t>(v) * n;
-      if (first >= a.out_channels) continue;
-      store_lanes(d, acc[r][v], a.dw + r * a.dw_row + first, a.out_channels - first, true);
+    for (int v = 0; v < V; ++v, to += n) {
+      const std::size_t count = static_cast<std::size_t>(v) < whole ? n : a.out_channels - whole * n;
+      if (count == 0) break;
+      store_lanes(d, hn::Add(load_lanes(d, to, count), acc[r][v]), to, count);
     }
   }
 }
 
 template <int V, class T>
-HWY_INLINE void weight_tile_of_width(const WeightTile<T>& a) {
-  const std::size_t tiles = (a.rows + kTile<V> - 1) / kTile<V>;
-  std::size_t r = 0;
+HWY_NOINLINE void weight_tiles_of_width(const WeightTiles<T>& a) {
+  constexpr std::size_t kR = kRows<V>;
+  const std::size_t tiles = (a.rows + kR - 1) / kR;
+  Shares ahead(a.ahead, tiles);
   for (std::size_t i = 0; i < tiles; ++i) {
-    const std::size_t end = a.rows * (i + 1) / tiles;
-    WeightTile<T> part = a;
-    part.in += r;
-    part.dw += static_cast<std::ptrdiff_t>(r) * a.dw_row;
-    with_constant<kTile<V>>(end - r, [&](auto count) HWY_ATTR { weight_tile_of<count, V>(part); });
-    r = end;
+    ahead.next();
+    const auto at = static_cast<std::ptrdiff_t>(i);
+    weight_tile<kRows<V>, V>(a, a.in + at * a.in_block, a.dw + at * static_cast<std::ptrdiff_t>(kR) * a.dw_row,
+                             a.rows - i * kR);
+  }
+}
+
+// Copies R elements for each position by whole vectors: what they bring too much is overwritten by the next position.
+// The last blocks, where that would read beyond the rows, are copied one by one. Some positions at a time, so that
+// neighbouring stores go to the same cache lines.
+template <int R, class T>
+HWY_INLINE void copy_row_panels_of(const RowPanels<T>& a) {
+  const hn::CappedTag<T, 8> d;
+  constexpr std::size_t kR = R, kTogether = 8;
+  const std::size_t n = hn::Lanes(d), reach = (kR + n - 1) / n * n;
+  const std::size_t vector_blocks = a.rows >= reach ? (a.rows - reach) / kR + 1 : 0;
+  for (std::size_t begin = 0; begin < a.positions; begin += kTogether) {
+    const std::size_t end = HWY_MIN(begin + kTogether, a.positions);
+    T* panel = a.out;
+    for (std::size_t b = 0; b < vector_blocks; ++b, panel += a.out_panel) {
+      for (std::size_t p = begin; p < end; ++p) {
+        const T* HWY_RESTRICT from = a.in[p] + b * kR;
+        for (std::size_t i = 0; i < reach; i += n) hn::StoreU(hn::LoadU(d, from + i), d, panel + p * kR + i);
+      }
+    }
+    for (std::size_t row = vector_blocks * kR; row < a.rows; row += kR, panel += a.out_panel) {
+      const std::size_t rest = HWY_MIN(kR, a.rows - row);
+      for (std::size_t p = begin; p < end; ++p) {
+        const T* from = a.in[p] + row;
+        for (std::size_t i = 0; i < kR; ++i) panel[p * kR + i] = i < rest ? from[i] : T(0);
+      }
+    }
+  }
+}
+
+template <int V, class T>
+HWY_INLINE void copy_channel_panel_of(const ChannelPanel<T>& a) {
+  const hn::ScalableTag<T> d;
+  const std::size_t n = hn::Lanes(d), whole = a.channels / n, rest = a.channels - whole * n;
+  const T* HWY_RESTRICT from = a.in;
+  T* HWY_RESTRICT to = a.out;
+  for (std::size_t p = 0; p < a.positions; ++p, from += a.in_step) {
+    HUBEL_UNROLL
+    for (int v = 0; v < V; ++v, to += n) {
+      const T* x = from + static_cast<std::size_t>(v) * n;
+      hn::StoreU(static_cast<std::size_t>(v) < whole ? hn::LoadU(d, x) : load_part(d, x, rest), d, to);
+    }
   }
 }
 
 template <class T>
-HWY_INLINE void conv_row_of(const ConvRow<T>& a) {
-  a.vectors == 2 ? conv_row_of_width<2>(a) : conv_row_of_width<1>(a);
+HWY_INLINE void conv_tiles_any(const ConvTiles<T>& a) {
+  with_constant<kMostVectors>(a.vectors, [&](auto v) HWY_ATTR { conv_tiles_of_width<v>(a); });
 }
 template <class T>
-HWY_INLINE void weight_tile_any(const WeightTile<T>& a) {
-  a.vectors == 2 ? weight_tile_of_width<2>(a) : weight_tile_of_width<1>(a);
+HWY_INLINE void weight_tiles_any(const WeightTiles<T>& a) {
+  with_constant<kMostVectors>(a.vectors, [&](auto v) HWY_ATTR { weight_tiles_of_width<v>(a); });
+}
+template <class T>
+HWY_INLINE void copy_row_panels_any(const RowPanels<T>& a) {
+  with_constant<12>(a.rows_of_panel, [&](auto rows) HWY_ATTR { copy_row_panels_of<rows>(a); });
+}
+
+template <class T>
+HWY_INLINE void copy_channel_panel_any(const ChannelPanel<T>& a) {
+  with_constant<kMostVectors>(a.vectors, [&](auto v) HWY_ATTR { copy_channel_panel_of<v>(a); });
 }
 
 // HWY_EXPORT takes plain functions, one for each type.
-void ConvRowF32(const ConvRow<float>& a) { conv_row_of(a); }
-void ConvRowF64(const ConvRow<double>& a) { conv_row_of(a); }
-void WeightTileF32(const WeightTile<float>& a) { weight_tile_any(a); }
-void WeightTileF64(const WeightTile<double>& a) { weight_tile_any(a); }
+void ConvTilesF32(const ConvTiles<float>& a) { conv_tiles_any(a); }
+void ConvTilesF64(const ConvTiles<double>& a) { conv_tiles_any(a); }
+void WeightTilesF32(const WeightTiles<float>& a) { weight_tiles_any(a); }
+void WeightTilesF64(const WeightTiles<double>& a) { weight_tiles_any(a); }
+void RowPanelsF32(const RowPanels<float>& a) { copy_row_panels_any(a); }
+void RowPanelsF64(const RowPanels<double>& a) { copy_row_panels_any(a); }
+void ChannelPanelF32(const ChannelPanel<float>& a) { copy_channel_panel_any(a); }
+void ChannelPanelF64(const ChannelPanel<double>& a) { copy_channel_panel_any(a); }
+std::size_t RowsOfWeightTile(std::size_t vectors) {
+  std::size_t rows = 0;
+  with_constant<kMostVectors>(vectors, [&](auto v) HWY_ATTR { rows = kRows<v>; });
+  return rows;
+}
 std::size_t LanesF32() { return hn::Lanes(hn::ScalableTag<float>()); }
 std::size_t LanesF64() { return hn::Lanes(hn::ScalableTag<double>()); }
+BlockVectors VectorsOfBlock() { return {kBestVectors, kMostVectors}; }
 
 }  // namespace hubel::simd::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -160,12 +304,18 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace hubel::simd {
 
-HWY_EXPORT(ConvRowF32);
-HWY_EXPORT(ConvRowF64);
-HWY_EXPORT(WeightTileF32);
-HWY_EXPORT(WeightTileF64);
+HWY_EXPORT(ConvTilesF32);
+HWY_EXPORT(ConvTilesF64);
+HWY_EXPORT(WeightTilesF32);
+HWY_EXPORT(WeightTilesF64);
+HWY_EXPORT(RowPanelsF32);
+HWY_EXPORT(RowPanelsF64);
+HWY_EXPORT(ChannelPanelF32);
+HWY_EXPORT(ChannelPanelF64);
+HWY_EXPORT(RowsOfWeightTile);
 HWY_EXPORT(LanesF32);
 HWY_EXPORT(LanesF64);
+HWY_EXPORT(VectorsOfBlock);
 
 template <>
 std::size_t lanes<float>() {
@@ -175,21 +325,40 @@ template <>
 std::size_t lanes<double>() {
   return HWY_DYNAMIC_DISPATCH(LanesF64)();
 }
+BlockVectors block_vectors() { return HWY_DYNAMIC_DISPATCH(VectorsOfBlock)(); }
 template <>
-void conv_row(const ConvRow<float>& row) {
-  HWY_DYNAMIC_DISPATCH(ConvRowF32)(row);
+void conv_tiles(const ConvTiles<float>& tiles) {
+  HWY_DYNAMIC_DISPATCH(ConvTilesF32)(tiles);
 }
 template <>
-void conv_row(const ConvRow<double>& row) {
-  HWY_DYNAMIC_DISPATCH(ConvRowF64)(row);
+void conv_tiles(const ConvTiles<double>& tiles) {
+  HWY_DYNAMIC_DISPATCH(ConvTilesF64)(tiles);
+}
+std::size_t weight_rows(std::size_t vectors) { return HWY_DYNAMIC_DISPATCH(RowsOfWeightTile)(vectors); }
+template <>
+void weight_tiles(const WeightTiles<float>& tiles) {
+  HWY_DYNAMIC_DISPATCH(WeightTilesF32)(tiles);
 }
 template <>
-void weight_tile(const WeightTile<float>& tile) {
-  HWY_DYNAMIC_DISPATCH(WeightTileF32)(tile);
+void weight_tiles(const WeightTiles<double>& tiles) {
+  HWY_DYNAMIC_DISPATCH(WeightTilesF64)(tiles);
 }
 template <>
-void weight_tile(const WeightTile<double>& tile) {
-  HWY_DYNAMIC_DISPATCH(WeightTileF64)(tile);
+void copy_row_panels(const RowPanels<float>& panels) {
+  HWY_DYNAMIC_DISPATCH(RowPanelsF32)(panels);
+}
+template <>
+void copy_row_panels(const RowPanels<double>& panels) {
+  HWY_DYNAMIC_DISPATCH(RowPanelsF64)(panels);
+}
+
+template <>
+void copy_channel_panel(const ChannelPanel<float>& panel) {
+  HWY_DYNAMIC_DISPATCH(ChannelPanelF32)(panel);
+}
+template <>
+void copy_channel_panel(const ChannelPanel<double>& panel) {
+  HWY_DYNAMIC_DISPATCH(ChannelPanelF64)(panel);
 }
 
 }  // namespace hubel::simd

@@ -1,7 +1,8 @@
-// The two inner loops of dense convolution: one row of output pixels, and one tile of weight gradients.
+// The two inner loops of dense convolution: tiles of output positions, and tiles of weight gradients.
 //
 // Both are register tiles: P x V accumulators, each step one broadcast scalar times V vectors. Forward, backward-data
-// and dense layers are ConvRow; backward-weights is WeightTile. Pointers and strides count elements.
+// and dense layers are ConvTiles; backward-weights is WeightTile. Where a position lies in memory is told by a table,
+// so that a tile may go across the ends of rows and images. Pointers and offsets count elements.
 #pragma once
 
 #include <cstddef>
@@ -12,47 +13,100 @@ namespace hubel::simd {
 template <class T>
 std::size_t lanes();
 
-// out[p][n] (+)= sum over taps t and channels c of in[p * pixel_step + taps[t] + c] * w[(t * channels + c) *
-// weights_step + n], for pixels p and n < out_channels <= width = vectors * lanes<T>(). Weights are readable up to
-// width.
+// The vectors that a block of output channels has at best (2 with 16 registers, 4 with 32), and at most (3 or 4).
+struct BlockVectors {
+  std::size_t best, most;
+};
+BlockVectors block_vectors();
+
+// Memory that will be read next, which is asked for while something else is computed. Any address may be asked for.
+struct Ahead {
+  const char* from;
+  std::size_t lines;  // of kCacheLine bytes
+};
+inline constexpr std::size_t kCacheLine = 64;
+
+// For positions p and n < out_channels <= width = vectors * lanes<T>():
+//   sum = sum over taps t and channels c of in[in_at[p] + taps[t] + c] * weights[(t * channels + c) * weights_step + n]
+//   out[out_at[p] + n] = bias + sum, or with accumulate out[...] + sum; with relu the negative ones become zero.
+// Weights and bias are readable up to width.
 template <class T>
-struct ConvRow {
+struct ConvTiles {
   const T* in;
-  std::ptrdiff_t pixel_step;
+  const std::ptrdiff_t* in_at;
   const std::ptrdiff_t* taps;
   std::size_t tap_count;
   std::size_t channels;
   const T* weights;
   std::ptrdiff_t weights_step;
-  std::size_t vectors;  // 1 or 2
+  std::size_t vectors;  // 1 to block_vectors().most
   T* out;
-  std::ptrdiff_t out_step;
-  std::size_t pixels;
+  const std::ptrdiff_t* out_at;
+  std::size_t positions;
   std::size_t out_channels;
   bool accumulate;  // add to out instead of replacing it
   const T* bias;    // width elements that are added, or null
+  bool relu;
+  // What is read next: while position p is read, memory is asked for ahead[ahead_at[p] + taps[t] + c], any address.
+  // Null for nothing.
+  const T* ahead;
+  const std::ptrdiff_t* ahead_at;
+  Ahead next_weights;
 };
 
 template <class T>
-void conv_row(const ConvRow<T>& row);
+void conv_tiles(const ConvTiles<T>& tiles);
 
-// dw[r][n] += sum over lines l and pixels p of in[l * in_line + p * in_pixel + r] * dz[l * dz_line + p * dz_pixel + n],
-// for r < rows and n < out_channels <= width = vectors * lanes<T>(). dz is readable for width elements from each pixel.
+// The rows of dW that a tile of weight gradients has at most, when it is so many vectors wide.
+std::size_t weight_rows(std::size_t vectors);
+
+// With R = weight_rows(vectors), for rows r = b R + i < rows and n < out_channels <= width = vectors * lanes<T>():
+//   dw[r * dw_row + n] += sum over positions p of in[b * in_block + p * in_step + i] * dz[p * dz_step + n].
+// in is readable for whole blocks of R rows, dz for width elements from each position.
 template <class T>
-struct WeightTile {
+struct WeightTiles {
   const T* in;
-  std::ptrdiff_t in_line, in_pixel;
+  std::ptrdiff_t in_block, in_step;
   const T* dz;
-  std::ptrdiff_t dz_line, dz_pixel;
-  std::size_t lines, pixels;
+  std::ptrdiff_t dz_step;
+  std::size_t positions;
   std::size_t rows;
-  std::size_t vectors;  // 1 or 2
+  std::size_t vectors;  // 1 to block_vectors().most
   T* dw;
   std::ptrdiff_t dw_row;
   std::size_t out_channels;
+  Ahead ahead;
 };
 
 template <class T>
-void weight_tile(const WeightTile<T>& tile);
+void weight_tiles(const WeightTiles<T>& tiles);
+
+// Copies rows of pixels to panels of `rows_of_panel` = R rows, as weight_tiles wants them:
+//   out[b * out_panel + p * R + i] = in[p][b R + i], for b R + i < rows, and 0 for the rest of the last panel.
+// Up to kRoomBehindPanel elements behind a panel's last position are overwritten.
+template <class T>
+struct RowPanels {
+  const T* const* in;
+  std::size_t positions, rows, rows_of_panel;
+  T* out;
+  std::ptrdiff_t out_panel;
+};
+inline constexpr std::size_t kRoomBehindPanel = 64;
+
+template <class T>
+void copy_row_panels(const RowPanels<T>& panels);
+
+// Copies pixels' channels to a panel whose positions are width = vectors * lanes<T>() elements apart:
+//   out[p * width + n] = in[p * in_step + n] for n < channels, and 0 for the rest of the width.
+template <class T>
+struct ChannelPanel {
+  const T* in;
+  std::ptrdiff_t in_step;
+  std::size_t positions, channels, vectors;
+  T* out;
+};
+
+template <class T>
+void copy_channel_panel(const ChannelPanel<T>& panel);
 
 }  // namespace hubel::simd

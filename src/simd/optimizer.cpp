@@ -2,6 +2,8 @@
 // element, which the vector units do a register at a time.
 #include "simd/optimizer.hpp"
 
+#include <limits>
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "simd/optimizer.cpp"
 // foreach_target.h must come first: it includes this file again for each instruction set.
@@ -14,6 +16,13 @@
 HWY_BEFORE_NAMESPACE();
 namespace hubel::simd::HWY_NAMESPACE {
 
+// Zero for what is smaller than `least`. A moment whose gradients have stopped would otherwise decay to a subnormal
+// number and stay one, and those cost processors ten times the time.
+template <class D, class V, class T>
+HWY_INLINE V without_subnormals(D d, V x, T least) {
+  return hn::IfThenZeroElse(hn::Lt(hn::Abs(x), hn::Set(d, least)), x);
+}
+
 template <class T>
 HWY_INLINE void sgd_any(const SgdStep<T>& step, const T* HWY_RESTRICT g, T* HWY_RESTRICT v, T* HWY_RESTRICT w,
                         std::size_t n) {
@@ -22,7 +31,8 @@ HWY_INLINE void sgd_any(const SgdStep<T>& step, const T* HWY_RESTRICT g, T* HWY_
     const auto gradient = hn::LoadU(d, g + i);
     auto change = gradient;
     if (step.momentum != T(0)) {
-      const auto velocity = hn::MulAdd(momentum, hn::LoadU(d, v + i), gradient);
+      const auto velocity =
+          without_subnormals(d, hn::MulAdd(momentum, hn::LoadU(d, v + i), gradient), std::numeric_limits<T>::min());
       hn::StoreU(velocity, d, v + i);
       change = step.nesterov ? hn::MulAdd(momentum, velocity, gradient) : velocity;
     }
@@ -35,10 +45,11 @@ HWY_INLINE void adam_any(const AdamStep<T>& step, const T* HWY_RESTRICT g, T* HW
                          T* HWY_RESTRICT w, std::size_t n) {
   for_each_vector<T>(n, [&](auto d, std::size_t i) HWY_ATTR {
     const auto gradient = hn::LoadU(d, g + i);
-    const auto first =
+    const auto mean =
         hn::MulAdd(hn::Set(d, step.beta_1), hn::LoadU(d, m + i), hn::Mul(hn::Set(d, step.one_minus_beta_1), gradient));
-    const auto second = hn::MulAdd(hn::Set(d, step.beta_2), hn::LoadU(d, v + i),
+    const auto square = hn::MulAdd(hn::Set(d, step.beta_2), hn::LoadU(d, v + i),
                                    hn::Mul(hn::Mul(hn::Set(d, step.one_minus_beta_2), gradient), gradient));
+    const auto first = without_subnormals(d, mean, step.least), second = without_subnormals(d, square, step.least);
     hn::StoreU(first, d, m + i);
     hn::StoreU(second, d, v + i);
     const auto size = hn::MulAdd(hn::Sqrt(second), hn::Set(d, step.root), hn::Set(d, step.epsilon));

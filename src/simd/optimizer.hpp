@@ -5,8 +5,8 @@
 
 namespace hubel::simd {
 
-// v = momentum v + g; w -= rate v, or with nesterov w -= rate (g + momentum v). Without momentum v is not touched and
-// may be null.
+// v = momentum v + g (zero instead of a subnormal number); w -= rate v, or with nesterov w -= rate (g + momentum v).
+// Without momentum v is not touched and may be null.
 template <class T>
 struct SgdStep {
   T rate, momentum;
@@ -24,6 +24,7 @@ struct AdamStep {
   T rate, root, epsilon, keep;
   T beta_1, beta_2;
   T one_minus_beta_1, one_minus_beta_2;  // rounded once, from double: 1 - 0.999f is off by 1e-5 of itself
+  T least;                               // moments smaller than this are taken as zero
 };
 template <class T>
 void adam_step(const AdamStep<T>& step, const T* g, T* m, T* v, T* w, std::size_t n);

@@ -35,6 +35,33 @@ inline constexpr std::size_t kRegisters = 16;
 inline constexpr std::size_t kRegisters = 32;
 #endif
 
+// Asks for memory before it is needed: for reading, into L2, or into L1 to be read or written at once. (Any address
+// may be asked for.)
+template <class T>
+HWY_INLINE void expect_read(const T* from) {
+#if defined(__GNUC__)
+  __builtin_prefetch(from, 0, 2);
+#else
+  (void)from;
+#endif
+}
+template <class T>
+HWY_INLINE void expect_read_soon(const T* from) {
+#if defined(__GNUC__)
+  __builtin_prefetch(from, 0, 3);
+#else
+  (void)from;
+#endif
+}
+template <class T>
+HWY_INLINE void expect_write(const T* to) {
+#if defined(__GNUC__)
+  __builtin_prefetch(to, 1, 3);
+#else
+  (void)to;
+#endif
+}
+
 // Calls f(integral_constant<int, n>) for the n in [1, Max] that equals `value`.
 template <int Max, class F>
 HWY_INLINE void with_constant(std::size_t value, const F& f) {
@@ -59,6 +86,31 @@ HWY_INLINE void for_each_vector(std::size_t n, const F& f) {
   std::size_t i = 0;
   for (; i + hn::Lanes(d) <= n; i += hn::Lanes(d)) f(d, i);
   if constexpr (hn::MaxLanes(d) > 1) for_each_tail_vector<T, hn::MaxLanes(d) / 2>(i, n, f);
+}
+
+// The first n <= Lanes(d) lanes from memory, the others 0; and writing the first n. Memory beyond them is not touched:
+// MaskedLoad and BlendedStore promise as much only where the instruction set has masked loads and stores. Elsewhere
+// Highway's read a whole vector (an aligned one at that) and on NEON write one, with what stood there before, which in
+// the meantime another thread may have changed.
+template <class D, class T = hn::TFromD<D>>
+HWY_INLINE hn::Vec<D> load_part(D d, const T* from, std::size_t n) {
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX2
+  return hn::MaskedLoad(hn::FirstN(d, n), d, from);
+#else
+  HWY_ALIGN T lanes[hn::MaxLanes(d)] = {};
+  for (std::size_t i = 0; i < n; ++i) lanes[i] = from[i];
+  return hn::Load(d, lanes);
+#endif
+}
+template <class D, class T = hn::TFromD<D>>
+HWY_INLINE void store_part(D d, hn::Vec<D> value, T* to, std::size_t n) {
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX2
+  hn::BlendedStore(value, hn::FirstN(d, n), d, to);
+#else
+  HWY_ALIGN T lanes[hn::MaxLanes(d)];
+  hn::Store(value, d, lanes);
+  for (std::size_t i = 0; i < n; ++i) to[i] = lanes[i];
+#endif
 }
 
 }  // namespace hubel::simd::HWY_NAMESPACE

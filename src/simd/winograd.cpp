@@ -108,66 +108,114 @@ struct KernelGradientTransform {
   }
 };
 
-// A tile into its 36 values: first along the columns, then along the rows.
-template <class Transform, class T>
-HWY_INLINE void transform_tile(const WinogradTile<T>& a) {
+// Elements of a cache line, and the distance at which the transforms ask for their results' lines.
+template <class T>
+inline constexpr std::size_t kLine = 64 / sizeof(T);
+template <class T>
+inline constexpr std::size_t kAhead = 2 * kLine<T>;
+
+// Multiples of a stride, kept in registers: the address of a load is then a pointer and one of them.
+template <int N>
+struct Multiples {
+  std::ptrdiff_t at[N];
+  HWY_INLINE explicit Multiples(std::ptrdiff_t step) {
+    HUBEL_UNROLL
+    for (int i = 0; i < N; ++i) at[i] = i * step;
+  }
+};
+
+// One vector of channels of a tile into its 36 values: first along the columns, then along the rows. Without kWhole
+// pixels outside [top, bottom) x [left, right) are zeros.
+template <class Transform, bool kWhole, class T, class D>
+HWY_INLINE void transform_tile_vector(const WinogradTile<T>& a, D d, std::size_t i) {
   constexpr int kIn = Transform::kIn;
-  const bool whole = a.top == 0 && a.left == 0 && a.bottom == kIn && a.right == kIn;
-  for_each_vector<T>(a.n, [&](auto d, std::size_t i) HWY_ATTR {
-    using V = hn::Vec<decltype(d)>;
-    V half[6][kIn];
+  using V = hn::Vec<D>;
+  // Each of the 36 values goes to a line of its own, which is in L2 at best; the next tile's lie right behind.
+  if (i % kLine<T> == 0) {
+    for (int f = 0; f < 36; ++f) expect_write(a.out + f * a.point + i + kAhead<T>);
+  }
+  V half[6][kIn];
+  const T* pixel = a.in + i;
+  const Multiples<kIn> line(a.line);
+  HUBEL_UNROLL
+  for (int x = 0; x < kIn; ++x, pixel += a.pixel) {
+    V column[kIn], turned[6];
     HUBEL_UNROLL
-    for (int x = 0; x < kIn; ++x) {
-      V column[kIn], turned[6];
-      HUBEL_UNROLL
-      for (int y = 0; y < kIn; ++y) {
-        const auto uy = static_cast<std::size_t>(y), ux = static_cast<std::size_t>(x);
-        const bool there = whole || (uy >= a.top && uy < a.bottom && ux >= a.left && ux < a.right);
-        column[y] = there ? hn::LoadU(d, a.in + y * a.line + x * a.pixel + i) : hn::Zero(d);
-      }
-      Transform::apply(d, column, turned);
-      HUBEL_UNROLL
-      for (int y = 0; y < 6; ++y) half[y][x] = turned[y];
+    for (int y = 0; y < kIn; ++y) {
+      const auto uy = static_cast<std::size_t>(y), ux = static_cast<std::size_t>(x);
+      const bool there = kWhole || (uy >= a.top && uy < a.bottom && ux >= a.left && ux < a.right);
+      column[y] = there ? hn::LoadU(d, pixel + line.at[y]) : hn::Zero(d);
     }
+    Transform::apply(d, column, turned);
     HUBEL_UNROLL
-    for (int y = 0; y < 6; ++y) {
-      V turned[6];
-      Transform::apply(d, half[y], turned);
-      HUBEL_UNROLL
-      for (int x = 0; x < 6; ++x) hn::StoreU(turned[x], d, a.out + (y * 6 + x) * a.point + i);
-    }
-  });
+    for (int y = 0; y < 6; ++y) half[y][x] = turned[y];
+  }
+  T* out = a.out + i;
+  const Multiples<6> point(a.point);
+  HUBEL_UNROLL
+  for (int y = 0; y < 6; ++y, out += 6 * a.point) {
+    V turned[6];
+    Transform::apply(d, half[y], turned);
+    HUBEL_UNROLL
+    for (int x = 0; x < 6; ++x) hn::StoreU(turned[x], d, out + point.at[x]);
+  }
 }
 
-// 36 sums into the result's pixels: first along the columns, then along the rows.
+template <class Transform, class T>
+HWY_INLINE void transform_tile(const WinogradTile<T>& a) {
+  constexpr std::size_t kIn = Transform::kIn;
+  if (a.top == 0 && a.left == 0 && a.bottom == kIn && a.right == kIn) {
+    for_each_vector<T>(a.n, [&](auto d, std::size_t i) HWY_ATTR { transform_tile_vector<Transform, true>(a, d, i); });
+  } else {
+    for_each_vector<T>(a.n, [&](auto d, std::size_t i) HWY_ATTR { transform_tile_vector<Transform, false>(a, d, i); });
+  }
+}
+
+// 36 sums into one vector of channels of the result's pixels: first along the columns, then along the rows. Without
+// kWhole only rows x columns of them are there.
+template <class Transform, bool kWhole, class T, class D>
+HWY_INLINE void transform_back_vector(const WinogradResult<T>& a, D d, std::size_t i) {
+  constexpr int kOut = Transform::kOut;
+  using V = hn::Vec<D>;
+  if (i % kLine<T> == 0) {
+    for (int f = 0; f < 36; ++f) expect_read_soon(a.in + f * a.point + i + a.next);
+  }
+  V half[kOut][6];
+  const T* in = a.in + i;
+  const Multiples<6> six_points(6 * a.point);
+  HUBEL_UNROLL
+  for (int x = 0; x < 6; ++x, in += a.point) {
+    V column[6], turned[kOut];
+    HUBEL_UNROLL
+    for (int y = 0; y < 6; ++y) column[y] = hn::LoadU(d, in + six_points.at[y]);
+    Transform::apply(d, column, turned);
+    HUBEL_UNROLL
+    for (int y = 0; y < kOut; ++y) half[y][x] = turned[y];
+  }
+  const V bias = a.bias ? hn::LoadU(d, a.bias + i) : hn::Zero(d);
+  T* out = a.out + i;
+  const Multiples<kOut> pixel(a.pixel);
+  HUBEL_UNROLL
+  for (int y = 0; y < kOut; ++y, out += a.line) {
+    if (!kWhole && static_cast<std::size_t>(y) >= a.rows) break;
+    V turned[kOut];
+    Transform::apply(d, half[y], turned);
+    HUBEL_UNROLL
+    for (int x = 0; x < kOut; ++x) {
+      if (!kWhole && static_cast<std::size_t>(x) >= a.columns) break;
+      hn::StoreU(hn::Add(turned[x], bias), d, out + pixel.at[x]);
+    }
+  }
+}
+
 template <class Transform, class T>
 HWY_INLINE void transform_back(const WinogradResult<T>& a) {
-  constexpr int kOut = Transform::kOut;
-  for_each_vector<T>(a.n, [&](auto d, std::size_t i) HWY_ATTR {
-    using V = hn::Vec<decltype(d)>;
-    V half[kOut][6];
-    HUBEL_UNROLL
-    for (int x = 0; x < 6; ++x) {
-      V column[6], turned[kOut];
-      HUBEL_UNROLL
-      for (int y = 0; y < 6; ++y) column[y] = hn::LoadU(d, a.in + (y * 6 + x) * a.point + i);
-      Transform::apply(d, column, turned);
-      HUBEL_UNROLL
-      for (int y = 0; y < kOut; ++y) half[y][x] = turned[y];
-    }
-    const V bias = a.bias ? hn::LoadU(d, a.bias + i) : hn::Zero(d);
-    HUBEL_UNROLL
-    for (int y = 0; y < kOut; ++y) {
-      if (static_cast<std::size_t>(y) >= a.rows) continue;
-      V turned[kOut];
-      Transform::apply(d, half[y], turned);
-      HUBEL_UNROLL
-      for (int x = 0; x < kOut; ++x) {
-        if (static_cast<std::size_t>(x) >= a.columns) continue;
-        hn::StoreU(hn::Add(turned[x], bias), d, a.out + y * a.line + x * a.pixel + i);
-      }
-    }
-  });
+  constexpr std::size_t kOut = Transform::kOut;
+  if (a.rows == kOut && a.columns == kOut) {
+    for_each_vector<T>(a.n, [&](auto d, std::size_t i) HWY_ATTR { transform_back_vector<Transform, true>(a, d, i); });
+  } else {
+    for_each_vector<T>(a.n, [&](auto d, std::size_t i) HWY_ATTR { transform_back_vector<Transform, false>(a, d, i); });
+  }
 }
 
 // HWY_EXPORT takes plain functions, one for each type.

@@ -41,7 +41,8 @@ template <class T>
 struct WinogradResult {
   const T* in;
   std::ptrdiff_t point;
-  const T* bias;  // n values that are added, or null
+  std::ptrdiff_t next;  // to the sums of the result that is computed next, for the cache
+  const T* bias;        // n values that are added, or null
   T* out;
   std::ptrdiff_t line, pixel;
   std::size_t rows, columns;

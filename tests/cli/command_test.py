@@ -188,6 +188,26 @@ class Command(unittest.TestCase):
         hubel("train", "--data", self.data, "--epochs", 1, "--seed", 6, "--out", other)
         self.assertNotEqual(files[0], other.read_bytes())
 
+    def test_recipe(self):
+        """MNIST to 99 %, in round figures: seeds differ by a few tenths of a percent."""
+        out = self.folder / "fast99.safetensors"
+        run = hubel("train", "--recipe", "fast99", "--seed", 3, "--out", out)
+        self.assertEqual(run.returncode, 0, run.stderr)
+        self.assertRegex(run.stdout, r"(?m)^Model: .* recipe fast99, seed 3, \d+ threads?$")
+        self.assertRegex(run.stdout, r"(?m)^Trained in [0-9.]+ s on \d+ threads? \(")
+        accuracy = float(re.search(r"(?m)^Test accuracy ([0-9.]+) %", run.stdout)[1])
+        self.assertGreater(accuracy, 98.5)
+        again = hubel("evaluate", out, "--brief")
+        self.assertIn(f"accuracy {accuracy:.2f} %", again.stdout)
+
+    def test_recipe_settles_the_rest(self):
+        for option, value in (("--epochs", 3), ("--batch", 16), ("--lr", 0.1), ("--optimizer", "sgd"),
+                              ("--schedule", "cosine"), ("--validation", 10)):
+            self.refuses(hubel("train", "--recipe", "fast99", option, value), 2, "--recipe fast99", option)
+        self.refuses(hubel("train", "--recipe", "slow"), 2, "slow", "fast99")
+        self.refuses(hubel("train", "--recipe", "fast99", "--out", self.folder / "no" / "model"), 1,
+                     self.folder / "no")
+
     def test_evaluate(self):
         run = hubel("evaluate", self.model, "--data", self.data, "--show", 2)
         self.assertEqual(run.returncode, 0, run.stderr)

@@ -88,6 +88,22 @@ TEST(Allocation, NoneInForwardBackwardAndStep) {
   });
 }
 
+TEST(Allocation, NoneInInference) {
+  with_threads(1, [] {
+    Network<float> network = lenet5(1);
+    Execution<float> execution(network, 9, Execution<float>::Mode::inference);
+    const Tensor<float> x = random_tensor<float>({9, 28, 28, 1}, 1);
+    const auto run = [&](std::int64_t m) { execution.forward({x.data(), Shape{m, 28, 28, 1}}); };
+    run(9);
+    EXPECT_EQ(allocations_of([&] {
+                for (const std::int64_t m : {1, 9, 0, 3}) run(m);
+                network.parameter("conv2d_1.kernel").value[0] = 1;
+                run(1);
+              }),
+              0);
+  });
+}
+
 TEST(Allocation, NoneFromStepToStepOfFit) {
   with_threads(1, [] {
     const Samples samples = quadrants(100, 1);

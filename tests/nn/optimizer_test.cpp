@@ -4,9 +4,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 
+#include "simd/optimizer.hpp"
 #include "testing.hpp"
 
 namespace hubel::test {
@@ -109,6 +111,27 @@ TYPED_TEST(OptimizerTest, Adam) {
 TYPED_TEST(OptimizerTest, AdamW) {
   expect_formula<TypeParam>(AdamW{.learning_rate = 0.02, .weight_decay = 0.5});
   expect_formula<TypeParam>(AdamW{.learning_rate = 0.02, .weight_decay = 0});
+}
+
+// Moments that decay below the smallest normal number become zero, unless the epsilon is so small that the second one
+// would be missed.
+TYPED_TEST(OptimizerTest, NoSubnormalMoments) {
+  using T = TypeParam;
+  constexpr T kSmall = std::numeric_limits<T>::min();
+  const T g[2] = {0, 1};
+  const auto moments = [&](T least) {
+    std::array<std::array<T, 2>, 2> both = {{{kSmall, kSmall}, {kSmall, kSmall}}};
+    T w[2] = {1, 1};
+    const simd::AdamStep<T> step{T(0.001), 1, T(1e-8), 1, T(0.5), T(0.5), T(0.5), T(0.5), least};
+    simd::adam_step(step, g, both[0].data(), both[1].data(), w, 2);
+    EXPECT_EQ(w[0], 1);
+    return both;
+  };
+  for (const auto& moment : moments(kSmall)) EXPECT_EQ(moment, (std::array<T, 2>{0, T(0.5)}));
+  for (const auto& moment : moments(0)) EXPECT_EQ(moment[0], kSmall / 2);
+  T velocity[1] = {kSmall}, w[1] = {1};
+  simd::sgd_step(simd::SgdStep<T>{T(0.1), T(0.5), false}, g, velocity, w, 1);
+  EXPECT_EQ(velocity[0], 0);
 }
 
 TYPED_TEST(OptimizerTest, SameBitsOnAnyNumberOfThreads) {

@@ -102,6 +102,95 @@ TEST(Fit, OrderOfSamples) {
   EXPECT_NE(orders(true, 2), shuffled);
 }
 
+// With a learning rate of 0 every sample keeps the loss that the starting network has for it.
+TEST(Fit, LaterEpochsGoThroughTheHardest) {
+  Samples train = quadrants(50, 1);
+  train.notes = true;
+  Network<float> network = quadrant_network(5);
+  std::vector<float> losses(50);
+  const Tensor<float> p = predict(network, train.x());
+  for (std::int64_t i = 0; i < 50; ++i) losses[static_cast<std::size_t>(i)] = -std::log(p[4 * i + i % 4]);
+  std::vector<std::int32_t> hardest(50);
+  std::iota(hardest.begin(), hardest.end(), 0);
+  std::sort(hardest.begin(), hardest.end(), [&](std::int32_t a, std::int32_t b) {
+    return losses[static_cast<std::size_t>(a)] > losses[static_cast<std::size_t>(b)];
+  });
+  hardest.resize(20);
+  std::sort(hardest.begin(), hardest.end());
+  for (const bool shuffle : {false, true}) {
+    SCOPED_TRACE(shuffle);
+    TrainOptions o = options(3, 0);
+    o.hard_share = 0.4;
+    o.shuffle = shuffle;
+    std::vector<std::int64_t> steps;
+    o.on_step = [&](const TrainProgress& progress) {
+      steps.push_back(progress.steps);
+      return true;
+    };
+    train.gathered.clear();
+    const TrainResult result = fit(network, train, o);
+    for (std::size_t epoch = 0; epoch < 3; ++epoch) EXPECT_EQ(result.epochs[epoch].samples, epoch == 0 ? 50 : 20);
+    EXPECT_EQ(steps, (std::vector<std::int64_t>{4, 4, 4, 4, 2, 2, 2, 2}));
+    ASSERT_EQ(train.gathered.size(), 8u);
+    std::vector<std::vector<std::int32_t>> epochs(3);
+    for (std::size_t i = 0; i < 8; ++i) {
+      auto& epoch = epochs[i < 4 ? 0 : 1 + (i - 4) / 2];
+      epoch.insert(epoch.end(), train.gathered[i].begin(), train.gathered[i].end());
+    }
+    EXPECT_EQ(epochs[0].size(), 50u);
+    if (shuffle) {
+      EXPECT_NE(epochs[1], epochs[2]);
+      EXPECT_NE(epochs[1], hardest);
+    }
+    for (std::size_t epoch : {1, 2}) {
+      std::sort(epochs[epoch].begin(), epochs[epoch].end());
+      EXPECT_EQ(epochs[epoch], hardest);
+    }
+  }
+}
+
+TEST(Fit, AtLeastOneSampleIsHard) {
+  const Samples train = quadrants(10, 1);
+  Network<float> network = quadrant_network(5);
+  TrainOptions o = options(2);
+  o.hard_share = 1e-9;
+  const TrainResult result = fit(network, train, o);
+  ASSERT_EQ(result.epochs.size(), 2u);
+  EXPECT_TRUE(result.epochs[1].accuracy == 0 || result.epochs[1].accuracy == 1);
+}
+
+// Where every sample is skipped, nothing is learned; where none reaches the bound, skipping changes nothing.
+TEST(Fit, SkipsWhatIsLearned) {
+  const Samples train = quadrants(64, 1);
+  const auto trained = [&](double skip_above) {
+    Network<float> network = quadrant_network(5);
+    TrainOptions o = options(3);
+    o.skip_above = skip_above;
+    fit(network, train, o);
+    return network;
+  };
+  EXPECT_TRUE(same_weights(trained(1e-9), quadrant_network(5)));
+  EXPECT_TRUE(same_weights(trained(1 - 1e-12), trained(1)));
+  EXPECT_FALSE(same_weights(trained(0.3), trained(1)));
+}
+
+TEST(Fit, WarmsUp) {
+  const Samples train = quadrants(64, 1);
+  Network<float> network = quadrant_network(5);
+  TrainOptions o = options(2, 0.01);
+  o.schedule = Schedule::linear;
+  o.warmup = 0.5;
+  std::vector<double> rates;
+  o.on_step = [&](const TrainProgress& p) {
+    rates.push_back(p.learning_rate);
+    return true;
+  };
+  fit(network, train, o);
+  const double expected[] = {0.2, 0.4, 0.6, 0.8, 1, 0.75, 0.5, 0.25};
+  ASSERT_EQ(rates.size(), 8u);
+  for (std::size_t i = 0; i < 8; ++i) EXPECT_NEAR(rates[i], 0.01 * expected[i], 1e-15) << i;
+}
+
 TEST(Fit, ReportsProgress) {
   const Samples train = quadrants(50, 1);
   Network<float> network = quadrant_network(5);
@@ -265,6 +354,14 @@ TEST(Fit, RefusesWrongArguments) {
   EXPECT_TRUE(refuses([&] { with([](TrainOptions& o) { o.epochs = 0; }); }, "fit", {"epochs = 0"}));
   EXPECT_TRUE(refuses([&] { with([](TrainOptions& o) { o.batch_size = 0; }); }, "fit", {"batch_size = 0"}));
   EXPECT_TRUE(refuses([&] { with([](TrainOptions& o) { o.optimizer = SGD{.learning_rate = -1}; }); }, "sgd", {"-1"}));
+  for (const double wrong : {-0.1, 1.0, std::numeric_limits<double>::quiet_NaN()})
+    EXPECT_TRUE(refuses([&] { with([&](TrainOptions& o) { o.warmup = wrong; }); }, "fit", {"warmup", "[0, 1)"}));
+  for (const double wrong : {0.0, 1.1, std::numeric_limits<double>::quiet_NaN()}) {
+    EXPECT_TRUE(
+        refuses([&] { with([&](TrainOptions& o) { o.hard_share = wrong; }); }, "fit", {"hard_share", "(0, 1]"}));
+    EXPECT_TRUE(
+        refuses([&] { with([&](TrainOptions& o) { o.skip_above = wrong; }); }, "fit", {"skip_above", "(0, 1]"}));
+  }
   EXPECT_TRUE(refuses([&] { fit(network, empty, options(1)); }, "fit", {"no samples"}));
   EXPECT_TRUE(refuses([&] { fit(network, other, options(1)); }, "fit", {"(8, 9, 1)", "(8, 8, 1)"}));
   EXPECT_TRUE(refuses([&] { fit(network, train, options(1), &other); }, "fit (validation)", {"(8, 9, 1)"}));
@@ -291,6 +388,25 @@ TEST(Schedule, Factors) {
   EXPECT_NEAR(schedule_factor(Schedule::one_cycle, 300, 1000), 1, 1e-15);
   EXPECT_NEAR(schedule_factor(Schedule::one_cycle, 650, 1000), (1 + 1e-4) / 2, 1e-12);
   EXPECT_NEAR(schedule_factor(Schedule::one_cycle, 1000, 1000), 1e-4, 1e-15);
+}
+
+TEST(Schedule, Warmup) {
+  const auto factors = [](Schedule schedule, std::int64_t steps, double warmup) {
+    std::vector<double> all;
+    for (std::int64_t step = 0; step <= steps; ++step) all.push_back(schedule_factor(schedule, step, steps, warmup));
+    return all;
+  };
+  const auto expect = [](const std::vector<double>& got, const std::vector<double>& wanted) {
+    ASSERT_EQ(got.size(), wanted.size());
+    for (std::size_t i = 0; i < got.size(); ++i) EXPECT_NEAR(got[i], wanted[i], 1e-15) << i;
+  };
+  expect(factors(Schedule::constant, 6, 0.5), {0.25, 0.5, 0.75, 1, 1, 1, 1});
+  expect(factors(Schedule::linear, 7, 3.0 / 7), {0.25, 0.5, 0.75, 1, 0.75, 0.5, 0.25, 0});
+  expect(factors(Schedule::one_cycle, 4, 0.25),
+         {0.02, 0.04, schedule_factor(Schedule::one_cycle, 1, 3), schedule_factor(Schedule::one_cycle, 2, 3), 1e-4});
+  for (const Schedule schedule : {Schedule::linear, Schedule::cosine, Schedule::one_cycle})
+    EXPECT_EQ(factors(schedule, 9, 0.05), factors(schedule, 9, 0));  // less than half a step
+  expect(factors(Schedule::linear, 1, 0.9), {0.5, 1});
 }
 
 TEST(Schedule, Names) {

@@ -119,6 +119,18 @@ inline ConvCase random_conv(std::uint64_t seed) {
           noise.chance(0.8)};
 }
 
+// A convolution that Winograd's algorithm can do, and is asked to.
+inline ConvCase random_winograd_conv(std::uint64_t seed) {
+  Noise noise(seed);
+  const std::int64_t c_prev = noise.integer(1, 40), c_new = noise.integer(1, 40);
+  const Padding padding = noise.chance(0.3) ? Padding::same() : random_sides(noise, 5, 5);
+  const std::int64_t least = padding.kind == Padding::Kind::same ? 1 : 3;
+  return {{noise.integer(1, 3), noise.integer(least, 13), noise.integer(least, 13), c_prev},
+          {3, 3, c_prev, c_new},
+          {.padding = padding, .algorithm = ConvAlgorithm::winograd},
+          noise.chance(0.8)};
+}
+
 // The arrays of a case.
 template <class T>
 struct ConvData {

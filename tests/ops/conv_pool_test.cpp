@@ -1,13 +1,9 @@
-// A convolution and its max pooling computed as one, against the two operations by themselves: values, gradients, the
-// same bits for any number of threads.
-#include "ops/conv_pool.hpp"
-
+// A convolution and its max pooling computed as one, against the two operations by themselves: values and gradients.
 #include <gtest/gtest.h>
 
-#include "conv_cases.hpp"
-#include "hubel/activation.hpp"
-#include "hubel/pool.hpp"
-#include "testing.hpp"
+#include <limits>
+
+#include "conv_pool_cases.hpp"
 
 namespace hubel::test {
 namespace {
@@ -17,123 +13,123 @@ using detail::ConvPool;
 template <class T>
 constexpr double kTolerance = std::is_same_v<T, float> ? 5e-6 : 1e-13;
 
-struct PairCase {
-  ConvPool pair;
-  Shape x, W;
-  bool bias;
-};
-
-// A pair whose shapes fit.
-PairCase random_pair(std::uint64_t seed) {
-  Noise noise(seed);
-  for (;;) {
-    PairCase c;
-    const std::int64_t c_prev = noise.integer(1, 20);
-    c.x = {noise.integer(1, 20), noise.integer(1, 14), noise.integer(1, 14), c_prev};
-    c.W = {noise.integer(1, 5), noise.integer(1, 5), c_prev, noise.integer(1, 20)};
-    c.bias = noise.chance(0.8);
-    c.pair.conv.padding = noise.chance(0.3)   ? Padding::same()
-                          : noise.chance(0.5) ? Padding::valid()
-                                              : random_sides(noise, 4, 4);
-    c.pair.conv.stride = {noise.integer(1, 3), noise.integer(1, 3)};
-    const Activation activations[] = {Activation::identity, Activation::relu, Activation::tanh};
-    c.pair.activation = activations[noise.integer(0, 2)];
-    c.pair.pool.kernel_shape = {noise.integer(1, 3), noise.integer(1, 3)};
-    c.pair.pool.stride = {c.pair.pool.kernel_shape[0] + noise.integer(0, 1),
-                          c.pair.pool.kernel_shape[1] + noise.integer(0, 1)};
-    try {
-      pool_output_shape(conv_geometry(c.x, c.W, c.pair.conv).output_shape(), c.pair.pool);
-      return c;
-    } catch (const std::invalid_argument&) {
-    }
-  }
-}
-
-template <class T>
-struct Results {
-  Tensor<T> y, winners, dz, dx, dW, db;
-};
-
-template <class T>
-struct PairData {
-  PairData(const PairCase& c_, std::uint64_t seed)
-      : c(c_),
-        x(random_tensor<T>(c.x, 5 * seed)),
-        W(random_tensor<T>(c.W, 5 * seed + 1)),
-        b(random_tensor<T>({1, 1, 1, c.W[3]}, 5 * seed + 2)),
-        dy(random_tensor<T>(pool_output_shape(conv_geometry(c.x, c.W, c.pair.conv).output_shape(), c.pair.pool),
-                            5 * seed + 3)) {}
-
-  TensorView<const T> bias() const { return c.bias ? b.view() : TensorView<const T>(); }
-
-  Results<T> run(bool wants_dx = true) const {
-    Results<T> r{Tensor<T>(dy.shape()), Tensor<T>(dy.shape()), Tensor<T>(dy.shape()),
-                 Tensor<T>(x.shape()),  Tensor<T>(W.shape()),  Tensor<T>(b.shape())};
-    detail::conv_pool_forward<T>(c.pair, x, W, bias(), r.y, r.winners);
-    activation_backward(dy, r.y, r.y, c.pair.activation, r.dz);
-    detail::conv_pool_backward<T>(c.pair, r.dz, r.winners, x, W, wants_dx ? r.dx.view() : TensorView<T>(), r.dW, r.db);
-    return r;
-  }
-
-  // The operations one after another.
-  Results<T> one_by_one() const {
-    Results<T> r;
-    const Tensor<T> conv = conv_forward(x, W, bias(), c.pair.activation, c.pair.conv);
-    r.y = pool_forward(conv, c.pair.pool);
-    const Tensor<T> d = pool_backward(dy, conv, c.pair.pool);
-    r.dz = Tensor<T>(d.shape());
-    activation_backward(d, conv, conv, c.pair.activation, r.dz);
-    ConvGradients<T> g = conv_backward(r.dz, x, W, b, c.pair.conv);
-    r.dx = std::move(g.dA_prev), r.dW = std::move(g.dW), r.db = std::move(g.db);
-    return r;
-  }
-
-  PairCase c;
-  Tensor<T> x, W, b, dy;
-};
-
-template <class T>
-::testing::AssertionResult alike(const Tensor<T>& a, const Tensor<T>& b) {
-  return close(a, reference::Array::of(b.view()), kTolerance<T>);
-}
-
 template <class T>
 class ConvPoolTest : public ::testing::Test {};
 TYPED_TEST_SUITE(ConvPoolTest, FloatTypes);
 
 TYPED_TEST(ConvPoolTest, RandomPairs) {
-  for (std::uint64_t seed = 0; seed < 400; ++seed) {
+  for (std::uint64_t seed = 0; seed < 600; ++seed) {
+    SCOPED_TRACE(seed);
     const PairData<TypeParam> data(random_pair(seed), seed);
-    const Results<TypeParam> got = data.run(), expected = data.one_by_one();
-    EXPECT_TRUE(alike(got.y, expected.y)) << seed;
-    EXPECT_TRUE(alike(got.dx, expected.dx)) << seed;
-    EXPECT_TRUE(alike(got.dW, expected.dW)) << seed;
-    EXPECT_TRUE(alike(got.db, expected.db)) << seed;
-    EXPECT_TRUE(same_bits(data.run(false).dW, got.dW)) << seed;
+    expect_alike(data, kTolerance<TypeParam>);
+    EXPECT_TRUE(same_bits(data.run(false).dW, data.run().dW));
+  }
+}
+
+// Both ways of laying lanes, by every number of channels in and out, and by every width.
+TYPED_TEST(ConvPoolTest, EveryNumberOfChannelsAndEveryWidth) {
+  for (std::int64_t n = 1; n <= 40; ++n) {
+    SCOPED_TRACE(n);
+    const ConvPool same{{}, Activation::relu, {{2, 2}, {2, 2}}};
+    const ConvPool valid{{.padding = Padding::valid()}, Activation::identity, {{2, 2}, {2, 2}}};
+    for (const PairCase& c :
+         {PairCase{same, {2, 6, 7, 1 + n % 3}, {3, 3, 1 + n % 3, n}, true},
+          PairCase{valid, {2, 6, 9, n}, {2, 3, n, 1 + n * 7 % 20}, false},
+          PairCase{same, {2, 4, 1 + n, 1}, {5, 5, 1, 6}, true}, PairCase{valid, {2, 8, 4 + n, 6}, {3, 3, 6, 16}, true}})
+      expect_alike(PairData<TypeParam>(c, static_cast<std::uint64_t>(n)), kTolerance<TypeParam>);
+  }
+}
+
+// What a pair makes of an image does not depend on the others.
+TYPED_TEST(ConvPoolTest, ImageByImage) {
+  for (std::uint64_t seed = 700; seed < 720; ++seed) {
+    const PairData<TypeParam> all(random_pair(seed), seed);
+    const Results<TypeParam> together = all.run();
+    PairData<TypeParam> one = all;
+    const std::int64_t m = all.x.shape()[0], in = all.x.size() / m, out = all.dy.size() / m;
+    one.x = Tensor<TypeParam>(all.x.shape().with_first(1));
+    one.dy = Tensor<TypeParam>(all.dy.shape().with_first(1));
+    for (std::int64_t i = 0; i < m; ++i) {
+      std::copy_n(all.x.data() + i * in, in, one.x.data());
+      std::copy_n(all.dy.data() + i * out, out, one.dy.data());
+      const Results<TypeParam> alone = one.run();
+      EXPECT_TRUE(same_bits(TensorView<const TypeParam>(together.y.data() + i * out, one.dy.shape()), alone.y.view()));
+      EXPECT_TRUE(same_bits(TensorView<const TypeParam>(together.dx.data() + i * in, one.x.shape()), alone.dx.view()));
+    }
   }
 }
 
 // Constant images, as an image's background is, tie whole windows: the first maximum wins.
 TYPED_TEST(ConvPoolTest, TiesGoToTheFirst) {
-  PairCase c{{{.padding = Padding::valid()}, Activation::identity, {{2, 2}, {2, 2}}}, {1, 6, 6, 1}, {3, 3, 1, 2}, true};
-  PairData<TypeParam> data(c, 1);
-  data.x = constant_tensor<TypeParam>(c.x, 1);
-  const Results<TypeParam> got = data.run(), expected = data.one_by_one();
-  for (TypeParam winner : got.winners) EXPECT_EQ(winner, 0);
-  EXPECT_TRUE(alike(got.dx, expected.dx));
+  for (const std::int64_t filters : {2, 16}) {
+    const PairCase c{{{.padding = Padding::valid()}, Activation::identity, {{2, 2}, {2, 2}}},
+                     {1, 6, 6, 1},
+                     {3, 3, 1, filters},
+                     true};
+    PairData<TypeParam> data(c, 1);
+    data.x = constant_tensor<TypeParam>(c.x, 1);
+    expect_alike(data, kTolerance<TypeParam>);
+  }
 }
 
-TYPED_TEST(ConvPoolTest, TheSameBitsForAnyNumberOfThreads) {
+// A NaN is a window's maximum, and the first of them its winner; infinities are numbers. With few filters lanes are
+// columns, with many channels.
+TYPED_TEST(ConvPoolTest, NaNAndInfinity) {
+  using Limits = std::numeric_limits<TypeParam>;
+  for (const std::int64_t filters : {1, 3, 16, 19}) {
+    for (const TypeParam odd : {Limits::quiet_NaN(), Limits::infinity(), -Limits::infinity()}) {
+      const PairCase c{{{.padding = Padding::valid()}, Activation::identity, {{2, 2}, {2, 2}}},
+                       {1, 8, 8, 2},
+                       {1, 1, 2, filters},
+                       true};
+      PairData<TypeParam> data(c, 1);
+      for (const std::int64_t at : {5, 38, 57, 58, 93}) data.x[at] = odd;
+      const Results<TypeParam> got = data.run(), expected = data.one_by_one();
+      EXPECT_TRUE(close(got.y, reference::Array::of(expected.y.view()), kTolerance<TypeParam>));
+      EXPECT_TRUE(close(got.dx, reference::Array::of(expected.dx.view()), kTolerance<TypeParam>));
+      EXPECT_TRUE(close(data.infer(), reference::Array::of(expected.y.view()), kTolerance<TypeParam>));
+    }
+  }
+}
+
+// A stride that leads past the image's only pixel: windows see padding alone.
+TYPED_TEST(ConvPoolTest, WindowsThatEndBeforeTheImage) {
+  for (const Padding& padding : {Padding::sides(0, 0, 2, 0), Padding::sides(2, 0, 0, 0), Padding::sides(2, 0, 2, 0)}) {
+    for (const std::int64_t filters : {2, 16}) {
+      const PairCase c{{{.padding = padding, .stride = {3, 3}}, Activation::relu, {{1, 1}, {1, 1}}},
+                       {2, 1, 1, 3},
+                       {1, 1, 3, filters},
+                       true};
+      expect_alike(PairData<TypeParam>(c, 3), kTolerance<TypeParam>);
+    }
+  }
+}
+
+// Without winners, as when nothing is to be learnt, the output is the same.
+TYPED_TEST(ConvPoolTest, TheSameWithoutWinners) {
+  for (std::uint64_t seed = 800; seed < 900; ++seed) {
+    const PairData<TypeParam> data(random_pair(seed), seed);
+    EXPECT_TRUE(same_bits(data.infer(), data.run().y)) << seed;
+  }
+}
+
+// Images without a gradient, as of samples that the loss skips, among others.
+TYPED_TEST(ConvPoolTest, ImagesWithoutAGradient) {
   const PairCase c{
-      {{.padding = Padding::same()}, Activation::relu, {{2, 2}, {2, 2}}}, {37, 14, 14, 6}, {5, 5, 6, 16}, true};
-  const PairData<TypeParam> data(c, 2);
-  const Results<TypeParam> one = with_threads(1, [&] { return data.run(); });
-  for (int threads : {2, 3, 8}) {
-    const Results<TypeParam> many = with_threads(threads, [&] { return data.run(); });
-    EXPECT_TRUE(same_bits(many.y, one.y));
-    EXPECT_TRUE(same_bits(many.dx, one.dx));
-    EXPECT_TRUE(same_bits(many.dW, one.dW));
-    EXPECT_TRUE(same_bits(many.db, one.db));
+      {{.padding = Padding::same()}, Activation::relu, {{2, 2}, {2, 2}}}, {20, 9, 9, 3}, {3, 3, 3, 5}, true};
+  PairData<TypeParam> data(c, 4);
+  const std::int64_t of_dy = data.dy.size() / 20, of_x = data.x.size() / 20;
+  for (std::int64_t i = 0; i < 20; ++i) {
+    if (i % 3 > 0) std::fill_n(data.dy.data() + i * of_dy, of_dy, TypeParam(0));
+  }
+  const Results<TypeParam> got = data.run(), expected = data.one_by_one();
+  EXPECT_TRUE(close(got.dx, reference::Array::of(expected.dx.view()), kTolerance<TypeParam>));
+  EXPECT_TRUE(close(got.dW, reference::Array::of(expected.dW.view()), kTolerance<TypeParam>));
+  EXPECT_TRUE(close(got.db, reference::Array::of(expected.db.view()), kTolerance<TypeParam>));
+  for (std::int64_t i = 0; i < got.dx.size(); ++i) {
+    if (i / of_x % 3 > 0) {
+      ASSERT_EQ(got.dx[i], TypeParam(0)) << i;
+    }
   }
 }
 

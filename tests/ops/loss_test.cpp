@@ -72,6 +72,44 @@ TYPED_TEST(LossTest, WithoutTheGradient) {
   EXPECT_EQ(with.correct, without.correct);
 }
 
+TYPED_TEST(LossTest, LossesOfTheSamples) {
+  using T = TypeParam;
+  const Tensor<T> logits = random_tensor<T>({23, 10}, 6);
+  const std::vector<std::int32_t> labels = random_labels(23, 10, 7);
+  std::vector<float> losses(23);
+  const LossResult all = softmax_cross_entropy(logits, labels, {}, {.losses = losses});
+  double sum = 0;
+  for (std::int64_t i = 0; i < 23; ++i) {
+    const TensorView<const T> row(logits.data() + 10 * i, Shape{1, 10});
+    const double alone = softmax_cross_entropy(row, std::span(labels).subspan(static_cast<std::size_t>(i), 1)).loss;
+    EXPECT_EQ(losses[static_cast<std::size_t>(i)], static_cast<float>(alone)) << i;
+    sum += alone;
+  }
+  EXPECT_NEAR(all.loss, sum / 23, 1e-14);
+  EXPECT_TRUE(refuses([&] { softmax_cross_entropy(logits, labels, {}, {.losses = std::span(losses).first(22)}); },
+                      "softmax_cross_entropy", {"22 elements", "23 rows"}));
+}
+
+// The label's probability is 0.75, 0.5 and 0.25: what lies above the bound has no gradient, the others keep theirs, and
+// the loss counts all.
+TYPED_TEST(LossTest, SkipsWhatIsLearned) {
+  using T = TypeParam;
+  const T log3 = static_cast<T>(std::log(3.0));
+  const Tensor<T> logits({3, 2}, {log3, 0, 0, 0, log3, 0});
+  const std::vector<std::int32_t> labels = {0, 0, 1};
+  Tensor<T> all(logits.shape());
+  const LossResult plain = softmax_cross_entropy(logits, labels, all);
+  for (const double skip_above : {1.0, 0.8, 0.6, 0.4, 0.1}) {
+    Tensor<T> got = constant_tensor<T>(logits.shape(), std::numeric_limits<T>::quiet_NaN());
+    const LossResult skipping = softmax_cross_entropy(logits, labels, got, {.skip_above = skip_above});
+    EXPECT_EQ(skipping.loss, plain.loss);
+    EXPECT_EQ(skipping.correct, plain.correct);
+    for (std::int64_t i = 0; i < 6; ++i)
+      EXPECT_EQ(got[i], 0.75 - 0.25 * static_cast<double>(i / 2) > skip_above ? T(0) : all[i])
+          << skip_above << ' ' << i;
+  }
+}
+
 TYPED_TEST(LossTest, NoSamples) {
   Tensor<TypeParam> logits({0, 10}), dlogits({0, 10});
   const LossResult got = softmax_cross_entropy(logits, {}, dlogits);

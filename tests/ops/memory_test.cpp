@@ -4,10 +4,13 @@
 #include <gtest/gtest.h>
 
 #include "conv_cases.hpp"
+#include "conv_pool_cases.hpp"
+#include "every_target.hpp"
 #include "hubel/activation.hpp"
 #include "hubel/conv.hpp"
 #include "hubel/dense.hpp"
 #include "hubel/loss.hpp"
+#include "hubel/optimizer.hpp"
 #include "hubel/pool.hpp"
 #include "testing.hpp"
 
@@ -46,6 +49,33 @@ void check_conv(const ConvCase& c, Fence fence) {
                 [&](TensorView<T> out) { conv_backward(dZ, A_prev, W, c.options, {}, {}, out); });
 }
 
+TYPED_TEST(MemoryTest, ConvWithPooling) {
+  using T = TypeParam;
+  for (std::uint64_t seed = 2000; seed < 2200; ++seed)
+    for (Fence fence : {Fence::before, Fence::after}) {
+      const OnCrashSay say(fmt::format("random_pair({})", seed));
+      const PairData<T> data(random_pair(seed), seed);
+      const Results<T> expected = data.run();
+      const detail::ConvPoolPlan<T> plan(data.c.pair, data.x.shape().without_first(), data.W.shape());
+      Tensor<T> packed(Shape{plan.packed_size()}), sums(Shape{plan.gradient_size()});
+      plan.pack(data.W.data(), data.bias().data(), true, packed.data());
+      const FencedTensor<T> x(data.x, fence), dz(expected.dz, fence), winners(expected.winners, fence);
+      const std::int64_t m = data.x.shape()[0];
+      expect_fenced("y", expected.y, fence, [&](TensorView<T> y) {
+        FencedTensor<T> own(expected.winners.shape(), fence);
+        plan.forward({data.W.data(), data.bias().data(), packed.data()}, x.view().data(), m, y.data(),
+                     TensorView<T>(own).data());
+        EXPECT_TRUE(own.untouched());
+      });
+      expect_fenced("dx", expected.dx, fence, [&](TensorView<T> dx) {
+        for (std::int64_t i = 0; i < m; ++i)
+          plan.add_gradients(packed.data(), dz.view().data() + i * plan.output_size(),
+                             winners.view().data() + i * plan.winners_size(), x.view().data() + i * plan.input_size(),
+                             dx.data() + i * plan.input_size(), sums.data());
+      });
+    }
+}
+
 TYPED_TEST(MemoryTest, ConvOfRandomShapes) {
   for (std::uint64_t seed = 5000; seed < 5400; ++seed)
     for (Fence fence : {Fence::before, Fence::after}) check_conv<TypeParam>(random_conv(seed), fence);
@@ -62,6 +92,41 @@ TYPED_TEST(MemoryTest, ConvOfEveryNumberOfChannels) {
       check_conv<TypeParam>({{1, 4, 5, channels}, {3, 3, 1, channels}, depthwise}, fence);
       check_conv<TypeParam>({{1, 4, 5, channels}, {2, 3, 1, 2 * channels}, depthwise}, fence);
     }
+}
+
+// Winograd by name, and direct where the choice would be another.
+TYPED_TEST(MemoryTest, ConvByEachAlgorithm) {
+  for (std::uint64_t seed = 7000; seed < 7100; ++seed)
+    for (Fence fence : {Fence::before, Fence::after}) {
+      ConvCase c = random_winograd_conv(seed);
+      check_conv<TypeParam>(c, fence);
+      c.options.algorithm = ConvAlgorithm::direct;
+      check_conv<TypeParam>(c, fence);
+    }
+}
+
+// Sizes where blocks, tiles and threads divide the work, none of them even.
+std::vector<ConvCase> larger_convs() {
+  return {
+      {{3, 29, 27, 1}, {5, 5, 1, 6}, {}},
+      {{2, 15, 13, 6}, {5, 5, 6, 17}, {.padding = Padding::valid()}},
+      {{1, 61, 67, 3}, {7, 7, 3, 35}, {.padding = Padding::all(3), .stride = {2, 2}}},
+      {{1, 35, 33, 3}, {3, 3, 3, 66}, {}},
+      {{1, 33, 35, 37}, {3, 3, 37, 3}, {}},
+      {{1, 31, 29, 65}, {3, 3, 65, 67}, {}},
+      {{1, 31, 29, 65}, {3, 3, 65, 33}, {.stride = {2, 2}}},
+      {{2, 27, 25, 131}, {1, 1, 131, 67}, {}},
+      {{2, 27, 25, 33}, {1, 1, 33, 131}, {.stride = {2, 2}}},
+      {{2, 29, 31, 67}, {3, 3, 1, 67}, {.groups = 67}},
+      {{2, 29, 31, 67}, {3, 3, 1, 67}, {.stride = {2, 2}, .groups = 67}},
+      {{1, 29, 31, 12}, {5, 3, 1, 36}, {.stride = {1, 2}, .dilation = {2, 1}, .groups = 12}},
+      {{1, 7, 7, 263}, {3, 3, 263, 131}, {}},
+  };
+}
+
+TYPED_TEST(MemoryTest, ConvOfLargerShapes) {
+  for (const ConvCase& c : larger_convs())
+    for (Fence fence : {Fence::before, Fence::after}) check_conv<TypeParam>(c, fence);
 }
 
 template <class T>
@@ -111,24 +176,53 @@ TYPED_TEST(MemoryTest, DenseOfEverySize) {
     }
 }
 
+template <class T>
+void check_activation(std::string_view name, std::int64_t n, Fence fence) {
+  const Activation activation = activation_from_name(name);
+  const std::string what = fmt::format("{} of (2, {})", name, n);
+  const OnCrashSay say(what);
+  SCOPED_TRACE(what);
+  const Tensor<T> x = random_tensor<T>({2, n}, 18, -4, 4), dy = random_tensor<T>({2, n}, 19);
+  const Tensor<T> y = activation_forward(x, activation);
+  Tensor<T> dx({2, n});
+  activation_backward(dy, x, y, activation, dx);
+  const FencedTensor<T> fenced_x(x, fence), fenced_y(y, fence), fenced_dy(dy, fence);
+  expect_fenced("out", y, fence, [&](TensorView<T> out) { activation_forward(fenced_x, activation, out); });
+  expect_fenced("dx", dx, fence,
+                [&](TensorView<T> out) { activation_backward(fenced_dy, fenced_x, fenced_y, activation, out); });
+}
+
 TYPED_TEST(MemoryTest, ActivationsOfEverySize) {
-  using T = TypeParam;
   for (std::string_view name : activation_names())
     for (std::int64_t n = 1; n <= 40; ++n)
-      for (Fence fence : {Fence::before, Fence::after}) {
-        const Activation activation = activation_from_name(name);
-        const std::string what = fmt::format("{} of (2, {})", name, n);
-        const OnCrashSay say(what);
-        SCOPED_TRACE(what);
-        const Tensor<T> x = random_tensor<T>({2, n}, 18, -4, 4), dy = random_tensor<T>({2, n}, 19);
-        const Tensor<T> y = activation_forward(x, activation);
-        Tensor<T> dx({2, n});
-        activation_backward(dy, x, y, activation, dx);
-        const FencedTensor<T> fenced_x(x, fence), fenced_y(y, fence), fenced_dy(dy, fence);
-        expect_fenced("out", y, fence, [&](TensorView<T> out) { activation_forward(fenced_x, activation, out); });
-        expect_fenced("dx", dx, fence,
-                      [&](TensorView<T> out) { activation_backward(fenced_dy, fenced_x, fenced_y, activation, out); });
-      }
+      for (Fence fence : {Fence::before, Fence::after}) check_activation<TypeParam>(name, n, fence);
+}
+
+// The gradients, which are the caller's; the weights and moments are in tensors, for AddressSanitizer to watch.
+template <class T>
+void check_optimizer(const OptimizerOptions& options, std::int64_t n, Fence fence) {
+  const std::string what = fmt::format("{} of {}", optimizer_name(options), n);
+  const OnCrashSay say(what);
+  SCOPED_TRACE(what);
+  const std::vector<Parameter<T>> start{{"w", random_tensor<T>({n}, 21)}};
+  Tensor<T> g = random_tensor<T>({n}, 22);
+  FencedTensor<T> fenced(g, fence);
+  const auto stepped = [&](TensorView<T> gradient) {
+    std::vector<Parameter<T>> parameters = start;
+    Optimizer<T> optimizer(options, parameters);
+    for (int step = 0; step < 2; ++step) optimizer.step(parameters, std::span<const TensorView<T>>(&gradient, 1));
+    return parameters[0].value;
+  };
+  EXPECT_TRUE(same_bits(stepped(fenced), stepped(g)));
+}
+
+TYPED_TEST(MemoryTest, OptimizersOfEverySize) {
+  for (const OptimizerOptions& options : {OptimizerOptions(SGD{}), OptimizerOptions(SGD{0.01, 0.9, true}),
+                                          OptimizerOptions(Adam{}), OptimizerOptions(AdamW{})})
+    for (Fence fence : {Fence::before, Fence::after}) {
+      for (std::int64_t n = 1; n <= 40; ++n) check_optimizer<TypeParam>(options, n, fence);
+      check_optimizer<TypeParam>(options, 10'007, fence);  // more than one piece
+    }
 }
 
 TYPED_TEST(MemoryTest, LossOfEveryNumberOfClasses) {
@@ -145,6 +239,29 @@ TYPED_TEST(MemoryTest, LossOfEveryNumberOfClasses) {
       const FencedTensor<T> fenced(logits, fence);
       expect_fenced("dlogits", dlogits, fence, [&](TensorView<T> out) { softmax_cross_entropy(fenced, labels, out); });
     }
+}
+
+TYPED_TEST(MemoryTest, EveryInstructionSet) {
+  using T = TypeParam;
+  with_every_target([] {
+    for (Fence fence : {Fence::before, Fence::after}) {
+      for (std::uint64_t seed = 8000; seed < 8060; ++seed) {
+        check_conv<T>(random_conv(seed), fence);
+        if (seed % 4 == 0) check_conv<T>(random_winograd_conv(seed), fence);
+      }
+      for (const ConvCase& c : larger_convs()) check_conv<T>(c, fence);
+      for (std::int64_t n = 1; n <= 40; ++n) {
+        check_pool<T>({{1, 7, 5, n}, {{3, 2}, {1, 2}, PoolMode::max}}, fence);
+        check_pool<T>({{2, 4, 6, n}, {{2, 2}, {2, 2}, PoolMode::max}}, fence);
+        check_pool<T>({{1, 7, 5, n}, {{3, 2}, {1, 2}, PoolMode::avg}}, fence);
+        check_dense<T>(1 + n % 5, n, 1 + n * 7 % 40, fence);
+        check_dense<T>(n, 1 + n * 11 % 40, n, fence);
+        for (std::string_view name : {"relu", "gelu", "softmax"}) check_activation<T>(name, n, fence);
+        check_optimizer<T>(Adam{}, n, fence);
+        check_optimizer<T>(SGD{0.01, 0.9, true}, n, fence);
+      }
+    }
+  });
 }
 
 }  // namespace

@@ -1,14 +1,23 @@
-// The operations with every instruction set: elsewhere in these tests only the best one runs.
+// The operations with every instruction set that is compiled in and that this machine has, from the best down to the
+// baseline: elsewhere in these tests only the best one runs.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <cstdint>
+#include <limits>
+#include <vector>
 
 #include "conv_cases.hpp"
+#include "conv_pool_cases.hpp"
+#include "every_target.hpp"
 #include "hubel/activation.hpp"
 #include "hubel/conv.hpp"
 #include "hubel/dense.hpp"
+#include "hubel/network.hpp"
+#include "hubel/optimizer.hpp"
 #include "hubel/pool.hpp"
-#include "instruction_sets.hpp"
+#include "small_dense_cases.hpp"
 #include "testing.hpp"
 
 namespace hubel::test {
@@ -25,6 +34,48 @@ void check_convs() {
     const ConvData<T> data(c, seed);
     check_forward(c, data, kTolerance<T>);
     check_backward(c, data, kTolerance<T>);
+  }
+}
+
+// Shapes that go ways of their own: few channels in or out, long rows, depthwise, 1x1, strides, many channels.
+std::vector<ConvCase> special_convs() {
+  const auto strided = [](std::int64_t s) { return ConvOptions{.stride = {s, s}}; };
+  const auto depthwise = [](std::int64_t channels, std::int64_t s) {
+    return ConvOptions{.stride = {s, s}, .groups = channels};
+  };
+  return {
+      {{3, 28, 28, 1}, {5, 5, 1, 6}, {}},
+      {{2, 14, 14, 6}, {5, 5, 6, 16}, {.padding = Padding::valid()}},
+      {{1, 37, 45, 3}, {7, 7, 3, 24}, {.padding = Padding::all(3), .stride = {2, 2}}},
+      {{1, 21, 19, 3}, {3, 3, 3, 64}, {}},
+      {{1, 19, 21, 40}, {3, 3, 40, 3}, {}},
+      {{1, 9, 11, 96}, {3, 3, 1, 96}, depthwise(96, 1)},
+      {{1, 11, 9, 67}, {3, 3, 1, 67}, depthwise(67, 2)},
+      {{2, 7, 7, 80}, {1, 1, 80, 72}, {}},
+      {{1, 14, 14, 48}, {1, 1, 48, 96}, strided(2)},
+      {{1, 15, 14, 33}, {3, 3, 33, 70}, strided(2)},
+      {{1, 5, 5, 300}, {3, 3, 300, 9}, {.algorithm = ConvAlgorithm::direct}},
+  };
+}
+
+template <class T>
+void check_special_convs() {
+  for (const ConvCase& c : special_convs()) {
+    const ConvData<T> data(c, 9);
+    check_forward(c, data, kTolerance<T>);
+    check_backward(c, data, kTolerance<T>);
+  }
+}
+
+template <class T>
+void check_winograd() {
+  // As documented at ConvAlgorithm.
+  constexpr double kBound = std::is_same_v<T, float> ? 1e-5 : 1e-12;
+  for (std::uint64_t seed = 1000; seed < 1040; ++seed) {
+    const ConvCase c = random_winograd_conv(seed);
+    const ConvData<T> data(c, seed);
+    check_forward(c, data, kBound);
+    check_backward(c, data, kBound);
   }
 }
 
@@ -60,6 +111,18 @@ void check_denses() {
 }
 
 template <class T>
+void check_pairs() {
+  for (std::uint64_t seed = 1000; seed < 1060; ++seed)
+    expect_alike(PairData<T>(random_pair(seed), seed), kTolerance<T>);
+}
+
+template <class T>
+void check_small_denses() {
+  for (std::int64_t n = 1; n <= 40; ++n)
+    for (Fence fence : {Fence::before, Fence::after}) check_small_dense<T>(1 + n % 9, n, 41 - n, kTolerance<T>, fence);
+}
+
+template <class T>
 void check_activations() {
   for (std::string_view name : activation_names()) {
     const Activation activation = activation_from_name(name);
@@ -73,12 +136,88 @@ void check_activations() {
   }
 }
 
+// One step of Adam from zero moments: w - rate g / (|g| + epsilon), whatever the betas.
+template <class T>
+void check_optimizers() {
+  for (std::int64_t n = 1; n <= 40; ++n) {
+    const Tensor<T> before = random_tensor<T>({n}, 9);
+    Tensor<T> g = random_tensor<T>({n}, 10, 0.5, 1);
+    std::vector<Parameter<T>> parameters{{"w", before}};
+    const TensorView<T> gradients[] = {g.view()};
+    Optimizer<T>(Adam{}, parameters).step(parameters, gradients);
+    reference::Array expected(n);
+    for (std::int64_t i = 0; i < n; ++i) expected[i] = before[i] - 1e-3L * g[i] / (g[i] + 1e-8L);
+    EXPECT_TRUE(close(parameters[0].value, expected, kTolerance<T>)) << n;
+  }
+}
+
+// Numbers too small for a full mantissa come through unharmed where nothing is to be rounded.
+template <class T>
+void check_denormals() {
+  Tensor<T> x = random_tensor<T>({1, 5, 7, 19}, 11);
+  for (T& v : x) v *= std::numeric_limits<T>::min() / 8;
+  const Shape all{35, 19};
+  Tensor<T> unit({1, 1, 19, 19});
+  for (std::int64_t c = 0; c < 19; ++c) unit[c * 19 + c] = 1;
+  const TensorView<const T> matrix(unit.data(), {19, 19}), rows(x.data(), all), none;
+  EXPECT_TRUE(same_bits(conv_forward(x, unit, none), x));
+  EXPECT_TRUE(same_bits(conv_backward(x, x, unit, Tensor<T>({1, 1, 1, 19})).dA_prev, x));
+  EXPECT_TRUE(same_bits<T>(dense_forward(rows, matrix, none).view(), rows));
+  EXPECT_TRUE(same_bits(pool_forward(x, {{1, 1}, {1, 1}, PoolMode::max}), x));
+  for (T& v : x) v = std::abs(v);
+  EXPECT_TRUE(same_bits(activation_forward(x, Activation::relu), x));
+}
+
+template <class T>
+void check_everything() {
+  check_convs<T>();
+  check_special_convs<T>();
+  check_winograd<T>();
+  check_pools<T>();
+  check_denses<T>();
+  check_pairs<T>();
+  check_small_denses<T>();
+  check_activations<T>();
+  check_optimizers<T>();
+  check_denormals<T>();
+}
+
 TEST(TargetsTest, EveryInstructionSet) {
-  on_every_instruction_set([] {
-    check_convs<float>(), check_convs<double>();
-    check_pools<float>(), check_pools<double>();
-    check_denses<float>(), check_denses<double>();
-    check_activations<float>(), check_activations<double>();
+  with_every_target([] {
+    check_everything<float>();
+    check_everything<double>();
+  });
+}
+
+// The gradients of LeNet-5's parameters for some images.
+template <class T>
+std::vector<Tensor<T>> lenet_gradients() {
+  const Network<T> network = lenet5<T>(1);
+  Execution<T> execution(network, 5, Execution<T>::Mode::training);
+  const std::vector<std::int32_t> labels = {3, 1, 4, 1, 5};
+  const Tensor<T> x = random_tensor<T>({5, 28, 28, 1}, 12, 0, 1);
+  execution.loss_and_gradients(x, labels);
+  std::vector<Tensor<T>> gradients;
+  for (const TensorView<T>& g : execution.gradients()) {
+    gradients.emplace_back(g.shape());
+    std::copy(g.begin(), g.end(), gradients.back().begin());
+  }
+  return gradients;
+}
+
+template <class T>
+void expect_near(const std::vector<Tensor<T>>& got, const std::vector<Tensor<double>>& expected, double tolerance) {
+  ASSERT_EQ(got.size(), expected.size());
+  for (std::size_t i = 0; i < got.size(); ++i)
+    EXPECT_TRUE(close(got[i], reference::Array::of(expected[i].view()), tolerance)) << "parameter " << i;
+}
+
+// What a network does in one go (a convolution and its pooling) has loops of its own.
+TEST(TargetsTest, NetworksAgree) {
+  const std::vector<Tensor<double>> expected = lenet_gradients<double>();
+  with_every_target([&] {
+    expect_near(lenet_gradients<double>(), expected, 1e-12);
+    expect_near(lenet_gradients<float>(), expected, 2e-5);
   });
 }
 

@@ -25,14 +25,7 @@ TYPED_TEST_SUITE(WinogradTest, FloatTypes);
 
 TYPED_TEST(WinogradTest, RandomShapes) {
   for (std::uint64_t seed = 0; seed < 300; ++seed) {
-    Noise noise(seed);
-    const std::int64_t c_prev = noise.integer(1, 40), c_new = noise.integer(1, 40);
-    const Padding padding = noise.chance(0.3) ? Padding::same() : random_sides(noise, 5, 5);
-    const std::int64_t least = padding.kind == Padding::Kind::same ? 1 : 3;
-    const ConvCase c{{noise.integer(1, 3), noise.integer(least, 13), noise.integer(least, 13), c_prev},
-                     {3, 3, c_prev, c_new},
-                     winograd(padding),
-                     noise.chance(0.8)};
+    const ConvCase c = random_winograd_conv(seed);
     const ConvData<TypeParam> data(c, seed);
     check_forward(c, data, kBound<TypeParam>);
     check_backward(c, data, kBound<TypeParam>);

@@ -79,6 +79,23 @@ def test_optimizers_and_schedules_learn(optimizer, schedule):
     assert model.evaluate(x, y)[1] > 0.9
 
 
+def test_hard_samples_again_after_a_warmup_skipping_what_is_learned(capsys):
+    x, y = bars(300)
+    model = small_model()
+    model.compile(hubel.Adam(0.01, beta_2=0.99))
+    options = dict(epochs=4, batch_size=10, schedule="linear", warmup=0.2, hard_share=0.2, skip_above=0.95, seed=3)
+    model.fit(x, y, verbose=2, **options)
+    assert len(capsys.readouterr().out.splitlines()) == 4
+    assert model.evaluate(x, y)[1] > 0.9
+    again = small_model()
+    again.compile(hubel.Adam(0.01, beta_2=0.99))
+    assert again.fit(x, y, verbose=0, **options).history == model.history.history
+    plain = small_model()
+    plain.compile(hubel.Adam(0.01, beta_2=0.99))
+    plain.fit(x, y, epochs=4, batch_size=10, verbose=0, seed=3)
+    assert plain.history.history["accuracy"] != model.history.history["accuracy"]
+
+
 def test_a_model_without_softmax_trains_on_its_logits():
     x, y = bars(300)
     with_softmax = small_model()
@@ -288,6 +305,12 @@ def test_exceptions_of_callbacks_come_through():
         ({"seed": 0.5}, TypeError, "seed"),
         ({"schedule": "spiral"}, ValueError, "spiral.*one_cycle"),
         ({"schedule": None}, TypeError, "schedule"),
+        ({"warmup": 1}, ValueError, "warmup = 1"),
+        ({"warmup": "slow"}, TypeError, "warmup"),
+        ({"hard_share": 0}, ValueError, "hard_share = 0"),
+        ({"hard_share": None}, TypeError, "hard_share"),
+        ({"skip_above": 1.5}, ValueError, "skip_above = 1.5"),
+        ({"skip_above": "all"}, TypeError, "skip_above"),
         ({"shuffle": "no"}, TypeError, "shuffle"),
         ({"verbose": 3}, ValueError, "verbose"),
         ({"validation_split": 1.0}, ValueError, "validation_split"),
