@@ -226,6 +226,20 @@ void correlate_planes_tile(const Correlation<T>& k, const T* weights, const Grid
   }
 }
 
+template <class T>
+void activate_tile(const Correlation<T>& k, const GridTile& tile) {
+  if (k.activation == Activation::identity) return;
+  const std::int64_t channels = k.groups * k.out_channels;
+  for (std::int64_t y = tile.y0; y < tile.y1; ++y) {
+    T* row = k.out + tile.image * k.out_image + y * k.out_row + tile.x0 * k.out_pixel;
+    const bool dense = k.out_pixel == channels;
+    const std::int64_t runs = dense ? 1 : tile.x1 - tile.x0, run = dense ? (tile.x1 - tile.x0) * channels : channels;
+    for (std::int64_t i = 0; i < runs; ++i, row += k.out_pixel) {
+      simd::activate(k.activation, row, row, static_cast<std::size_t>(run));
+    }
+  }
+}
+
 // Adds one tile's part to the lanes of the sums.
 template <class T>
 void add_planes(const WeightGradient<T>& k, const GridTile& tile, T* sums) {
@@ -268,7 +282,7 @@ std::int64_t weight_count(const WeightGradient<T>& k) {
 
 template <class T>
 bool by_planes(const Correlation<T>& k) {
-  return !k.skip_outside && !by_depthwise(k) && (k.activation == Activation::identity || dense_output(k)) && pays<T>(k);
+  return !k.skip_outside && !by_depthwise(k) && pays<T>(k);
 }
 template <class T>
 bool by_planes(const WeightGradient<T>& k) {
@@ -288,9 +302,7 @@ void correlate_planes(const Correlation<T>& k) {
     for (std::int64_t group = 0; group < k.groups; ++group) {
       correlate_planes_tile(k, kernel + group * k.channels * taps * k.out_channels, tile, group);
     }
-    if (k.activation == Activation::identity) return;
-    T* out = k.out + tile.image * k.out_image + tile.y0 * k.out_row + tile.x0 * k.out_pixel;
-    simd::activate(k.activation, out, out, static_cast<std::size_t>(tile.positions() * k.out_pixel));
+    activate_tile(k, tile);
   });
 }
 

@@ -280,7 +280,6 @@ void weight_gradient(const WeightGradient<T>& k) {
     return;
   }
   if (by_planes(k)) return weight_gradient_planes(k);
-  if (by_planes(k)) return weight_gradient_planes(k);
   if (by_winograd(k)) return weight_gradient_winograd(k);
   if (by_depthwise(k)) return weight_gradient_depthwise(k);
   weight_gradient_direct(k);
