@@ -70,11 +70,11 @@ void check(const std::vector<ConvCase>& cases) {
 }
 
 TEST(FewChannelsTest, EveryWidth) {
-  on_every_target([] { check<float>(every_width()), check<double>(every_width()); });
+  with_every_target([] { check<float>(every_width()), check<double>(every_width()); });
 }
 
 TEST(FewChannelsTest, TilesAndBlocks) {
-  on_every_target([] { check<float>(tiles_and_blocks()), check<double>(tiles_and_blocks()); });
+  with_every_target([] { check<float>(tiles_and_blocks()), check<double>(tiles_and_blocks()); });
 }
 
 // NaN and infinity next to where vectors and tiles end come out where the definition has them, and nowhere else: not in
@@ -99,7 +99,7 @@ void check_nonfinite(T value) {
 }
 
 TEST(FewChannelsTest, NanAndInfinityStayWhereTheyBelong) {
-  on_every_target([] {
+  with_every_target([] {
     check_nonfinite(std::numeric_limits<float>::infinity());
     check_nonfinite(std::numeric_limits<double>::quiet_NaN());
   });
@@ -144,7 +144,7 @@ void check_transpose(std::int64_t rows, std::int64_t columns, std::int64_t in_ga
 }
 
 TEST(FewChannelsTest, Transpose) {
-  on_every_target([] {
+  with_every_target([] {
     for (std::int64_t rows = 1; rows <= 19; ++rows)
       for (std::int64_t columns = 1; columns <= 19; ++columns)
         for (std::int64_t in_gap : {0, 5})
