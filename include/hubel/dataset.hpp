@@ -29,6 +29,8 @@ struct Dataset : SampleSource {
   // The images [begin, end) as a data set of their own (a copy). Throws std::invalid_argument unless
   // 0 <= begin <= end <= count.
   Dataset slice(std::int64_t begin, std::int64_t end) const;
+  // Keeps the first `count` images, without copying them. Throws std::invalid_argument unless 0 <= count <= count().
+  void keep_first(std::int64_t count);
 };
 
 // A data set in its usual parts. An absent part is empty (count() == 0). Images of all parts have one shape.

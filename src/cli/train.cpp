@@ -159,7 +159,7 @@ int train(const Options& o) {
   const std::int64_t hold = held_out(o, data), count = data.train.count();
   if (hold > 0) {
     data.validation = data.train.slice(count - hold, count);
-    data.train = data.train.slice(0, count - hold);
+    data.train.keep_first(count - hold);
   }
   Network<float> network = lenet5(o.seed, data.train.classes, data.train.sample_shape());
   catch_interrupts();

@@ -82,4 +82,18 @@ Dataset Dataset::slice(std::int64_t begin, std::int64_t end) const {
   return part;
 }
 
+void Dataset::keep_first(std::int64_t kept) {
+  if (kept < 0 || kept > count()) {
+    throw std::invalid_argument(fmt::format("Dataset::keep_first: {} is not within the {} images", kept, count()));
+  }
+  std::visit(
+      [&](auto& all) {
+        check_sizes(*this, all);
+        all.resize(static_cast<std::size_t>(kept * sample_shape().elements()));
+      },
+      pixels);
+  labels.resize(static_cast<std::size_t>(kept));
+  shape = shape.with_first(kept);
+}
+
 }  // namespace hubel

@@ -248,6 +248,14 @@ TEST(Dataset, Slices) {
   EXPECT_EQ(part.labels, (std::vector<std::int32_t>{8, 9}));
   EXPECT_EQ(part.classes, 10);
   EXPECT_EQ(data.slice(3, 3).count(), 0);
+  Dataset shortened = data;
+  shortened.keep_first(2);
+  EXPECT_EQ(shortened.shape, data.slice(0, 2).shape);
+  EXPECT_EQ(shortened.pixels, data.slice(0, 2).pixels);
+  EXPECT_EQ(shortened.labels, data.slice(0, 2).labels);
+  for (const std::int64_t count : {-1, 4}) {
+    EXPECT_TRUE(throws<std::invalid_argument>([&] { Dataset(data).keep_first(count); }, {"3 images"})) << count;
+  }
   for (const auto& [begin, end] : {std::pair{-1, 2}, {2, 1}, {0, 4}}) {
     EXPECT_TRUE(throws<std::invalid_argument>([&, b = begin, e = end] { data.slice(b, e); }, {"3 images"}));
   }
