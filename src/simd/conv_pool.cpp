@@ -76,7 +76,7 @@ HWY_INLINE V finished(D d, V value, bool relu) {
 // registers, and an accumulator that lives in memory costs its round trip in each step.
 template <class V>
 HWY_INLINE void pin(V& v) {
-#if HWY_ARCH_X86 && !HWY_COMPILER_MSVC && HWY_TARGET != HWY_SCALAR
+#if HWY_ARCH_X86 && HWY_TARGET != HWY_SCALAR && HWY_TARGET != HWY_EMU128
   asm("" : "+v"(v.raw));
 #else
   (void)v;
