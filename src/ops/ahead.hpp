@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "simd/conv.hpp"
+#include "simd/ahead.hpp"
 
 namespace hubel::detail {
 

@@ -9,9 +9,11 @@
 
 #include "ops/checks.hpp"
 #include "ops/conv_passes.hpp"
+#include "ops/depthwise.hpp"
 #include "ops/correlate.hpp"
 #include "ops/scatter.hpp"
 #include "ops/weight_gradient.hpp"
+#include "ops/workspace.hpp"
 
 namespace hubel {
 
@@ -134,12 +136,33 @@ void forward(TensorView<const T> A_prev, TensorView<const T> W, TensorView<const
   if (is_row_activation(activation)) activation_forward(out, activation, out);
 }
 
+// Packs the kernels of all phases first.
+template <class T>
+void backward_data_depthwise(const ConvGeometry& g, bool finite, const T* dZ, const T* W, T* dA_prev) {
+  std::int64_t elements = 0;
+  const auto each_phase = [&](const auto& f) {
+    detail::for_each_phase<T>(g, !finite, [&](detail::Correlation<T>& k, std::int64_t) {
+      k.weights = W;
+      f(k);
+    });
+  };
+  each_phase([&](const auto& k) { elements += detail::packed_elements(k); });
+  T* const packed = detail::scratch<T>(detail::Scratch::weights, static_cast<std::size_t>(elements));
+  T* to = packed;
+  each_phase([&](const auto& k) {
+    detail::pack_kernel(k, to);
+    to += detail::packed_elements(k);
+  });
+  detail::backward_data_depthwise(g, dZ, packed, dA_prev);
+}
+
 template <class T>
 void backward_data(const ConvGeometry& exact, ConvAlgorithm algorithm, const T* dZ, const T* W, T* dA_prev) {
   const ConvGeometry g = detail::flattened(exact);
   if (algorithm != ConvAlgorithm::winograd && detail::by_scatter<T>(g))
     return detail::backward_data_scatter(g, dZ, W, dA_prev);
   const bool finite = detail::all_finite(W, g.kh * g.kw * g.c_prev / g.groups * g.c_new);
+  if (detail::by_depthwise(g)) return backward_data_depthwise(g, finite, dZ, W, dA_prev);
   detail::for_each_phase<T>(g, !finite, [&](detail::Correlation<T>& k, std::int64_t offset) {
     k.source = dZ;
     k.weights = W;

@@ -8,6 +8,7 @@
 
 #include "ops/checks.hpp"
 #include "ops/conv_passes.hpp"
+#include "ops/depthwise.hpp"
 #include "ops/scatter.hpp"
 #include "ops/winograd.hpp"
 
@@ -171,6 +172,8 @@ void ConvPlan<T>::backward_data(TensorView<const T> dZ, TensorView<T> dA_prev) c
   if (nothing || dA_prev.size() == 0) return;
   if (p.scatters(detail::flattened(g)))
     return detail::backward_data_scatter(detail::flattened(g), dZ.data(), p.weights.data(), dA_prev.data());
+  if (detail::by_depthwise(g))
+    return detail::backward_data_depthwise(detail::flattened(g), dZ.data(), p.backward_kernel.data(), dA_prev.data());
   std::size_t i = 0;
   detail::for_each_phase<T>(detail::flattened(g), !p.finite, [&](detail::Correlation<T>& k, std::int64_t offset) {
     k.source = dZ.data();

@@ -358,7 +358,7 @@ template <class T>
 std::int64_t packed_elements(const Correlation<T>& k) {
   if (is_empty(k) || k.channels == 0 || by_planes(k)) return 0;
   if (by_winograd(k)) return winograd_kernel_elements(k);
-  if (by_depthwise(k)) return 0;
+  if (by_depthwise(k)) return depthwise_kernel_elements(k);
   return Layout<T>(k).elements();
 }
 
@@ -366,6 +366,7 @@ template <class T>
 void pack_kernel(const Correlation<T>& k, T* packed) {
   if (packed_elements(k) == 0) return;
   if (by_winograd(k)) return transform_winograd_kernel(k, packed);
+  if (by_depthwise(k)) return pack_depthwise_kernel(k, packed);
   const Layout<T> layout(k);
   parallel_for(layout.blocks.count(), static_cast<double>(layout.elements()), [&](std::int64_t b) {
     const ChannelBlock block = layout.blocks[b];
@@ -378,7 +379,7 @@ void correlate(const Correlation<T>& k, const T* packed) {
   if (is_empty(k)) return;
   if (by_planes(k)) return correlate_planes(k);
   if (k.channels > 0 && by_winograd(k)) return correlate_winograd(k, packed);
-  if (by_depthwise(k)) return correlate_depthwise(k);
+  if (by_depthwise(k)) return correlate_depthwise(k, packed);
   correlate_direct(k, packed);
 }
 

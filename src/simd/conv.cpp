@@ -13,6 +13,7 @@
 // clang-format off
 #include "hwy/foreach_target.h"  // IWYU pragma: keep
 #include "hwy/highway.h"
+#include "simd/ahead-inl.h"
 #include "simd/vectors-inl.h"
 // clang-format on
 
@@ -32,34 +33,6 @@ inline constexpr int kRows = kRegisters == 16 ? 12 / V : (V <= 2 ? 12 : 24 / V);
 
 template <class T>
 inline constexpr std::ptrdiff_t kLineElements = static_cast<std::ptrdiff_t>(kCacheLine / sizeof(T));
-
-// Asks for memory in `shares` shares of nearly equal size, one at each call of next().
-class Shares {
- public:
-  HWY_INLINE Shares(const Ahead& ahead, std::size_t shares)
-      : line_(ahead.from), end_(ahead.from + ahead.lines * kCacheLine), lines_((ahead.lines + shares - 1) / shares) {}
-  HWY_INLINE void next() {
-    for (std::size_t i = 0; i < lines_ && line_ < end_; ++i, line_ += kCacheLine) expect_read(line_);
-  }
-
- private:
-  const char *line_, *end_;
-  std::size_t lines_;
-};
-
-// Writes n lanes.
-template <class D, class Vec, class T = hn::TFromD<D>>
-HWY_INLINE void store_lanes(D d, Vec value, T* out, std::size_t n) {
-  if (n >= hn::Lanes(d)) {
-    hn::StoreU(value, d, out);
-  } else {
-    store_part(d, value, out, n);
-  }
-}
-template <class D, class T = hn::TFromD<D>>
-HWY_INLINE hn::Vec<D> load_lanes(D d, const T* from, std::size_t n) {
-  return n >= hn::Lanes(d) ? hn::LoadU(d, from) : load_part(d, from, n);
-}
 
 // What becomes of a tile's sums.
 template <bool kAccumulate, bool kRelu, int P, int V, class T, class Vec>

@@ -7,6 +7,8 @@
 
 #include <cstddef>
 
+#include "simd/ahead.hpp"
+
 namespace hubel::simd {
 
 // Lanes of a vector of T in the instruction set chosen at run time.
@@ -18,13 +20,6 @@ struct BlockVectors {
   std::size_t best, most;
 };
 BlockVectors block_vectors();
-
-// Memory that will be read next, which is asked for while something else is computed. Any address may be asked for.
-struct Ahead {
-  const char* from;
-  std::size_t lines;  // of kCacheLine bytes
-};
-inline constexpr std::size_t kCacheLine = 64;
 
 // For positions p and n < out_channels <= width = vectors * lanes<T>():
 //   sum = sum over taps t and channels c of in[in_at[p] + taps[t] + c] * weights[(t * channels + c) * weights_step + n]

@@ -1,50 +1,66 @@
 // Inner loops of depthwise convolution: each channel has its own kernel, so everything is vectorised over channels,
-// which are contiguous in memory (NHWC). Strides count elements.
+// which are contiguous in memory (NHWC). Strides count elements unless they say otherwise.
+//
+// Channels go by lines of `width` (DepthwiseLines). Kernels and their gradients are packed: line after line, in each
+// the taps row by row, in each the line's channels.
+//
+// Pixels outside the source are not read but left out of the sums.
 #pragma once
 
 #include <cstddef>
 
+#include "simd/ahead.hpp"
+
 namespace hubel::simd {
 
-// The taps of a kernel, or of a part of it: `rows` rows of `columns`. Row r's first tap reads the source `input[r]`
-// elements from a position's origin, and its weights begin at `weights[r]`; the next column is so many elements on.
-struct DepthwiseTaps {
-  const std::ptrdiff_t* input;
-  const std::ptrdiff_t* weights;
-  std::size_t rows, columns;
-  std::ptrdiff_t input_column, weights_column;
+// How channels are cut into lines: the last begins early enough to be whole, and so repeats some of the line before it.
+// Fewer channels than a vector are one line, filled up with zeros.
+struct DepthwiseLines {
+  std::size_t width, count;
+
+  DepthwiseLines(std::size_t channels, std::size_t lanes)
+      : width(channels < 2 * lanes ? lanes : 2 * lanes), count((channels + width - 1) / width), channels_(channels) {}
+  std::size_t first(std::size_t line) const { return line + 1 == count && line > 0 ? channels_ - width : line * width; }
+
+ private:
+  std::size_t channels_;
 };
 
-// out[p][c] (+)= sum over taps t of in[p * pixel_step + input(t) + c] * weights[weights(t) + c] (+ bias[c]).
+// Positions in a row of the output, and what of the source they see. Position p sees under column j of the kernel the
+// pixel first + p * step + j * column of a source row, if that is one of its `width` pixels.
 template <class T>
 struct DepthwiseRow {
-  const T* in;
-  std::ptrdiff_t pixel_step;
-  DepthwiseTaps taps;
-  const T* weights;
+  const T* in;            // pixel 0 of the source row under the first row of the kernel
+  std::ptrdiff_t in_row;  // from there to the source row under the next
+  std::ptrdiff_t first, step, column, width;
+  std::size_t rows, columns;  // of the kernel; all of its rows lie inside the source
+  std::size_t channels;       // and elements from pixel to pixel
+  std::size_t positions;
+  Ahead ahead;
+};
+
+// out[p * out_pixel + c] = bias[c] + sum over the kernel's taps of source * weights; with relu negative ones are zero.
+template <class T>
+struct DepthwiseForward {
+  DepthwiseRow<T> row;
+  const T* weights;  // packed, from the first row on
+  std::ptrdiff_t weights_line;
   T* out;
-  std::ptrdiff_t out_step;
-  std::size_t pixels;
-  std::size_t channels;
-  bool accumulate;  // add to out instead of replacing it
-  const T* bias;    // null for none
+  std::ptrdiff_t out_pixel;
+  const T* bias;  // null for none
+  bool relu;
 };
 
 template <class T>
-void depthwise_row(const DepthwiseRow<T>& row);
+void depthwise_forward(const DepthwiseForward<T>& args);
 
-// dw[weights(t) + c] += sum over lines l and pixels p of in[l * in_line + p * in_pixel + input(t) + c] *
-// dz[l * dz_line + p * dz_pixel + c], for every tap t.
+// sums += source * dz, summed over the positions, for each of the kernel's taps; dz's pixels are dense.
 template <class T>
 struct DepthwiseWeights {
-  const T* in;
-  std::ptrdiff_t in_line, in_pixel;
+  DepthwiseRow<T> row;
   const T* dz;
-  std::ptrdiff_t dz_line, dz_pixel;
-  std::size_t lines, pixels;
-  DepthwiseTaps taps;
-  std::size_t channels;
-  T* dw;
+  T* sums;  // packed, from the first row on
+  std::ptrdiff_t sums_line;
 };
 
 template <class T>
