@@ -11,6 +11,7 @@
 
 #include "ops/channel_blocks.hpp"
 #include "ops/depthwise.hpp"
+#include "ops/few_rows.hpp"
 #include "ops/parallel.hpp"
 #include "ops/planar.hpp"
 #include "ops/term_runs.hpp"
@@ -159,7 +160,9 @@ struct Kernel {
   }
   static simd::Ahead lines(const T* from, std::int64_t elements, std::int64_t rows, std::int64_t step) {
     constexpr auto kBytes = static_cast<std::int64_t>(sizeof(T)), kLine = static_cast<std::int64_t>(simd::kCacheLine);
-    return {reinterpret_cast<const char*>(from), static_cast<std::size_t>((elements * kBytes + kLine - 1) / kLine),
+    // The last ones of a row: the first may belong to what was read before.
+    const std::int64_t count = (elements * kBytes + kLine - 1) / kLine;
+    return {reinterpret_cast<const char*>(from + elements) - 1 - (count - 1) * kLine, static_cast<std::size_t>(count),
             static_cast<std::size_t>(rows), step * kBytes};
   }
 };
@@ -220,7 +223,8 @@ TileInput<T> patch_input(const Correlation<T>& k, const TermRuns& runs, const Gr
 }
 
 // Whether neighbouring positions' pixels would drive each other out of L1: its sets repeat every 4 KB. Copying pays
-// when they are read for enough output channels, and goes by half as many positions, whose pixels L2 can hold.
+// when they are read for enough output channels, by one item of work, and goes by half as many positions, whose pixels
+// L2 can hold.
 template <class T>
 bool pixels_collide(const Correlation<T>& k) {
   constexpr std::int64_t kSetsBytes = 2048, kManyOutputs = 128;
@@ -234,7 +238,10 @@ template <class T>
 void correlate_blocks(const Correlation<T>& k, const Kernel<T>& kernel, const GridTile& tile, std::int64_t b0,
                       std::int64_t b1) {
   const Layout<T>& layout = kernel.layout;
+  constexpr std::int64_t kBlocksOfACopy = 8;
   const bool one_tap = k.grid.rows.size() * k.grid.columns.size() == 1, collide = pixels_collide(k);
+  const bool gather = collide && one_tap && k.groups == 1 && b1 - b0 >= kBlocksOfACopy;
+  const bool last = tile.image + tile.images == k.grid.images && tile.y1 == k.grid.grid_h && tile.x1 == k.grid.grid_w;
   const TileInput<T> input = patch_input(k, layout.runs, tile, collide && !one_tap);
   constexpr std::ptrdiff_t kNoOffset = 0;
   simd::ConvTiles<T> t{};
@@ -253,16 +260,19 @@ void correlate_blocks(const Correlation<T>& k, const Kernel<T>& kernel, const Gr
     const T* in = input.in + terms.begin;
     t.in_at = input.places;
     // Read next: the tile behind this one, where it lies as tiles in a row do; of gathered pixels the next channels.
-    const T* ahead = in + following;
+    const T* ahead = last ? nullptr : in + following;
     t.ahead_at = input.places;
-    if (collide && one_tap && k.groups == 1) {
+    if (gather) {
       const std::int64_t count = terms.count(), pixel = padded_pixel<T>(count);
       T* copy = scratch<T>(Scratch::gathered, static_cast<std::size_t>(tile.positions() * pixel));
       for (std::size_t p = 0; p < t.positions; ++p) {
         std::copy_n(in + input.places[p] + input.offsets[terms.r0], count,
                     copy + static_cast<std::ptrdiff_t>(p) * pixel);
       }
-      ahead = terms.end < layout.runs.length ? in + input.offsets[terms.r0] + count : input.in + following;
+      if (terms.end < layout.runs.length)
+        ahead = in + input.offsets[terms.r0] + count;
+      else if (!last)
+        ahead = input.in + following;
       in = copy;
       t.in_at = position_table(Scratch::gathered_places, {0, 0, 1, 0, tile.positions()}, {0, 0, pixel});
       t.taps = &kNoOffset;
@@ -346,13 +356,30 @@ double flops_of(const Correlation<T>& k) {
          static_cast<double>(k.grid.grid_w) * static_cast<double>(k.groups * k.out_channels);
 }
 
-// Tiles up to which each packs the kernel for itself, block by block. Packed, a block is in L1 when it is used; a whole
-// kernel goes out to memory and comes back, which takes as long as packing it from a cache several times.
-constexpr std::int64_t kFewTiles = 4;
+template <class T>
+void pack_direct(const Correlation<T>& k, T* packed) {
+  const Layout<T> layout(k);
+  parallel_for(layout.blocks.count(), static_cast<double>(layout.elements()), [&](std::int64_t b) {
+    const ChannelBlock block = layout.blocks[b];
+    T* to = packed + layout.at(block);
+    for (std::int64_t i = 0; i < layout.term_blocks.count(); ++i) {
+      const TermBlock terms = layout.term_blocks[i];
+      pack_terms(k, layout, block, terms, to + terms.before * layout.width(block));
+    }
+  });
+}
 
 template <class T>
 Tiling tiling(const Correlation<T>& k) {
   return Tiling(k.grid, pixels_collide(k) ? kTilePositions / 2 : kTilePositions, Tiling::Images::together);
+}
+
+// Whether each tile packs the kernel for itself, block by block. Packed, a block is in L1 when it is used; a whole
+// kernel goes out to memory and comes back, which takes as long as packing it from a cache several times.
+template <class T>
+bool pack_late(const Correlation<T>& k) {
+  constexpr std::int64_t kFewTiles = 4;
+  return tiling(k).count() <= kFewTiles;
 }
 
 // packed: or null, where blocks are packed when they are needed.
@@ -384,6 +411,40 @@ void correlate_direct(const Correlation<T>& k, const T* packed) {
   });
 }
 
+// A product of matrices with a transposed kernel, as the gradient with respect to a dense layer's input, may be had
+// with its operands exchanged: out transposed = W times the pixels transposed. Then it is the pixels that are packed,
+// and the output that is transposed, instead of the kernel. The terms keep their order.
+template <class T>
+bool exchange_pays(const Correlation<T>& k) {
+  return k.w_c == 1 && k.w_n == k.channels && k.groups == 1 && is_matrix(k.grid) && !k.bias &&
+         k.activation == Activation::identity && k.grid.grid_w <= k.out_channels;
+}
+
+template <class T>
+void correlate_exchanged(const Correlation<T>& k) {
+  const std::int64_t positions = k.grid.grid_w, outputs = k.out_channels;
+  Correlation<T> e = k;
+  e.grid.width = e.grid.grid_w = outputs;
+  e.source = k.weights + k.grid.rows[0].index * k.w_row + k.grid.columns[0].index * k.w_column;
+  e.out_channels = positions;
+  e.weights = k.source;
+  e.w_row = e.w_column = 0;
+  e.out_pixel = padded_pixel<T>(positions);
+  e.out = scratch<T>(Scratch::products, static_cast<std::size_t>(outputs * e.out_pixel));
+  e.out_row = e.out_image = outputs * e.out_pixel;
+  e.kernel_is_kept = true;
+  T* packed = scratch<T>(Scratch::weights, static_cast<std::size_t>(Layout<T>(e).elements()));
+  pack_direct(e, packed);
+  correlate_direct(e, packed);
+  constexpr std::int64_t kTogether = 64;
+  parallel_for((outputs + kTogether - 1) / kTogether, static_cast<double>(outputs * positions), [&](std::int64_t i) {
+    const std::int64_t begin = i * kTogether, count = std::min(kTogether, outputs - begin);
+    simd::transpose(e.out + begin * e.out_pixel, e.out_pixel, static_cast<std::size_t>(count),
+                    static_cast<std::size_t>(positions), static_cast<std::size_t>(count * e.out_pixel), k.out + begin,
+                    k.out_pixel);
+  });
+}
+
 template <class T>
 bool is_empty(const Correlation<T>& k) {
   return k.grid.images * k.grid.grid_h * k.grid.grid_w * k.groups * k.out_channels == 0;
@@ -402,16 +463,7 @@ std::int64_t packed_elements(const Correlation<T>& k) {
 template <class T>
 void pack_kernel(const Correlation<T>& k, T* packed) {
   if (packed_elements(k) == 0) return;
-  if (by_winograd(k)) return transform_winograd_kernel(k, packed);
-  const Layout<T> layout(k);
-  parallel_for(layout.blocks.count(), static_cast<double>(layout.elements()), [&](std::int64_t b) {
-    const ChannelBlock block = layout.blocks[b];
-    T* to = packed + layout.at(block);
-    for (std::int64_t i = 0; i < layout.term_blocks.count(); ++i) {
-      const TermBlock terms = layout.term_blocks[i];
-      pack_terms(k, layout, block, terms, to + terms.before * layout.width(block));
-    }
-  });
+  by_winograd(k) ? transform_winograd_kernel(k, packed) : pack_direct(k, packed);
 }
 
 template <class T>
@@ -427,7 +479,10 @@ template <class T>
 void correlate(const Correlation<T>& k) {
   if (is_empty(k)) return;
   const std::int64_t elements = packed_elements(k);
-  if (elements > 0 && !by_winograd(k) && tiling(k).count() <= kFewTiles) return correlate_direct<T>(k, nullptr);
+  const bool direct = elements > 0 && !by_winograd(k);
+  if (direct && by_few_rows(k)) return correlate_few_rows(k);
+  if (direct && exchange_pays(k)) return correlate_exchanged(k);
+  if (direct && pack_late(k)) return correlate_direct<T>(k, nullptr);
   T* packed = scratch<T>(Scratch::weights, static_cast<std::size_t>(elements));
   pack_kernel(k, packed);
   correlate(k, packed);

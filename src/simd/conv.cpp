@@ -53,20 +53,6 @@ class Shares {
   std::size_t share_, line_ = 0;
 };
 
-// Writes n lanes.
-template <class D, class Vec, class T = hn::TFromD<D>>
-HWY_INLINE void store_lanes(D d, Vec value, T* out, std::size_t n) {
-  if (n >= hn::Lanes(d)) {
-    hn::StoreU(value, d, out);
-  } else {
-    store_part(d, value, out, n);
-  }
-}
-template <class D, class T = hn::TFromD<D>>
-HWY_INLINE hn::Vec<D> load_lanes(D d, const T* from, std::size_t n) {
-  return n >= hn::Lanes(d) ? hn::LoadU(d, from) : load_part(d, from, n);
-}
-
 // What becomes of a tile's sums.
 template <bool kAccumulate, bool kRelu, int P, int V, class T, class Vec>
 HWY_INLINE void store_tile(const ConvTiles<T>& a, const std::ptrdiff_t* out_at, const Vec (&acc)[P][V]) {
@@ -171,7 +157,25 @@ HWY_INLINE void conv_tiles_of_width(const ConvTiles<T>& a) {
   with_constant<kPositions<V>>(small, [&](auto p) HWY_ATTR { conv_tiles_of<p, V>(a, middle, a.positions, weights); });
 }
 
-// R rows by V vectors of dW: the sums of all positions, then added to dw's first `rows` rows.
+template <bool kAccumulate, int R, int V, class T, class Vec>
+HWY_INLINE void store_weights(const WeightTiles<T>& a, const Vec (&acc)[R][V], T* HWY_RESTRICT dw, std::size_t rows) {
+  const hn::ScalableTag<T> d;
+  const std::size_t n = hn::Lanes(d), whole = a.out_channels / n;  // vectors
+  HUBEL_UNROLL
+  for (int r = 0; r < R; ++r) {
+    if (static_cast<std::size_t>(r) >= rows) break;
+    T* to = dw + r * a.dw_row;
+    HUBEL_UNROLL
+    for (int v = 0; v < V; ++v, to += n) {
+      const std::size_t count = static_cast<std::size_t>(v) < whole ? n : a.out_channels - whole * n;
+      if (count == 0) break;
+      store_lanes(d, kAccumulate ? hn::Add(load_lanes(d, to, count), acc[r][v]) : acc[r][v], to, count);
+    }
+  }
+}
+
+// R rows by V vectors of dW: the sums of all positions, to dw's first `rows` rows. Meanwhile it asks for the next
+// tile's part of dW: with few positions this one's would not come in time.
 template <int R, int V, class T>
 HWY_INLINE void weight_tile(const WeightTiles<T>& a, const T* HWY_RESTRICT x, T* HWY_RESTRICT dw, std::size_t rows) {
   const hn::ScalableTag<T> d;
@@ -183,7 +187,7 @@ HWY_INLINE void weight_tile(const WeightTiles<T>& a, const T* HWY_RESTRICT x, T*
     HUBEL_UNROLL
     for (int v = 0; v < V; ++v) {
       acc[r][v] = hn::Zero(d);
-      expect_write(dw + r * a.dw_row + static_cast<std::size_t>(v) * n);
+      expect_write(dw + (R + r) * a.dw_row + static_cast<std::size_t>(v) * n);
     }
   }
   const T* HWY_RESTRICT z = a.dz;
@@ -198,18 +202,7 @@ HWY_INLINE void weight_tile(const WeightTiles<T>& a, const T* HWY_RESTRICT x, T*
       for (int v = 0; v < V; ++v) acc[r][v] = hn::MulAdd(b, zv[v], acc[r][v]);
     }
   }
-  const std::size_t whole = a.out_channels / n;  // vectors
-  HUBEL_UNROLL
-  for (int r = 0; r < R; ++r) {
-    if (static_cast<std::size_t>(r) >= rows) break;
-    T* to = dw + r * a.dw_row;
-    HUBEL_UNROLL
-    for (int v = 0; v < V; ++v, to += n) {
-      const std::size_t count = static_cast<std::size_t>(v) < whole ? n : a.out_channels - whole * n;
-      if (count == 0) break;
-      store_lanes(d, hn::Add(load_lanes(d, to, count), acc[r][v]), to, count);
-    }
-  }
+  a.accumulate ? store_weights<true>(a, acc, dw, rows) : store_weights<false>(a, acc, dw, rows);
 }
 
 template <int V, class T>

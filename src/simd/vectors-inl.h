@@ -113,6 +113,20 @@ HWY_INLINE void store_part(D d, hn::Vec<D> value, T* to, std::size_t n) {
 #endif
 }
 
+// The same where all of the vector may be wanted.
+template <class D, class T = hn::TFromD<D>>
+HWY_INLINE hn::Vec<D> load_lanes(D d, const T* from, std::size_t n) {
+  return n >= hn::Lanes(d) ? hn::LoadU(d, from) : load_part(d, from, n);
+}
+template <class D, class T = hn::TFromD<D>>
+HWY_INLINE void store_lanes(D d, hn::Vec<D> value, T* to, std::size_t n) {
+  if (n >= hn::Lanes(d)) {
+    hn::StoreU(value, d, to);
+  } else {
+    store_part(d, value, to, n);
+  }
+}
+
 }  // namespace hubel::simd::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
