@@ -60,9 +60,10 @@ class TermBlocks {
   std::int64_t runs_, length_, runs_of_block_, pieces_, piece_length_;  // runs_of_block_ or pieces_ is 1
 };
 
-// Positions up to which weights that lie in the order of the terms are used as they lie: packing them would take as
-// long as multiplying with them. One tile of the inner loop goes over them once.
-constexpr std::int64_t kFewPositions = 12;
+// Positions up to which weights that lie in the order of the terms are used as they lie: a few tiles of the inner loop
+// take no longer to read them from L2 than packing takes. More, where a block of terms lies within 128 KB: in so many
+// pages as the first level of address translation knows.
+constexpr std::int64_t kFewPositions = 24, kMorePositions = 64, kWithinPages = std::int64_t{128} << 10;
 
 // What a correlation's geometry says about its packed kernel: blocks of output channels one after another, in each
 // [block of terms][run][element of the run][width], filled up with zeros; then the blocks' biases.
@@ -88,8 +89,9 @@ struct Layout {
   }
   // Whether whole blocks are used as they lie.
   bool as_they_lie(const Correlation<T>& k) const {
+    const std::int64_t reach = term_blocks[0].count() * k.w_c * static_cast<std::int64_t>(sizeof(T));
     return !k.kernel_is_kept && k.w_n == 1 && runs.count == 1 && runs.columns_in_run == 1 &&
-           k.grid.images * k.grid.grid_h * k.grid.grid_w <= kFewPositions;
+           k.grid.images * k.grid.grid_h * k.grid.grid_w <= (reach <= kWithinPages ? kMorePositions : kFewPositions);
   }
   bool in_place(const Correlation<T>& k, const ChannelBlock& block) const {
     return as_they_lie(k) && block.count == width(block);

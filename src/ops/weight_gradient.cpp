@@ -32,8 +32,9 @@ namespace {
 // enough that a panel of gradients, 16 KB of floats with AVX2, stays in L1 beside one of pixels.
 constexpr std::int64_t kTilePositions = 256;
 
-// Rows and output channels of the panels at hand: 256 KB each in float, both in L2.
-constexpr std::int64_t kPanelRows = 256, kPanelChannels = 256;
+// Rows and output channels of the panels at hand, in L2: in float 128 and 256 KB by the 128 positions of wide problems.
+// Whoever has more rows and channels than kWide together is wide.
+constexpr std::int64_t kPanelRows = 256, kPanelChannels = 512, kWide = 256;
 
 // Elements of dW that all parts' copies may have together: 2^19 floats are 2 MB.
 constexpr std::int64_t kMaxCopied = std::int64_t{1} << 19;
@@ -231,7 +232,7 @@ template <class T>
 void weight_gradient_direct(const WeightGradient<T>& k) {
   const TermRuns runs(k.grid, k.groups, k.channels);
   const ChannelBlocks blocks(k.groups, k.out_channels, static_cast<std::int64_t>(simd::lanes<T>()));
-  const bool wide = std::min(runs.length, kPanelRows) + k.out_channels > kPanelChannels;
+  const bool wide = std::min(runs.length, kPanelRows) + k.out_channels > kWide;
   const Tiling tiles(k.grid, wide ? kTilePositions / 2 : kTilePositions, Tiling::Images::together);
   const std::int64_t n = weight_count(k), terms = runs.terms();
   const std::int64_t parts = std::clamp<std::int64_t>(kMaxCopied / n, 1, std::min(tiles.count(), kMaxParts));

@@ -77,9 +77,10 @@ HWY_INLINE void store_tile(const ConvTiles<T>& a, const std::ptrdiff_t* out_at, 
 // Terms between two looks ahead.
 inline constexpr std::ptrdiff_t kLook = 64;
 
-// One tile: the sums of P positions, then what becomes of them.
+// One tile: the sums of P positions, then what becomes of them. At each look ahead a share of the next weights is asked
+// for: more of them at a time would keep the core from loading what it needs now.
 template <int P, int V, class T>
-HWY_INLINE void conv_tile(const ConvTiles<T>& a, std::size_t position) {
+HWY_INLINE void conv_tile(const ConvTiles<T>& a, std::size_t position, Shares& weights) {
   const std::ptrdiff_t* in_at = a.in_at + position;
   const std::ptrdiff_t* out_at = a.out_at + position;
   const hn::ScalableTag<T> d;
@@ -106,6 +107,7 @@ HWY_INLINE void conv_tile(const ConvTiles<T>& a, std::size_t position) {
     const std::ptrdiff_t tap_end = a.taps[t] + static_cast<std::ptrdiff_t>(a.channels);
     for (std::ptrdiff_t at = a.taps[t]; at < tap_end;) {
       const std::ptrdiff_t end = HWY_MIN(at + kLook, tap_end);
+      weights.next();
       if (a.ahead) {
         HUBEL_UNROLL
         for (int p = 0; p < P; ++p) {
@@ -137,10 +139,7 @@ HWY_INLINE void conv_tile(const ConvTiles<T>& a, std::size_t position) {
 
 template <int P, int V, class T>
 HWY_NOINLINE void conv_tiles_of(const ConvTiles<T>& a, std::size_t begin, std::size_t end, Shares& weights) {
-  for (; begin + P <= end; begin += P) {
-    weights.next();
-    conv_tile<P, V>(a, begin);
-  }
+  for (; begin + P <= end; begin += P) conv_tile<P, V>(a, begin, weights);
 }
 
 // Splits the positions into tiles of nearly equal size: 7 positions as 4 + 3 rather than 6 + 1, which would idle the
@@ -151,7 +150,7 @@ HWY_INLINE void conv_tiles_of_width(const ConvTiles<T>& a) {
   if (tiles == 0) return;
   const std::size_t small = a.positions / tiles, larger = a.positions % tiles;
   const std::size_t middle = larger * (small + 1);
-  Shares weights(a.next_weights, tiles);
+  Shares weights(a.next_weights, tiles * a.tap_count * ((a.channels + kLook - 1) / kLook));
   if (larger > 0)
     with_constant<kPositions<V>>(small + 1, [&](auto p) HWY_ATTR { conv_tiles_of<p, V>(a, 0, middle, weights); });
   with_constant<kPositions<V>>(small, [&](auto p) HWY_ATTR { conv_tiles_of<p, V>(a, middle, a.positions, weights); });
