@@ -11,6 +11,7 @@
 
 #include "ops/channel_blocks.hpp"
 #include "ops/depthwise.hpp"
+#include "ops/few_rows.hpp"
 #include "ops/parallel.hpp"
 #include "ops/planar.hpp"
 #include "ops/term_runs.hpp"
@@ -18,6 +19,7 @@
 #include "ops/workspace.hpp"
 #include "simd/conv.hpp"
 #include "simd/elementwise.hpp"
+#include "simd/transpose.hpp"
 
 namespace hubel::detail {
 
@@ -31,32 +33,37 @@ constexpr std::int64_t kTermBlock = 256;
 // batch of small images gives every thread something to do.
 constexpr std::int64_t kTilePositions = 256;
 
-// The blocks of terms: several whole runs, or pieces of one.
-struct TermBlocks {
-  std::int64_t runs_of_block, pieces, piece_length;  // runs_of_block or pieces is 1; the last piece may be shorter
-
-  explicit TermBlocks(const TermRuns& runs) {
-    const std::int64_t length = std::max<std::int64_t>(runs.length, 1);
-    pieces = (length + kTermBlock - 1) / kTermBlock;
-    piece_length = (runs.length + pieces - 1) / pieces;
-    const std::int64_t most = std::max<std::int64_t>(1, kTermBlock / length), blocks = (runs.count + most - 1) / most;
-    runs_of_block = pieces > 1 ? 1 : (runs.count + blocks - 1) / blocks;
-  }
-
-  // Calls f(first run, end of runs, begin in the run, end in the run) for each block, in order.
-  template <class F>
-  void for_each(const TermRuns& runs, const F& f) const {
-    for (std::int64_t r = 0; r < runs.count; r += runs_of_block) {
-      for (std::int64_t begin = 0; begin < runs.length; begin += piece_length) {
-        f(r, std::min(r + runs_of_block, runs.count), begin, std::min(begin + piece_length, runs.length));
-      }
-    }
-  }
+// A block of terms: the elements [begin, end) of the runs [r0, r1), of which `before` terms lie in earlier blocks.
+struct TermBlock {
+  std::int64_t r0, r1, begin, end, before;
+  std::int64_t count() const { return (r1 - r0) * (end - begin); }
 };
 
-// Positions up to which weights that lie in the order of the terms are used as they lie: packing them would take as
-// long as multiplying with them. One tile of the inner loop goes over them once.
-constexpr std::int64_t kFewPositions = 12;
+// The blocks of terms, in order: several whole runs, or pieces of one.
+class TermBlocks {
+ public:
+  explicit TermBlocks(const TermRuns& runs) : runs_(runs.count), length_(std::max<std::int64_t>(runs.length, 1)) {
+    const std::int64_t pieces = (length_ + kTermBlock - 1) / kTermBlock;
+    piece_length_ = (length_ + pieces - 1) / pieces;
+    pieces_ = (length_ + piece_length_ - 1) / piece_length_;
+    const std::int64_t most = std::max<std::int64_t>(1, kTermBlock / length_), blocks = (runs_ + most - 1) / most;
+    runs_of_block_ = pieces_ > 1 ? 1 : (runs_ + blocks - 1) / blocks;
+  }
+  std::int64_t count() const { return (runs_ + runs_of_block_ - 1) / runs_of_block_ * pieces_; }
+  TermBlock operator[](std::int64_t i) const {
+    const std::int64_t r = i / pieces_ * runs_of_block_, begin = i % pieces_ * piece_length_;
+    return {r, std::min(r + runs_of_block_, runs_), begin, std::min(begin + piece_length_, length_),
+            r * length_ + begin};
+  }
+
+ private:
+  std::int64_t runs_, length_, runs_of_block_, pieces_, piece_length_;  // runs_of_block_ or pieces_ is 1
+};
+
+// Positions up to which weights that lie in the order of the terms are used as they lie: a few tiles of the inner loop
+// take no longer to read them from L2 than packing takes. More, where a block of terms lies within 128 KB: in so many
+// pages as the first level of address translation knows.
+constexpr std::int64_t kFewPositions = 24, kMorePositions = 64, kWithinPages = std::int64_t{128} << 10;
 
 // What a correlation's geometry says about its packed kernel: blocks of output channels one after another, in each
 // [block of terms][run][element of the run][width], filled up with zeros; then the blocks' biases.
@@ -82,58 +89,83 @@ struct Layout {
   }
   // Whether whole blocks are used as they lie.
   bool as_they_lie(const Correlation<T>& k) const {
+    const std::int64_t reach = term_blocks[0].count() * k.w_c * static_cast<std::int64_t>(sizeof(T));
     return !k.kernel_is_kept && k.w_n == 1 && runs.count == 1 && runs.columns_in_run == 1 &&
-           k.grid.images * k.grid.grid_h * k.grid.grid_w <= kFewPositions;
+           k.grid.images * k.grid.grid_h * k.grid.grid_w <= (reach <= kWithinPages ? kMorePositions : kFewPositions);
   }
   bool in_place(const Correlation<T>& k, const ChannelBlock& block) const {
     return as_they_lie(k) && block.count == width(block);
   }
 };
 
-// Packs one block of output channels.
+// Packs a block of terms of a block of output channels.
 template <class T>
-void pack_block(const Correlation<T>& k, const Layout<T>& layout, const ChannelBlock& block, T* packed) {
+void pack_terms(const Correlation<T>& k, const Layout<T>& layout, const ChannelBlock& block, const TermBlock& terms,
+                T* to) {
   const std::int64_t width = layout.width(block);
   const T* from = k.weights + block.group * k.w_group + block.first * k.w_n;
-  T* to = packed + layout.at(block);
-  layout.term_blocks.for_each(layout.runs, [&](std::int64_t r0, std::int64_t r1, std::int64_t begin, std::int64_t end) {
-    for (std::int64_t r = r0; r < r1; ++r) {
-      // Pieces of a pixel, whose elements are w_c apart. Of a kernel with exchanged axes (w_c = 1) they are read as
-      // they lie and written apart, into a block that is in the cache.
-      for (std::int64_t e = begin, next; e < end; e = next) {
-        next = std::min(end, e - e % k.channels + k.channels);
-        const T* w = from + layout.weight_offset(k, r, e);
-        T* const piece = to;
-        to += (next - e) * width;
-        if (k.w_n == 1) {
-          for (T* row = piece; row < to; row += width, w += k.w_c)
-            std::fill(std::copy_n(w, block.count, row), row + width, T(0));
-          continue;
-        }
-        if (block.count < width) std::fill(piece, to, T(0));
-        for (std::int64_t n = 0; n < block.count; ++n) {
-          for (std::int64_t i = 0; i < next - e; ++i) piece[i * width + n] = w[n * k.w_n + i * k.w_c];
-        }
+  const bool exchanged = k.w_n != 1;  // and so w_c is 1
+  if (exchanged && block.count < width) std::fill_n(to, terms.count() * width, T(0));
+  for (std::int64_t r = terms.r0; r < terms.r1; ++r) {
+    // Pieces of a pixel, whose elements are w_c apart.
+    for (std::int64_t e = terms.begin, next; e < terms.end; e = next) {
+      next = std::min(terms.end, e - e % k.channels + k.channels);
+      const T* w = from + layout.weight_offset(k, r, e);
+      const auto elements = static_cast<std::size_t>(next - e), count = static_cast<std::size_t>(block.count);
+      if (exchanged) {
+        simd::transpose(w, k.w_n, count, elements, static_cast<std::size_t>((block.count - 1) * k.w_n) + elements, to,
+                        width);
+      } else {
+        simd::copy_channel_panel<T>({w, k.w_c, elements, count, static_cast<std::size_t>(block.vectors), to});
       }
+      to += (next - e) * width;
     }
-  });
+  }
 }
+
+// The weights of a block of terms and a block of output channels, and how far apart the terms are.
+template <class T>
+struct BlockWeights {
+  const T* from;
+  std::int64_t step;
+};
 
 // The kernel of one call, which its threads share.
 template <class T>
-struct Packed {
+struct Kernel {
   const Layout<T>& layout;
-  const T* weights;
-  const T* bias;  // the blocks' vectors side by side, or null
+  const T* packed;  // or null: blocks are packed when they are needed
+  const T* bias;    // the blocks' vectors side by side, or null
 
-  // Block b's weights from the `term`-th on, and from one term to the next.
-  const T* of(const Correlation<T>& k, const ChannelBlock& block, std::int64_t term) const {
-    if (layout.in_place(k, block))
-      return k.weights + layout.weight_offset(k, 0, term) + block.group * k.w_group + block.first;
-    return weights + layout.at(block) + term * layout.width(block);
+  // In memory that lasts until this thread's next call.
+  BlockWeights<T> weights(const Correlation<T>& k, const ChannelBlock& block, const TermBlock& terms) const {
+    if (layout.in_place(k, block)) return {as_it_lies(k, block, terms), k.w_c};
+    const std::int64_t width = layout.width(block);
+    if (packed) return {packed + layout.at(block) + terms.before * width, width};
+    T* to = scratch<T>(Scratch::weights, static_cast<std::size_t>(terms.count() * width));
+    pack_terms(k, layout, block, terms, to);
+    return {to, width};
   }
-  std::int64_t step(const Correlation<T>& k, const ChannelBlock& block) const {
-    return layout.in_place(k, block) ? k.w_c : layout.width(block);
+
+  // The memory that weights() will read.
+  simd::Ahead expected(const Correlation<T>& k, const ChannelBlock& block, const TermBlock& terms) const {
+    const std::int64_t width = layout.width(block);
+    if (packed) return lines(packed + layout.at(block) + terms.before * width, terms.count() * width, 1, 0);
+    if (terms.r1 - terms.r0 > 1 || layout.runs.columns_in_run > 1) return {};  // short pieces here and there
+    const T* from = as_it_lies(k, block, terms);
+    return k.w_n == 1 ? lines(from, block.count, terms.count(), k.w_c) : lines(from, terms.count(), block.count, k.w_n);
+  }
+
+ private:
+  const T* as_it_lies(const Correlation<T>& k, const ChannelBlock& block, const TermBlock& terms) const {
+    return k.weights + layout.weight_offset(k, terms.r0, terms.begin) + block.group * k.w_group + block.first * k.w_n;
+  }
+  static simd::Ahead lines(const T* from, std::int64_t elements, std::int64_t rows, std::int64_t step) {
+    constexpr auto kBytes = static_cast<std::int64_t>(sizeof(T)), kLine = static_cast<std::int64_t>(simd::kCacheLine);
+    // The last ones of a row: the first may belong to what was read before.
+    const std::int64_t count = (elements * kBytes + kLine - 1) / kLine;
+    return {reinterpret_cast<const char*>(from + elements) - 1 - (count - 1) * kLine, static_cast<std::size_t>(count),
+            static_cast<std::size_t>(rows), step * kBytes};
   }
 };
 
@@ -193,7 +225,8 @@ TileInput<T> patch_input(const Correlation<T>& k, const TermRuns& runs, const Gr
 }
 
 // Whether neighbouring positions' pixels would drive each other out of L1: its sets repeat every 4 KB. Copying pays
-// when they are read for enough output channels, and goes by half as many positions, whose pixels L2 can hold.
+// when they are read for enough output channels, by one item of work, and goes by half as many positions, whose pixels
+// L2 can hold.
 template <class T>
 bool pixels_collide(const Correlation<T>& k) {
   constexpr std::int64_t kSetsBytes = 2048, kManyOutputs = 128;
@@ -204,10 +237,13 @@ bool pixels_collide(const Correlation<T>& k) {
 // The tile's output channels of the blocks [b0, b1), block of terms by block of terms: so the pixels' part in use stays
 // in L2 while all blocks of output channels pass by.
 template <class T>
-void correlate_blocks(const Correlation<T>& k, const Packed<T>& packed, const GridTile& tile, std::int64_t b0,
+void correlate_blocks(const Correlation<T>& k, const Kernel<T>& kernel, const GridTile& tile, std::int64_t b0,
                       std::int64_t b1) {
-  const Layout<T>& layout = packed.layout;
+  const Layout<T>& layout = kernel.layout;
+  constexpr std::int64_t kBlocksOfACopy = 8;
   const bool one_tap = k.grid.rows.size() * k.grid.columns.size() == 1, collide = pixels_collide(k);
+  const bool gather = collide && one_tap && k.groups == 1 && b1 - b0 >= kBlocksOfACopy;
+  const bool last = tile.image + tile.images == k.grid.images && tile.y1 == k.grid.grid_h && tile.x1 == k.grid.grid_w;
   const TileInput<T> input = patch_input(k, layout.runs, tile, collide && !one_tap);
   constexpr std::ptrdiff_t kNoOffset = 0;
   simd::ConvTiles<T> t{};
@@ -215,51 +251,54 @@ void correlate_blocks(const Correlation<T>& k, const Packed<T>& packed, const Gr
   t.out_at = position_table(Scratch::out_places, tile, {k.out_image, k.out_row, k.out_pixel});
   T* out = position(k, tile.image, tile.y0, tile.x0);
   const std::ptrdiff_t following = input.places[tile.positions() - 1] + k.grid.step_x * k.grid.channels;
-  std::int64_t term = 0;
-  layout.term_blocks.for_each(layout.runs, [&](std::int64_t r0, std::int64_t r1, std::int64_t begin, std::int64_t end) {
-    const std::int64_t block_end = term + (r1 - r0) * (end - begin);
-    t.taps = input.offsets + r0;
-    t.tap_count = static_cast<std::size_t>(r1 - r0);
-    t.channels = static_cast<std::size_t>(end - begin);
-    t.accumulate = term > 0;
-    t.relu = k.activation == Activation::relu && block_end == layout.runs.terms();
-    const T* in = input.in + begin;
+  const std::int64_t term_blocks = layout.term_blocks.count();
+  for (std::int64_t i = 0; i < term_blocks; ++i) {
+    const TermBlock terms = layout.term_blocks[i];
+    t.taps = input.offsets + terms.r0;
+    t.tap_count = static_cast<std::size_t>(terms.r1 - terms.r0);
+    t.channels = static_cast<std::size_t>(terms.end - terms.begin);
+    t.accumulate = i > 0;
+    t.relu = k.activation == Activation::relu && i + 1 == term_blocks;
+    const T* in = input.in + terms.begin;
     t.in_at = input.places;
     // Read next: the tile behind this one, where it lies as tiles in a row do; of gathered pixels the next channels.
-    const T* ahead = in + following;
+    const T* ahead = last ? nullptr : in + following;
     t.ahead_at = input.places;
-    if (collide && one_tap && k.groups == 1) {
-      const std::int64_t pixel = padded_pixel<T>(end - begin);
+    if (gather) {
+      const std::int64_t count = terms.count(), pixel = padded_pixel<T>(count);
       T* copy = scratch<T>(Scratch::gathered, static_cast<std::size_t>(tile.positions() * pixel));
       for (std::size_t p = 0; p < t.positions; ++p) {
-        std::copy_n(in + input.places[p] + input.offsets[r0], end - begin,
+        std::copy_n(in + input.places[p] + input.offsets[terms.r0], count,
                     copy + static_cast<std::ptrdiff_t>(p) * pixel);
       }
-      ahead = end < layout.runs.length ? in + input.offsets[r0] + (end - begin) : input.in + following;
+      if (terms.end < layout.runs.length)
+        ahead = in + input.offsets[terms.r0] + count;
+      else if (!last)
+        ahead = input.in + following;
       in = copy;
       t.in_at = position_table(Scratch::gathered_places, {0, 0, 1, 0, tile.positions()}, {0, 0, pixel});
       t.taps = &kNoOffset;
     }
     for (std::int64_t b = b0; b < b1; ++b) {
       const ChannelBlock block = layout.blocks[b];
+      const BlockWeights<T> weights = kernel.weights(k, block, terms);
       t.in = in + block.group * k.channels;
-      t.weights = packed.of(k, block, term);
-      t.weights_step = packed.step(k, block);
+      t.weights = weights.from;
+      t.weights_step = weights.step;
       t.vectors = static_cast<std::size_t>(block.vectors);
       t.out = out + block.group * k.out_channels + block.first;
       t.out_channels = static_cast<std::size_t>(block.count);
       t.ahead = b == b0 ? ahead : nullptr;
       t.next_weights = {};
       if (b + 1 < b1) {
-        const ChannelBlock next = layout.blocks[b + 1];
-        const auto bytes = static_cast<std::size_t>((block_end - term) * layout.width(next)) * sizeof(T);
-        t.next_weights = {reinterpret_cast<const char*>(packed.of(k, next, term)), bytes / simd::kCacheLine};
+        t.next_weights = kernel.expected(k, layout.blocks[b + 1], terms);
+      } else if (i + 1 < term_blocks) {
+        t.next_weights = kernel.expected(k, layout.blocks[b0], layout.term_blocks[i + 1]);
       }
-      t.bias = packed.bias && term == 0 ? packed.bias + block.vectors_before * layout.blocks.lanes() : nullptr;
+      t.bias = kernel.bias && i == 0 ? kernel.bias + block.vectors_before * layout.blocks.lanes() : nullptr;
       simd::conv_tiles(t);
     }
-    term = block_end;
-  });
+  }
 }
 
 // One position whose patch is not to be had whole: run by run, from the source where the run lies inside, from zeros
@@ -320,10 +359,37 @@ double flops_of(const Correlation<T>& k) {
 }
 
 template <class T>
-void correlate_direct(const Correlation<T>& k, const T* weights) {
-  const Tiling tiles(k.grid, pixels_collide(k) ? kTilePositions / 2 : kTilePositions, Tiling::Images::together);
+void pack_direct(const Correlation<T>& k, T* packed) {
   const Layout<T> layout(k);
-  const Packed<T> packed{layout, weights, packed_bias(k, layout)};
+  parallel_for(layout.blocks.count(), static_cast<double>(layout.elements()), [&](std::int64_t b) {
+    const ChannelBlock block = layout.blocks[b];
+    T* to = packed + layout.at(block);
+    for (std::int64_t i = 0; i < layout.term_blocks.count(); ++i) {
+      const TermBlock terms = layout.term_blocks[i];
+      pack_terms(k, layout, block, terms, to + terms.before * layout.width(block));
+    }
+  });
+}
+
+template <class T>
+Tiling tiling(const Correlation<T>& k) {
+  return Tiling(k.grid, pixels_collide(k) ? kTilePositions / 2 : kTilePositions, Tiling::Images::together);
+}
+
+// Whether each tile packs the kernel for itself, block by block. Packed, a block is in L1 when it is used; a whole
+// kernel goes out to memory and comes back, which takes as long as packing it from a cache several times.
+template <class T>
+bool pack_late(const Correlation<T>& k) {
+  constexpr std::int64_t kFewTiles = 4;
+  return tiling(k).count() <= kFewTiles;
+}
+
+// packed: or null, where blocks are packed when they are needed.
+template <class T>
+void correlate_direct(const Correlation<T>& k, const T* packed) {
+  const Tiling tiles = tiling(k);
+  const Layout<T> layout(k);
+  const Kernel<T> kernel{layout, packed, packed_bias(k, layout)};
   const std::int64_t blocks = layout.blocks.count();
   // With few tiles the output channels are shared out too; the number of parts depends on the problem only.
   constexpr std::int64_t kItemsWanted = 16;
@@ -339,11 +405,45 @@ void correlate_direct(const Correlation<T>& k, const T* weights) {
       return;
     }
     const std::int64_t begin = blocks * part / parts, end = blocks * (part + 1) / parts;
-    correlate_blocks(k, packed, tile, begin, end);
+    correlate_blocks(k, kernel, tile, begin, end);
     if (k.activation == Activation::relu) return;  // done in the registers
     const ChannelBlock first = layout.blocks[begin], last = layout.blocks[end - 1];
     const std::int64_t from = first.group * k.out_channels + first.first;
     activate_tile(k, tile, from, last.group * k.out_channels + last.first + last.count - from);
+  });
+}
+
+// A product of matrices with a transposed kernel, as the gradient with respect to a dense layer's input, may be had
+// with its operands exchanged: out transposed = W times the pixels transposed. Then it is the pixels that are packed,
+// and the output that is transposed, instead of the kernel. The terms keep their order.
+template <class T>
+bool exchange_pays(const Correlation<T>& k) {
+  return k.w_c == 1 && k.w_n == k.channels && k.groups == 1 && is_matrix(k.grid) && !k.bias &&
+         k.activation == Activation::identity && k.grid.grid_w <= k.out_channels;
+}
+
+template <class T>
+void correlate_exchanged(const Correlation<T>& k) {
+  const std::int64_t positions = k.grid.grid_w, outputs = k.out_channels;
+  Correlation<T> e = k;
+  e.grid.width = e.grid.grid_w = outputs;
+  e.source = k.weights + k.grid.rows[0].index * k.w_row + k.grid.columns[0].index * k.w_column;
+  e.out_channels = positions;
+  e.weights = k.source;
+  e.w_row = e.w_column = 0;
+  e.out_pixel = padded_pixel<T>(positions);
+  e.out = scratch<T>(Scratch::products, static_cast<std::size_t>(outputs * e.out_pixel));
+  e.out_row = e.out_image = outputs * e.out_pixel;
+  e.kernel_is_kept = true;
+  T* packed = scratch<T>(Scratch::weights, static_cast<std::size_t>(Layout<T>(e).elements()));
+  pack_direct(e, packed);
+  correlate_direct(e, packed);
+  constexpr std::int64_t kTogether = 64;
+  parallel_for((outputs + kTogether - 1) / kTogether, static_cast<double>(outputs * positions), [&](std::int64_t i) {
+    const std::int64_t begin = i * kTogether, count = std::min(kTogether, outputs - begin);
+    simd::transpose(e.out + begin * e.out_pixel, e.out_pixel, static_cast<std::size_t>(count),
+                    static_cast<std::size_t>(positions), static_cast<std::size_t>(count * e.out_pixel), k.out + begin,
+                    k.out_pixel);
   });
 }
 
@@ -366,12 +466,7 @@ template <class T>
 void pack_kernel(const Correlation<T>& k, T* packed) {
   if (packed_elements(k) == 0) return;
   if (by_winograd(k)) return transform_winograd_kernel(k, packed);
-  if (by_depthwise(k)) return pack_depthwise_kernel(k, packed);
-  const Layout<T> layout(k);
-  parallel_for(layout.blocks.count(), static_cast<double>(layout.elements()), [&](std::int64_t b) {
-    const ChannelBlock block = layout.blocks[b];
-    if (!layout.in_place(k, block)) pack_block(k, layout, block, packed);
-  });
+  by_depthwise(k) ? pack_depthwise_kernel(k, packed) : pack_direct(k, packed);
 }
 
 template <class T>
@@ -385,7 +480,13 @@ void correlate(const Correlation<T>& k, const T* packed) {
 
 template <class T>
 void correlate(const Correlation<T>& k) {
-  T* packed = scratch<T>(Scratch::weights, static_cast<std::size_t>(packed_elements(k)));
+  if (is_empty(k)) return;
+  const std::int64_t elements = packed_elements(k);
+  const bool direct = elements > 0 && !by_winograd(k);
+  if (direct && by_few_rows(k)) return correlate_few_rows(k);
+  if (direct && exchange_pays(k)) return correlate_exchanged(k);
+  if (direct && pack_late(k)) return correlate_direct<T>(k, nullptr);
+  T* packed = scratch<T>(Scratch::weights, static_cast<std::size_t>(elements));
   pack_kernel(k, packed);
   correlate(k, packed);
 }

@@ -14,7 +14,7 @@ namespace hubel::detail {
 template <class T>
 void SmallDense::forward(const T* X, const T* W, const T* b, Activation activation, std::int64_t m, T* Y) const {
   const auto samples = static_cast<std::size_t>(m), outputs = static_cast<std::size_t>(n_out);
-  simd::dense_forward(X, W, b, Y, samples, static_cast<std::size_t>(n_in), outputs);
+  simd::dense_forward(X, W, b, Y, samples, static_cast<std::size_t>(n_in), outputs, 0, outputs);
   if (activation == Activation::softmax || activation == Activation::log_softmax) {
     simd::softmax_rows(activation == Activation::log_softmax, Y, Y, samples, outputs);
   } else if (activation != Activation::identity) {

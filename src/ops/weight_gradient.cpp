@@ -14,6 +14,7 @@
 #include "ops/ahead.hpp"
 #include "ops/channel_blocks.hpp"
 #include "ops/depthwise.hpp"
+#include "ops/few_rows.hpp"
 #include "ops/parallel.hpp"
 #include "ops/parts.hpp"
 #include "ops/planar.hpp"
@@ -31,8 +32,9 @@ namespace {
 // enough that a panel of gradients, 16 KB of floats with AVX2, stays in L1 beside one of pixels.
 constexpr std::int64_t kTilePositions = 256;
 
-// Rows and output channels of the panels at hand: 256 KB each in float, both in L2.
-constexpr std::int64_t kPanelRows = 256, kPanelChannels = 256;
+// Rows and output channels of the panels at hand, in L2: in float 128 and 256 KB by the 128 positions of wide problems.
+// Whoever has more rows and channels than kWide together is wide.
+constexpr std::int64_t kPanelRows = 256, kPanelChannels = 512, kWide = 256;
 
 // Elements of dW that all parts' copies may have together: 2^19 floats are 2 MB.
 constexpr std::int64_t kMaxCopied = std::int64_t{1} << 19;
@@ -132,6 +134,12 @@ const T* const* run_pointers(const WeightGradient<T>& k, const TermRuns& runs, c
   return pointers;
 }
 
+// A tile, whose sums replace what is in dW or are added to it.
+struct Summand {
+  GridTile tile;
+  bool accumulate;
+};
+
 // One tile's positions and where its rows go.
 template <class T>
 struct TileAtWork {
@@ -139,6 +147,7 @@ struct TileAtWork {
   const TermRuns& runs;
   const ChannelBlocks& blocks;
   GridTile tile;
+  bool accumulate;
   T* dw;
   AheadShares next;
 
@@ -171,6 +180,7 @@ struct TileAtWork {
     t.positions = static_cast<std::size_t>(tile.positions());
     t.rows = static_cast<std::size_t>(r1 - r0);
     t.dw_row = c_new;
+    t.accumulate = accumulate;
     std::size_t copied_for = 0;  // rows of a panel; blocks differ in width by a vector, at most
     for (std::int64_t b = b0; b < b1; ++b) {
       const ChannelBlock block = blocks[b];
@@ -188,10 +198,11 @@ struct TileAtWork {
   }
 };
 
-// Adds to dw one tile's part of a section.
+// One tile's part of a section.
 template <class T>
-void add_tile(const WeightGradient<T>& k, const TermRuns& runs, const ChannelBlocks& blocks, const GridTile& tile,
+void add_tile(const WeightGradient<T>& k, const TermRuns& runs, const ChannelBlocks& blocks, const Summand& summand,
               const GridTile* following, const Section& section, T* dw) {
+  const GridTile& tile = summand.tile;
   const std::int64_t block_width = static_cast<std::int64_t>(simd::block_vectors().most) * blocks.lanes();
   const std::int64_t panel = tile.positions() * block_width;
   const std::int64_t most_blocks = std::max<std::int64_t>(1, kPanelChannels / block_width);
@@ -200,27 +211,14 @@ void add_tile(const WeightGradient<T>& k, const TermRuns& runs, const ChannelBlo
   };
   std::int64_t calls = 0;
   for (std::int64_t r = section.r0; r < section.r1; r = end_of_rows(r)) calls += section.b1 - section.b0;
-  TileAtWork<T> work{k, runs, blocks, tile, dw, following ? next_tile(k, *following, calls) : AheadShares(calls)};
+  TileAtWork<T> work{
+      k, runs, blocks, tile, summand.accumulate, dw, following ? next_tile(k, *following, calls) : AheadShares(calls)};
   for (std::int64_t b0 = section.b0, b1; b0 < section.b1; b0 = b1) {
     for (b1 = b0; b1 < section.b1 && b1 - b0 < most_blocks && blocks[b1].group == blocks[b0].group;) ++b1;
     T* dz = scratch<T>(Scratch::gradients, static_cast<std::size_t>((b1 - b0) * panel));
     copy_gradients(k, tile, blocks, b0, b1, panel, dz);
     for (std::int64_t r0 = section.r0; r0 < section.r1; r0 = end_of_rows(r0))
       work.add(r0, end_of_rows(r0), b0, b1, dz, panel);
-  }
-}
-
-template <class T>
-void clear_section(const WeightGradient<T>& k, const TermRuns& runs, const ChannelBlocks& blocks,
-                   const Section& section, T* dw) {
-  const std::int64_t c_new = k.groups * k.out_channels, n_columns = static_cast<std::int64_t>(k.grid.columns.size());
-  const ChannelBlock first = blocks[section.b0], last = blocks[section.b1 - 1];
-  const std::int64_t from = first.group * k.out_channels + first.first;
-  const std::int64_t count = last.group * k.out_channels + last.first + last.count - from;
-  for (std::int64_t r = section.r0; r < section.r1; ++r) {
-    const std::int64_t run = r / runs.length, e = r % runs.length;
-    const std::int64_t tap = runs.row(k.grid, run).index * n_columns + runs.column(k.grid, run, e).index;
-    std::fill_n(dw + (tap * k.channels + e % k.channels) * c_new + from, count, T(0));
   }
 }
 
@@ -234,7 +232,7 @@ template <class T>
 void weight_gradient_direct(const WeightGradient<T>& k) {
   const TermRuns runs(k.grid, k.groups, k.channels);
   const ChannelBlocks blocks(k.groups, k.out_channels, static_cast<std::int64_t>(simd::lanes<T>()));
-  const bool wide = std::min(runs.length, kPanelRows) + k.out_channels > kPanelChannels;
+  const bool wide = std::min(runs.length, kPanelRows) + k.out_channels > kWide;
   const Tiling tiles(k.grid, wide ? kTilePositions / 2 : kTilePositions, Tiling::Images::together);
   const std::int64_t n = weight_count(k), terms = runs.terms();
   const std::int64_t parts = std::clamp<std::int64_t>(kMaxCopied / n, 1, std::min(tiles.count(), kMaxParts));
@@ -260,11 +258,10 @@ void weight_gradient_direct(const WeightGradient<T>& k) {
     const Section section{terms * row_cut / row_cuts, terms * (row_cut + 1) / row_cuts,
                           blocks.count() * block_cut / block_cuts, blocks.count() * (block_cut + 1) / block_cuts};
     T* dw = copies + part * n;
-    clear_section(k, runs, blocks, section, dw);
-    const std::int64_t end = tiles.count() * (part + 1) / parts;
-    for (std::int64_t i = tiles.count() * part / parts; i < end; ++i) {
+    const std::int64_t begin = tiles.count() * part / parts, end = tiles.count() * (part + 1) / parts;
+    for (std::int64_t i = begin; i < end; ++i) {
       const GridTile following = i + 1 < end ? tiles[i + 1] : tiles[i];
-      add_tile(k, runs, blocks, tiles[i], i + 1 < end ? &following : nullptr, section, dw);
+      add_tile(k, runs, blocks, {tiles[i], i > begin}, i + 1 < end ? &following : nullptr, section, dw);
     }
   });
   if (parts > 1) add_parts(copies, parts, n, k.dw);
@@ -282,6 +279,7 @@ void weight_gradient(const WeightGradient<T>& k) {
   if (by_planes(k)) return weight_gradient_planes(k);
   if (by_winograd(k)) return weight_gradient_winograd(k);
   if (by_depthwise(k)) return weight_gradient_depthwise(k);
+  if (by_few_rows(k)) return weight_gradient_few_rows(k);
   weight_gradient_direct(k);
 }
 

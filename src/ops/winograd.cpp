@@ -338,7 +338,6 @@ void weight_gradient_winograd(const WeightGradient<T>& k) {
     parallel_for(kPoints * parts, flops, [&](std::int64_t item) {
       const std::int64_t f = item / parts, c0 = c * (item % parts) / parts, c1 = c * (item % parts + 1) / parts;
       T* to = sums + (f * c + c0) * n;
-      if (begin == 0) std::fill(to, to + (c1 - c0) * n, T(0));
       simd::WeightTiles<T> t{};
       t.in_step = in_pixel;
       t.dz_step = dz_pixel;
@@ -346,6 +345,7 @@ void weight_gradient_winograd(const WeightGradient<T>& k) {
       t.dw_row = n;
       for (std::int64_t first = begin; first < end; first += kSummedTiles) {
         t.positions = static_cast<std::size_t>(std::min(kSummedTiles, end - first));
+        t.accumulate = first > 0;
         t.in = v + (f * round + first - begin) * in_pixel + c0;
         const T* gradients = z + (f * round + first - begin) * dz_pixel;
         const std::int64_t next = std::min(kSummedTiles, std::max<std::int64_t>(end - first - kSummedTiles, 0));

@@ -19,14 +19,20 @@ namespace hubel::simd::HWY_NAMESPACE {
 class Shares {
  public:
   HWY_INLINE Shares(const Ahead& ahead, std::size_t shares)
-      : line_(ahead.from), end_(ahead.from + ahead.lines * kCacheLine), lines_((ahead.lines + shares - 1) / shares) {}
+      : ahead_(ahead), share_((ahead.lines * ahead.rows + shares - 1) / shares) {}
   HWY_INLINE void next() {
-    for (std::size_t i = 0; i < lines_ && line_ < end_; ++i, line_ += kCacheLine) expect_read(line_);
+    for (std::size_t i = 0; i < share_ && ahead_.rows > 0; ++i) {
+      expect_read(ahead_.from + line_ * kCacheLine);
+      if (++line_ < ahead_.lines) continue;
+      line_ = 0;
+      ahead_.from += ahead_.row_step;
+      --ahead_.rows;
+    }
   }
 
  private:
-  const char *line_, *end_;
-  std::size_t lines_;
+  Ahead ahead_;
+  std::size_t share_, line_ = 0;
 };
 
 }  // namespace hubel::simd::HWY_NAMESPACE

@@ -58,9 +58,10 @@ HWY_INLINE void store_tile(const ConvTiles<T>& a, const std::ptrdiff_t* out_at, 
 // Terms between two looks ahead.
 inline constexpr std::ptrdiff_t kLook = 64;
 
-// One tile: the sums of P positions, then what becomes of them.
+// One tile: the sums of P positions, then what becomes of them. At each look ahead a share of the next weights is asked
+// for: more of them at a time would keep the core from loading what it needs now.
 template <int P, int V, class T>
-HWY_INLINE void conv_tile(const ConvTiles<T>& a, std::size_t position) {
+HWY_INLINE void conv_tile(const ConvTiles<T>& a, std::size_t position, Shares& weights) {
   const std::ptrdiff_t* in_at = a.in_at + position;
   const std::ptrdiff_t* out_at = a.out_at + position;
   const hn::ScalableTag<T> d;
@@ -87,6 +88,7 @@ HWY_INLINE void conv_tile(const ConvTiles<T>& a, std::size_t position) {
     const std::ptrdiff_t tap_end = a.taps[t] + static_cast<std::ptrdiff_t>(a.channels);
     for (std::ptrdiff_t at = a.taps[t]; at < tap_end;) {
       const std::ptrdiff_t end = HWY_MIN(at + kLook, tap_end);
+      weights.next();
       if (a.ahead) {
         HUBEL_UNROLL
         for (int p = 0; p < P; ++p) {
@@ -118,10 +120,7 @@ HWY_INLINE void conv_tile(const ConvTiles<T>& a, std::size_t position) {
 
 template <int P, int V, class T>
 HWY_NOINLINE void conv_tiles_of(const ConvTiles<T>& a, std::size_t begin, std::size_t end, Shares& weights) {
-  for (; begin + P <= end; begin += P) {
-    weights.next();
-    conv_tile<P, V>(a, begin);
-  }
+  for (; begin + P <= end; begin += P) conv_tile<P, V>(a, begin, weights);
 }
 
 // Splits the positions into tiles of nearly equal size: 7 positions as 4 + 3 rather than 6 + 1, which would idle the
@@ -132,13 +131,31 @@ HWY_INLINE void conv_tiles_of_width(const ConvTiles<T>& a) {
   if (tiles == 0) return;
   const std::size_t small = a.positions / tiles, larger = a.positions % tiles;
   const std::size_t middle = larger * (small + 1);
-  Shares weights(a.next_weights, tiles);
+  Shares weights(a.next_weights, tiles * a.tap_count * ((a.channels + kLook - 1) / kLook));
   if (larger > 0)
     with_constant<kPositions<V>>(small + 1, [&](auto p) HWY_ATTR { conv_tiles_of<p, V>(a, 0, middle, weights); });
   with_constant<kPositions<V>>(small, [&](auto p) HWY_ATTR { conv_tiles_of<p, V>(a, middle, a.positions, weights); });
 }
 
-// R rows by V vectors of dW: the sums of all positions, then added to dw's first `rows` rows.
+template <bool kAccumulate, int R, int V, class T, class Vec>
+HWY_INLINE void store_weights(const WeightTiles<T>& a, const Vec (&acc)[R][V], T* HWY_RESTRICT dw, std::size_t rows) {
+  const hn::ScalableTag<T> d;
+  const std::size_t n = hn::Lanes(d), whole = a.out_channels / n;  // vectors
+  HUBEL_UNROLL
+  for (int r = 0; r < R; ++r) {
+    if (static_cast<std::size_t>(r) >= rows) break;
+    T* to = dw + r * a.dw_row;
+    HUBEL_UNROLL
+    for (int v = 0; v < V; ++v, to += n) {
+      const std::size_t count = static_cast<std::size_t>(v) < whole ? n : a.out_channels - whole * n;
+      if (count == 0) break;
+      store_lanes(d, kAccumulate ? hn::Add(load_lanes(d, to, count), acc[r][v]) : acc[r][v], to, count);
+    }
+  }
+}
+
+// R rows by V vectors of dW: the sums of all positions, to dw's first `rows` rows. Meanwhile it asks for the next
+// tile's part of dW: with few positions this one's would not come in time.
 template <int R, int V, class T>
 HWY_INLINE void weight_tile(const WeightTiles<T>& a, const T* HWY_RESTRICT x, T* HWY_RESTRICT dw, std::size_t rows) {
   const hn::ScalableTag<T> d;
@@ -150,7 +167,7 @@ HWY_INLINE void weight_tile(const WeightTiles<T>& a, const T* HWY_RESTRICT x, T*
     HUBEL_UNROLL
     for (int v = 0; v < V; ++v) {
       acc[r][v] = hn::Zero(d);
-      expect_write(dw + r * a.dw_row + static_cast<std::size_t>(v) * n);
+      expect_write(dw + (R + r) * a.dw_row + static_cast<std::size_t>(v) * n);
     }
   }
   const T* HWY_RESTRICT z = a.dz;
@@ -165,18 +182,7 @@ HWY_INLINE void weight_tile(const WeightTiles<T>& a, const T* HWY_RESTRICT x, T*
       for (int v = 0; v < V; ++v) acc[r][v] = hn::MulAdd(b, zv[v], acc[r][v]);
     }
   }
-  const std::size_t whole = a.out_channels / n;  // vectors
-  HUBEL_UNROLL
-  for (int r = 0; r < R; ++r) {
-    if (static_cast<std::size_t>(r) >= rows) break;
-    T* to = dw + r * a.dw_row;
-    HUBEL_UNROLL
-    for (int v = 0; v < V; ++v, to += n) {
-      const std::size_t count = static_cast<std::size_t>(v) < whole ? n : a.out_channels - whole * n;
-      if (count == 0) break;
-      store_lanes(d, hn::Add(load_lanes(d, to, count), acc[r][v]), to, count);
-    }
-  }
+  a.accumulate ? store_weights<true>(a, acc, dw, rows) : store_weights<false>(a, acc, dw, rows);
 }
 
 template <int V, class T>

@@ -56,7 +56,8 @@ void conv_tiles(const ConvTiles<T>& tiles);
 std::size_t weight_rows(std::size_t vectors);
 
 // With R = weight_rows(vectors), for rows r = b R + i < rows and n < out_channels <= width = vectors * lanes<T>():
-//   dw[r * dw_row + n] += sum over positions p of in[b * in_block + p * in_step + i] * dz[p * dz_step + n].
+//   sum = sum over positions p of in[b * in_block + p * in_step + i] * dz[p * dz_step + n]
+//   dw[r * dw_row + n] = sum, or with accumulate dw[...] + sum.
 // in is readable for whole blocks of R rows, dz for width elements from each position.
 template <class T>
 struct WeightTiles {
@@ -70,6 +71,7 @@ struct WeightTiles {
   T* dw;
   std::ptrdiff_t dw_row;
   std::size_t out_channels;
+  bool accumulate;  // add to dw instead of replacing it
   Ahead ahead;
 };
 

@@ -1,7 +1,8 @@
 // Dense layers for a few samples; see dense.hpp.
 //
 // Tiles of 12 accumulators, or 8: M samples by V vectors of outputs forward, 8 inputs by the samples as lanes
-// backward-data, 4 inputs by 3 vectors of outputs backward-weights. What whole vectors leave of a row is done by
+// backward-data (vectors of inputs by the samples where these are few), 4 inputs by 3 vectors of outputs
+// backward-weights. What whole vectors leave of a row is done by
 // narrower ones, so that nothing beyond it is read.
 #include "simd/dense.hpp"
 
@@ -13,6 +14,7 @@
 // clang-format off
 #include "hwy/foreach_target.h"  // IWYU pragma: keep
 #include "hwy/highway.h"
+#include "simd/transpose-inl.h"
 #include "simd/vectors-inl.h"
 // clang-format on
 
@@ -20,28 +22,32 @@ HWY_BEFORE_NAMESPACE();
 namespace hubel::simd::HWY_NAMESPACE {
 
 // A product of matrices A (rows, terms) and B (terms, columns) with strides, of which a tile is computed at a time:
-// C[r][c] = addend[r * addend_row + c] + sum over t of A[r * a_row + t * a_term] * B[t * b_term + c].
+// C[r][c] = bias[c] + sum over t of A[r * a_row + t * a_term] * B[t * b_term + c], or with accumulate C[r][c] + sum ...
 template <class T>
 struct Product {
   const T* a;
   std::size_t a_row, a_term;
   const T* b;
   std::size_t b_term;
-  const T* addend;  // or null: nothing is added
-  std::size_t addend_row;
+  const T* bias;  // or null
   T* c;
   std::size_t c_row;
   std::size_t rows, terms, columns;
+  bool accumulate = false;
 };
 
 // M rows from r on by V vectors from column c on.
 template <int M, int V, class D, class T>
-HWY_NOINLINE void product_tile(D d, const Product<T>& p, std::size_t r, std::size_t c) {
+HWY_INLINE void product_tile(D d, const Product<T>& p, std::size_t r, std::size_t c) {
   using Vec = hn::Vec<D>;
   const std::size_t lanes = hn::Lanes(d), a_row = p.a_row, a_term = p.a_term, b_term = p.b_term;
   Vec acc[M][V];
   HUBEL_UNROLL
-  for (int i = 0; i < M * V; ++i) acc[i / V][i % V] = hn::Zero(d);
+  for (int v = 0; v < V; ++v) {
+    const Vec first = p.bias ? hn::LoadU(d, p.bias + c + static_cast<std::size_t>(v) * lanes) : hn::Zero(d);
+    HUBEL_UNROLL
+    for (int i = 0; i < M; ++i) acc[i][v] = first;
+  }
   const T* HWY_RESTRICT a = p.a + r * a_row;
   const T* HWY_RESTRICT b = p.b + c;
   for (std::size_t t = 0; t < p.terms; ++t, a += a_term, b += b_term) {
@@ -55,18 +61,24 @@ HWY_NOINLINE void product_tile(D d, const Product<T>& p, std::size_t r, std::siz
       for (int v = 0; v < V; ++v) acc[i][v] = hn::MulAdd(x, bv[v], acc[i][v]);
     }
   }
-  if (p.addend) {
+  T* to[M];
+  HUBEL_UNROLL
+  for (int i = 0; i < M; ++i) to[i] = p.c + (r + static_cast<std::size_t>(i)) * p.c_row + c;
+  if (p.accumulate) {
     HUBEL_UNROLL
-    for (int i = 0; i < M * V; ++i) {
-      const std::size_t row = r + static_cast<std::size_t>(i / V), at = c + static_cast<std::size_t>(i % V) * lanes;
-      acc[i / V][i % V] = hn::Add(acc[i / V][i % V], hn::LoadU(d, p.addend + row * p.addend_row + at));
-    }
+    for (int i = 0; i < M * V; ++i)
+      acc[i / V][i % V] = hn::Add(hn::LoadU(d, to[i / V] + static_cast<std::size_t>(i % V) * lanes), acc[i / V][i % V]);
   }
   HUBEL_UNROLL
-  for (int i = 0; i < M * V; ++i) {
-    const std::size_t row = r + static_cast<std::size_t>(i / V), at = c + static_cast<std::size_t>(i % V) * lanes;
-    hn::StoreU(acc[i / V][i % V], d, p.c + row * p.c_row + at);
-  }
+  for (int i = 0; i < M * V; ++i) hn::StoreU(acc[i / V][i % V], d, to[i / V] + static_cast<std::size_t>(i % V) * lanes);
+}
+
+// M rows from r on by so many tiles of V vectors, from column c on. Where the terms are few a call for each tile would
+// take as long as the tile.
+template <int M, int V, class D, class T>
+HWY_NOINLINE std::size_t product_tiles(D d, const Product<T>& p, std::size_t r, std::size_t c, std::size_t tiles) {
+  for (std::size_t i = 0; i < tiles; ++i, c += V * hn::Lanes(d)) product_tile<M, V>(d, p, r, c);
+  return c;
 }
 
 // M rows from r on, all columns. A single row is bound by reading B, which is fastest in the order of its memory: hence
@@ -75,19 +87,21 @@ template <int M, class T>
 HWY_INLINE void product_rows(const Product<T>& p, std::size_t r) {
   constexpr int kVectors = M == 1 ? 8 : 12 / M, kRow = 15;
   const hn::CappedTag<T, M == 1 ? 32 / sizeof(T) : HWY_MAX_BYTES / sizeof(T)> d;
-  const std::size_t lanes = hn::Lanes(d), vectors = p.columns / lanes;
-  std::size_t done = 0;
+  std::size_t rest = p.columns / hn::Lanes(d), c = 0;
   if constexpr (M == 1) {
-    for (; done + kRow <= vectors; done += kRow) product_tile<1, kRow>(d, p, r, done * lanes);
+    c = product_tiles<1, kRow>(d, p, r, c, rest / kRow);
+    rest %= kRow;
   }
-  const std::size_t rest = vectors - done, tiles = (rest + kVectors - 1) / kVectors;
-  for (std::size_t i = 0; i < tiles; ++i) {
-    const std::size_t begin = done + rest * i / tiles, end = done + rest * (i + 1) / tiles;
-    with_constant<kVectors>(end - begin, [&](auto count) HWY_ATTR { product_tile<M, count>(d, p, r, begin * lanes); });
+  // Tiles of nearly equal width, the wider ones first.
+  if (const std::size_t tiles = (rest + kVectors - 1) / kVectors; tiles > 0) {
+    const std::size_t narrow = rest / tiles, wider = rest % tiles;
+    if (wider > 0)
+      with_constant<kVectors>(narrow + 1, [&](auto v) HWY_ATTR { c = product_tiles<M, v>(d, p, r, c, wider); });
+    with_constant<kVectors>(narrow, [&](auto v) HWY_ATTR { c = product_tiles<M, v>(d, p, r, c, tiles - wider); });
   }
   if constexpr (hn::MaxLanes(d) > 1) {
     for_each_tail_vector<T, hn::MaxLanes(d) / 2>(
-        vectors * lanes, p.columns, [&](auto narrow, std::size_t c) HWY_ATTR { product_tile<M, 1>(narrow, p, r, c); });
+        c, p.columns, [&](auto narrow, std::size_t at) HWY_ATTR { product_tile<M, 1>(narrow, p, r, at); });
   }
 }
 
@@ -119,24 +133,117 @@ HWY_INLINE void for_each_block(Product<T> p, const F& f) {
     p.b = b + begin * p.b_term;
     p.terms = HWY_MIN(length, terms - begin);
     f(p);
-    p.addend = p.c;
-    p.addend_row = p.c_row;
+    p.bias = nullptr;
+    p.accumulate = true;
   }
 }
 
 template <class T>
-HWY_INLINE void forward_of(const T* X, const T* W, const T* b, T* Y, std::size_t m, std::size_t n_in,
-                           std::size_t n_out) {
-  for_each_block(Product<T>{X, n_in, 1, W, n_out, b, 0, Y, n_out, m, n_in, n_out},
-                 [](const Product<T>& p) HWY_ATTR { multiply(p); });
+HWY_INLINE void forward_of(const T* X, const T* W, const T* b, T* Y, std::size_t m, std::size_t n_in, std::size_t n_out,
+                           std::size_t begin, std::size_t end) {
+  for_each_block(
+      Product<T>{X, n_in, 1, W + begin, n_out, b ? b + begin : nullptr, Y + begin, n_out, m, n_in, end - begin},
+      [](const Product<T>& p) HWY_ATTR { multiply(p); });
 }
 
 template <class T>
 HWY_INLINE void weights_of(const T* X, const T* dZ, T* dW, std::size_t m, std::size_t n_in, std::size_t n_out,
                            std::size_t begin, std::size_t end) {
-  for_each_block(
-      Product<T>{X + begin, 1, n_in, dZ, n_out, nullptr, 0, dW + begin * n_out, n_out, end - begin, m, n_out},
-      [](const Product<T>& p) HWY_ATTR { multiply(p); });
+  for_each_block(Product<T>{X + begin, 1, n_in, dZ, n_out, nullptr, dW + begin * n_out, n_out, end - begin, m, n_out},
+                 [](const Product<T>& p) HWY_ATTR { multiply(p); });
+}
+
+// One more square's column, the term t, for M samples.
+template <int M, int S, class D, class Vec, class T>
+HWY_INLINE void add_column(D d, Vec column, const T* HWY_RESTRICT z, std::size_t n_out, int s, Vec (&acc)[M][S]) {
+  HUBEL_UNROLL
+  for (int i = 0; i < M; ++i)
+    acc[i][s] = hn::MulAdd(hn::Set(d, z[static_cast<std::size_t>(i) * n_out]), column, acc[i][s]);
+}
+
+// Keeps the compiler from making a pointer of its own of each of a tile's rows: they would be read from the stack again
+// and again, which takes as long as the weights.
+template <class T>
+HWY_INLINE void forget(const T*& pointer) {
+#if defined(__GNUC__)
+  asm("" : "+r"(pointer));
+#else
+  (void)pointer;
+#endif
+}
+
+// S squares of inputs by M samples. A single square may have fewer than kSide rows.
+template <int M, int S, class T>
+HWY_NOINLINE void few_tile(const T* HWY_RESTRICT z, const T* HWY_RESTRICT w, T* HWY_RESTRICT out, std::size_t terms,
+                           std::size_t n_in, std::size_t n_out, std::size_t rows_of_one, bool accumulate) {
+  constexpr std::size_t kLanes = kSide<T>, kBlock = kBlockSide<T>;
+  const std::size_t rows = S > 1 ? kLanes : rows_of_one;
+  const hn::FixedTag<T, kLanes> d;
+  using Vec = hn::Vec<decltype(d)>;
+  Vec acc[M][S], column[kLanes / kBlock][kBlock];
+  HUBEL_UNROLL
+  for (int i = 0; i < M * S; ++i) acc[i / S][i % S] = hn::Zero(d);
+  std::size_t t = 0;
+  for (; t + kLanes <= terms; t += kLanes) {
+    HUBEL_UNROLL
+    for (int s = 0; s < S; ++s) {
+      const T* square = w + static_cast<std::size_t>(s) * kLanes * n_out + t;
+      forget(square);
+      load_columns(d, square, static_cast<std::ptrdiff_t>(n_out), rows, column);
+      HUBEL_UNROLL
+      for (std::size_t j = 0; j < kLanes; ++j) add_column(d, column[j / kBlock][j % kBlock], z + t + j, n_out, s, acc);
+    }
+  }
+  HUBEL_UNROLL
+  for (int s = 0; s < S; ++s) {  // by a copy, for what is behind a row's end may not be there
+    if (t == terms) break;
+    HWY_ALIGN T square[kLanes * kLanes] = {};
+    const T* row = w + static_cast<std::size_t>(s) * kLanes * n_out;
+    for (std::size_t r = 0; r < rows; ++r, row += n_out) {
+      for (std::size_t j = t; j < terms; ++j) square[r * kLanes + j - t] = row[j];
+    }
+    load_columns(d, square, kLanes, kLanes, column);
+    HUBEL_UNROLL
+    for (std::size_t j = 0; j < kLanes; ++j) {
+      if (t + j >= terms) break;
+      add_column(d, column[j / kBlock][j % kBlock], z + t + j, n_out, s, acc);
+    }
+  }
+  HUBEL_UNROLL
+  for (int i = 0; i < M * S; ++i) {
+    T* to = out + static_cast<std::size_t>(i / S) * n_in + static_cast<std::size_t>(i % S) * kLanes;
+    const Vec sum = acc[i / S][i % S];
+    store_lanes(d, accumulate ? hn::Add(load_lanes(d, to, rows), sum) : sum, to, rows);
+  }
+}
+
+// Inputs from k on by S squares, as far as whole ones go, or by single ones to the end.
+template <int M, int S, class T>
+HWY_INLINE std::size_t few_squares(const T* dZ, const T* W, T* dX, std::size_t n_in, std::size_t n_out, std::size_t k,
+                                   std::size_t end) {
+  constexpr std::size_t kInputs = S * kSide<T>;
+  const std::size_t length = block_length(n_out);
+  for (; S == 1 ? k < end : k + kInputs <= end; k += kInputs) {
+    for (std::size_t t = 0; t == 0 || t < n_out; t += length)
+      few_tile<M, S>(dZ + t, W + k * n_out + t, dX + k, HWY_MIN(length, n_out - t), n_in, n_out,
+                     HWY_MIN(kInputs, end - k), t > 0);
+  }
+  return k;
+}
+
+// The sums of one square are a chain, whose latency hides only beside other squares': several, as far as registers go.
+template <int M, class T>
+HWY_INLINE void few_samples(const T* dZ, const T* W, T* dX, std::size_t n_in, std::size_t n_out, std::size_t begin,
+                            std::size_t end) {
+  begin = few_squares < M, M == 1 ? 4 : 2 > (dZ, W, dX, n_in, n_out, begin, end);
+  few_squares<M, 1>(dZ, W, dX, n_in, n_out, begin, end);
+}
+
+template <class T>
+HWY_INLINE void few_of(const T* dZ, const T* W, T* dX, std::size_t m, std::size_t n_in, std::size_t n_out,
+                       std::size_t begin, std::size_t end) {
+  with_constant<static_cast<int>(kDenseFew)>(
+      m, [&](auto count) HWY_ATTR { few_samples<count>(dZ, W, dX, n_in, n_out, begin, end); });
 }
 
 // R inputs by the samples, V vectors of them.
@@ -187,12 +294,20 @@ HWY_INLINE void data_of(const T* dZt, const T* W, T* dXt, std::size_t n_in, std:
 
 // HWY_EXPORT takes plain functions, one for each type.
 void ForwardF32(const float* X, const float* W, const float* b, float* Y, std::size_t m, std::size_t n_in,
-                std::size_t n_out) {
-  forward_of(X, W, b, Y, m, n_in, n_out);
+                std::size_t n_out, std::size_t begin, std::size_t end) {
+  forward_of(X, W, b, Y, m, n_in, n_out, begin, end);
+}
+void DataFewF32(const float* dZ, const float* W, float* dX, std::size_t m, std::size_t n_in, std::size_t n_out,
+                std::size_t begin, std::size_t end) {
+  few_of(dZ, W, dX, m, n_in, n_out, begin, end);
 }
 void ForwardF64(const double* X, const double* W, const double* b, double* Y, std::size_t m, std::size_t n_in,
-                std::size_t n_out) {
-  forward_of(X, W, b, Y, m, n_in, n_out);
+                std::size_t n_out, std::size_t begin, std::size_t end) {
+  forward_of(X, W, b, Y, m, n_in, n_out, begin, end);
+}
+void DataFewF64(const double* dZ, const double* W, double* dX, std::size_t m, std::size_t n_in, std::size_t n_out,
+                std::size_t begin, std::size_t end) {
+  few_of(dZ, W, dX, m, n_in, n_out, begin, end);
 }
 void DataF32(const float* dZt, const float* W, float* dXt, std::size_t n_in, std::size_t n_out) {
   data_of(dZt, W, dXt, n_in, n_out);
@@ -217,6 +332,8 @@ namespace hubel::simd {
 
 HWY_EXPORT(ForwardF32);
 HWY_EXPORT(ForwardF64);
+HWY_EXPORT(DataFewF32);
+HWY_EXPORT(DataFewF64);
 HWY_EXPORT(DataF32);
 HWY_EXPORT(DataF64);
 HWY_EXPORT(WeightsF32);
@@ -224,13 +341,23 @@ HWY_EXPORT(WeightsF64);
 
 template <>
 void dense_forward(const float* X, const float* W, const float* b, float* Y, std::size_t m, std::size_t n_in,
-                   std::size_t n_out) {
-  HWY_DYNAMIC_DISPATCH(ForwardF32)(X, W, b, Y, m, n_in, n_out);
+                   std::size_t n_out, std::size_t begin, std::size_t end) {
+  HWY_DYNAMIC_DISPATCH(ForwardF32)(X, W, b, Y, m, n_in, n_out, begin, end);
+}
+template <>
+void dense_backward_data_few(const float* dZ, const float* W, float* dX, std::size_t m, std::size_t n_in,
+                             std::size_t n_out, std::size_t begin, std::size_t end) {
+  HWY_DYNAMIC_DISPATCH(DataFewF32)(dZ, W, dX, m, n_in, n_out, begin, end);
 }
 template <>
 void dense_forward(const double* X, const double* W, const double* b, double* Y, std::size_t m, std::size_t n_in,
-                   std::size_t n_out) {
-  HWY_DYNAMIC_DISPATCH(ForwardF64)(X, W, b, Y, m, n_in, n_out);
+                   std::size_t n_out, std::size_t begin, std::size_t end) {
+  HWY_DYNAMIC_DISPATCH(ForwardF64)(X, W, b, Y, m, n_in, n_out, begin, end);
+}
+template <>
+void dense_backward_data_few(const double* dZ, const double* W, double* dX, std::size_t m, std::size_t n_in,
+                             std::size_t n_out, std::size_t begin, std::size_t end) {
+  HWY_DYNAMIC_DISPATCH(DataFewF64)(dZ, W, dX, m, n_in, n_out, begin, end);
 }
 template <>
 void dense_backward_data(const float* dZt, const float* W, float* dXt, std::size_t n_in, std::size_t n_out) {

@@ -20,7 +20,13 @@ namespace hubel::simd::HWY_NAMESPACE {
 
 template <class T>
 inline constexpr std::size_t kSide = 1;
+template <class T>
+inline constexpr std::size_t kBlockSide = 1;
 
+template <class D, class Vec, class T = hn::TFromD<D>>
+HWY_INLINE void load_columns(D d, const T* in, std::ptrdiff_t, std::size_t, Vec (&columns)[1][1]) {
+  columns[0][0] = hn::LoadU(d, in);
+}
 template <class T>
 HWY_INLINE void transpose_square(const T* in, std::ptrdiff_t, std::size_t, std::size_t columns, T* out,
                                  std::ptrdiff_t) {
@@ -38,6 +44,9 @@ HWY_INLINE void transpose_narrow(const T* in, std::size_t, T* out) {
 // The lanes of a block: vectors of a size that is known here, and 128 bits where vectors can be of any size.
 template <class T>
 inline constexpr std::size_t kSide = (HWY_TARGET <= HWY_AVX2 ? std::size_t{32} : std::size_t{16}) / sizeof(T);
+// The lanes of 128 bits, within which shuffles are cheap.
+template <class T>
+inline constexpr std::size_t kBlockSide = 16 / sizeof(T);
 
 // Within each 128-bit block of so many vectors, the transposed block of as many elements.
 template <class D, class Vec>
@@ -58,30 +67,41 @@ HWY_INLINE void transpose_blocks(D d, Vec (&v)[2]) {
   v[1] = high;
 }
 
+// The columns of a square of kSide rows, of which those from `rows` on are copies of the last and mean nothing: column
+// j is columns[j / kBlockSide][j % kBlockSide]. Two rows' halves are joined as they are loaded, which takes no shuffle.
+template <class D, class Vec, class T = hn::TFromD<D>>
+HWY_INLINE void load_columns(D d, const T* in, std::ptrdiff_t in_step, std::size_t rows,
+                             Vec (&columns)[kSide<T> / kBlockSide<T>][kBlockSide<T>]) {
+  constexpr std::size_t kLanes = kSide<T>, kBlock = kBlockSide<T>;
+  const T* row[kLanes];
+  HUBEL_UNROLL
+  for (std::size_t i = 0; i < kLanes; ++i) row[i] = in + static_cast<std::ptrdiff_t>(HWY_MIN(i, rows - 1)) * in_step;
+  HUBEL_UNROLL
+  for (std::size_t i = 0; i < kLanes; ++i) {
+    const std::size_t r = i % kBlock, at = i / kBlock * kBlock;
+    if constexpr (kLanes == kBlock) {
+      columns[0][r] = hn::LoadU(d, row[r]);
+    } else {
+      const hn::Half<D> half;
+      columns[i / kBlock][r] = hn::Combine(d, hn::LoadU(half, row[r + kBlock] + at), hn::LoadU(half, row[r] + at));
+    }
+  }
+  HUBEL_UNROLL
+  for (std::size_t i = 0; i < kLanes / kBlock; ++i) transpose_blocks(d, columns[i]);
+}
+
 // The columns [0, columns) of one square. It has `rows` rows, the others are copies of the last and mean nothing.
 template <class T>
 HWY_INLINE void transpose_square(const T* in, std::ptrdiff_t in_step, std::size_t rows, std::size_t columns, T* out,
                                  std::ptrdiff_t out_step) {
-  constexpr std::size_t kLanes = kSide<T>, kBlock = 16 / sizeof(T);
+  constexpr std::size_t kLanes = kSide<T>, kBlock = kBlockSide<T>;
   const hn::FixedTag<T, kLanes> d;
-  using Vec = hn::Vec<decltype(d)>;
-  Vec half_rows[kLanes / kBlock][kBlock];
-  HUBEL_UNROLL
-  for (std::size_t i = 0; i < kLanes; ++i) {
-    half_rows[i / kBlock][i % kBlock] = hn::LoadU(d, in);
-    if (i + 1 < rows) in += in_step;
-  }
-  HUBEL_UNROLL
-  for (std::size_t i = 0; i < kLanes / kBlock; ++i) transpose_blocks(d, half_rows[i]);
+  hn::Vec<decltype(d)> column[kLanes / kBlock][kBlock];
+  load_columns(d, in, in_step, rows, column);
   HUBEL_UNROLL
   for (std::size_t j = 0; j < kLanes; ++j, out += out_step) {
     if (j >= columns) return;
-    Vec column = half_rows[0][j % kBlock];
-    if constexpr (kLanes > kBlock) {
-      const Vec other = half_rows[kLanes / kBlock - 1][j % kBlock];
-      column = j < kBlock ? hn::ConcatLowerLower(d, other, column) : hn::ConcatUpperUpper(d, other, column);
-    }
-    hn::StoreU(column, d, out);
+    hn::StoreU(column[j / kBlock][j % kBlock], d, out);
   }
 }
 
@@ -93,7 +113,7 @@ inline constexpr int kNarrow = 16 / sizeof(T);
 // kNarrow elements at the last of these.
 template <int N, class T>
 HWY_INLINE void transpose_narrow(const T* in, std::size_t in_step, T* out) {
-  constexpr std::size_t kLanes = kSide<T>, kBlock = 16 / sizeof(T);
+  constexpr std::size_t kLanes = kSide<T>, kBlock = kBlockSide<T>;
   const hn::FixedTag<T, kLanes> d;
   const hn::FixedTag<T, kBlock> d_block;
   if constexpr (N == 1) {

@@ -113,7 +113,7 @@ HWY_INLINE void store_part(D d, hn::Vec<D> value, T* to, std::size_t n) {
 #endif
 }
 
-// The first n lanes, which may be all of them or more.
+// The same where all of the vector may be wanted.
 template <class D, class T = hn::TFromD<D>>
 HWY_INLINE hn::Vec<D> load_lanes(D d, const T* from, std::size_t n) {
   return n >= hn::Lanes(d) ? hn::LoadU(d, from) : load_part(d, from, n);

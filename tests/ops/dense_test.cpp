@@ -93,6 +93,34 @@ TYPED_TEST(DenseTest, LargeLayers) {
   }
 }
 
+// Few rows, some and many go different ways; each with sizes that leave a remainder of vectors, tiles and blocks.
+TYPED_TEST(DenseTest, EveryRemainder) {
+  for (std::int64_t m : {0, 1, 2, 3, 4, 5, 7, 8, 9, 12, 25, 33, 65})
+    for (std::int64_t n_in : {1, 7, 8, 17, 130, 300})
+      for (std::int64_t n_out : {1, 7, 8, 17, 130, 300}) {
+        const DenseCase c{m, n_in, n_out, m % 2 == 1};
+        check(c, DenseData<TypeParam>(c, 6), kContract<TypeParam> / 2);
+      }
+}
+
+// What comes of a row does not depend on the rows beside it, nor on how many there are.
+TYPED_TEST(DenseTest, TheSameBitsForAnyNumberOfRows) {
+  using T = TypeParam;
+  for (const DenseCase& c : {DenseCase{300, 130, 300}, DenseCase{300, 300, 130}, DenseCase{300, 17, 600},
+                             DenseCase{300, 600, 7}, DenseCase{300, 512, 512}, DenseCase{300, 3, 5}}) {
+    const DenseData<T> data(c, 7);
+    const Tensor<T> all = dense_forward(data.X, data.W, data.b, Activation::relu);
+    const Tensor<T> dx = dense_backward(data.dZ, data.X, data.W).dX;
+    for (std::int64_t m : {1, 2, 4, 5, 13, 25, 33, 65, 129, 257}) {
+      const TensorView<const T> X(data.X.data(), {m, c.n_in}), dZ(data.dZ.data(), {m, c.n_out});
+      const Tensor<T> some = dense_forward(X, data.W, data.b, Activation::relu);
+      EXPECT_TRUE(std::equal(some.begin(), some.end(), all.begin())) << m << " rows of " << c;
+      const Tensor<T> some_dx = dense_backward(dZ, X, data.W).dX;
+      EXPECT_TRUE(std::equal(some_dx.begin(), some_dx.end(), dx.begin())) << "dX: " << m << " rows of " << c;
+    }
+  }
+}
+
 // Equal terms, where a running sum in float drifts by the same rounding at every step.
 TYPED_TEST(DenseTest, LongSumsOfEqualTerms) {
   using T = TypeParam;

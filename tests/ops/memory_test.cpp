@@ -176,6 +176,21 @@ TYPED_TEST(MemoryTest, DenseOfEverySize) {
     }
 }
 
+// Sizes where blocks of terms and of channels divide the work.
+template <class T>
+void check_larger_denses(Fence fence) {
+  for (std::int64_t m : {1, 4, 9, 33, 65}) {
+    check_dense<T>(m, 130, 300, fence);
+    check_dense<T>(m, 300, 130, fence);
+  }
+  check_dense<T>(3, 519, 17, fence);
+  check_dense<T>(3, 17, 519, fence);
+}
+
+TYPED_TEST(MemoryTest, DenseOfLargerSizes) {
+  for (Fence fence : {Fence::before, Fence::after}) check_larger_denses<TypeParam>(fence);
+}
+
 template <class T>
 void check_activation(std::string_view name, std::int64_t n, Fence fence) {
   const Activation activation = activation_from_name(name);
@@ -250,6 +265,7 @@ TYPED_TEST(MemoryTest, EveryInstructionSet) {
         if (seed % 4 == 0) check_conv<T>(random_winograd_conv(seed), fence);
       }
       for (const ConvCase& c : larger_convs()) check_conv<T>(c, fence);
+      check_larger_denses<T>(fence);
       for (std::int64_t n = 1; n <= 40; ++n) {
         check_pool<T>({{1, 7, 5, n}, {{3, 2}, {1, 2}, PoolMode::max}}, fence);
         check_pool<T>({{2, 4, 6, n}, {{2, 2}, {2, 2}, PoolMode::max}}, fence);

@@ -96,17 +96,24 @@ void check_pools() {
 }
 
 template <class T>
+void check_dense(std::int64_t m, std::int64_t n_in, std::int64_t n_out) {
+  SCOPED_TRACE(fmt::format("({}, {}) to {}", m, n_in, n_out));
+  const Tensor<T> X = random_tensor<T>({m, n_in}, 3), W = random_tensor<T>({n_in, n_out}, 4),
+                  b = random_tensor<T>({n_out}, 5), dZ = random_tensor<T>({m, n_out}, 6);
+  EXPECT_TRUE(close(dense_forward(X, W, b), reference::dense_forward<T>(X, W, b), kTolerance<T>));
+  const DenseGradients<T> got = dense_backward(dZ, X, W);
+  const reference::DenseGradients expected = reference::dense_backward<T>(dZ, X, W);
+  EXPECT_TRUE(close(got.dX, expected.dX, kTolerance<T>));
+  EXPECT_TRUE(close(got.dW, expected.dW, kTolerance<T>));
+  EXPECT_TRUE(close(got.db, expected.db, kTolerance<T>));
+}
+
+template <class T>
 void check_denses() {
-  for (std::int64_t n = 1; n <= 40; ++n) {
-    const Shape x{1 + n % 7, n}, w{n, 41 - n};
-    const Tensor<T> X = random_tensor<T>(x, 3), W = random_tensor<T>(w, 4), b = random_tensor<T>({41 - n}, 5),
-                    dZ = random_tensor<T>({x[0], w[1]}, 6);
-    EXPECT_TRUE(close(dense_forward(X, W, b), reference::dense_forward<T>(X, W, b), kTolerance<T>)) << n;
-    const DenseGradients<T> got = dense_backward(dZ, X, W);
-    const reference::DenseGradients expected = reference::dense_backward<T>(dZ, X, W);
-    EXPECT_TRUE(close(got.dX, expected.dX, kTolerance<T>)) << n;
-    EXPECT_TRUE(close(got.dW, expected.dW, kTolerance<T>)) << n;
-    EXPECT_TRUE(close(got.db, expected.db, kTolerance<T>)) << n;
+  for (std::int64_t n = 1; n <= 40; ++n) check_dense<T>(1 + n % 7, n, 41 - n);
+  for (std::int64_t m : {1, 3, 8, 33, 70}) {
+    check_dense<T>(m, 130, 300);
+    check_dense<T>(m, 300, 130);
   }
 }
 
