@@ -6,13 +6,13 @@
 namespace hubel {
 
 // Each choice was made on images held out from training; bench/fast99_choice.cpp makes them otherwise, one by one.
-// - Most images are told with certainty before the first epoch is over. Hence the later epochs' tenth of the images, and
-//   hence skip_above, which leaves the backward pass with a quarter of those that go forward. What that saves pays for
-//   the fourth epoch.
-// - The learning rate is high and soon reached, as so few steps want it. From 0.010 to 0.014, and with a warm-up of 0.05
-//   to 0.1, no difference was seen.
-// - The last layer starts from zero, certain of nothing: no less accurate, and 1 % less time, for fewer images are
-//   wrong at first.
+// - Most images are told with certainty before the first epoch is over. Hence the later epochs' tenth of the images,
+//   and hence skip_above, which leaves the backward pass with a quarter of those that go forward. What that saves pays
+//   for the fourth epoch.
+// - The learning rate is high and soon reached, as so few steps want it. From 0.010 to 0.014, and with a warm-up of
+//   0.05 to 0.1, no difference was seen.
+// - The last layer starts from zero, certain of nothing: no less accurate, and 1 % less time, for fewer images go
+//   backward.
 Recipe fast99(std::uint64_t seed, std::int64_t classes, const Shape& input_shape) {
   std::vector<Layer> layers = {
       Conv2D{.filters = 8, .kernel_size = {5, 5}, .activation = Activation::relu},
