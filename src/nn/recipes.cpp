@@ -5,8 +5,14 @@
 
 namespace hubel {
 
-// After the first epoch most images are told with certainty. Hence the later epochs' tenth of the images, and hence
-// skip_above, which leaves the backward pass with a third of those that go forward.
+// Each choice was made on images held out from training; bench/fast99_choice.cpp makes them otherwise, one by one.
+// - Most images are told with certainty before the first epoch is over. Hence the later epochs' tenth of the images,
+//   and hence skip_above, which leaves the backward pass with a quarter of those that go forward. What that saves pays
+//   for the fourth epoch.
+// - The learning rate is high and soon reached, as so few steps want it. From 0.010 to 0.014, and with a warm-up of
+//   0.05 to 0.1, no difference was seen.
+// - The last layer starts from zero, certain of nothing: no less accurate, and 1 % less time, for fewer images go
+//   backward.
 Recipe fast99(std::uint64_t seed, std::int64_t classes, const Shape& input_shape) {
   std::vector<Layer> layers = {
       Conv2D{.filters = 8, .kernel_size = {5, 5}, .activation = Activation::relu},
@@ -14,17 +20,17 @@ Recipe fast99(std::uint64_t seed, std::int64_t classes, const Shape& input_shape
       Conv2D{.filters = 32, .kernel_size = {5, 5}, .activation = Activation::relu},
       Pool2D{},
       Flatten{},
-      Dense{.units = classes, .activation = Activation::softmax},
+      Dense{.units = classes, .activation = Activation::softmax, .kernel_initializer = Initializer::zeros},
   };
   TrainOptions options;
-  options.epochs = 3;
+  options.epochs = 4;
   options.batch_size = 64;
-  options.optimizer = Adam{.learning_rate = 0.01, .beta_2 = 0.99};
+  options.optimizer = Adam{.learning_rate = 0.014, .beta_2 = 0.99};
   options.schedule = Schedule::linear;
-  options.warmup = 0.2;
+  options.warmup = 0.1;
   options.seed = seed;
   options.hard_share = 0.1;
-  options.skip_above = 0.99;
+  options.skip_above = 0.95;
   return {Network<float>(input_shape, std::move(layers), seed), options};
 }
 
