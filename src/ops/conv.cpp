@@ -9,8 +9,8 @@
 
 #include "ops/checks.hpp"
 #include "ops/conv_passes.hpp"
-#include "ops/depthwise.hpp"
 #include "ops/correlate.hpp"
+#include "ops/depthwise.hpp"
 #include "ops/scatter.hpp"
 #include "ops/weight_gradient.hpp"
 #include "ops/workspace.hpp"

@@ -482,7 +482,7 @@ template <class T>
 void correlate(const Correlation<T>& k) {
   if (is_empty(k)) return;
   const std::int64_t elements = packed_elements(k);
-  const bool direct = elements > 0 && !by_winograd(k);
+  const bool direct = elements > 0 && !by_winograd(k) && !by_depthwise(k);
   if (direct && by_few_rows(k)) return correlate_few_rows(k);
   if (direct && exchange_pays(k)) return correlate_exchanged(k);
   if (direct && pack_late(k)) return correlate_direct<T>(k, nullptr);

@@ -104,7 +104,8 @@ void for_each_row(const PatchGrid& g, const T* image, std::int64_t y0, std::int6
       };
       const auto begin = std::find_if(g.rows.begin(), g.rows.end(), sees);
       const auto end = std::find_if_not(begin, g.rows.end(), sees);
-      const auto r0 = static_cast<std::size_t>(begin - g.rows.begin()), r1 = static_cast<std::size_t>(end - g.rows.begin());
+      const auto r0 = static_cast<std::size_t>(begin - g.rows.begin()),
+                 r1 = static_cast<std::size_t>(end - g.rows.begin());
       f(row_of(g, image, begin < end ? y * g.step_y + begin->offset : 0, begin < end ? r0 : 0, begin < end ? r1 : 0, x0,
                x1),
         y, x0, begin < end ? r0 : 0);
@@ -172,7 +173,8 @@ void add_rows(const WeightGradient<T>& k, std::int64_t begin, std::int64_t end, 
   std::int64_t summed = 0;
   const auto add_sums = [&] {
     for_each_piece<T>(g, false, [&](std::int64_t at, std::size_t r, std::size_t j, std::int64_t c, std::int64_t count) {
-      T* to = dw + (g.rows[r].index * static_cast<std::int64_t>(g.columns.size()) + g.columns[j].index) * g.channels + c;
+      T* to =
+          dw + (g.rows[r].index * static_cast<std::int64_t>(g.columns.size()) + g.columns[j].index) * g.channels + c;
       for (std::int64_t i = 0; i < count; ++i) to[i] += sums[at + i];
     });
     std::fill_n(sums, n, T(0));
@@ -249,9 +251,8 @@ void pack_depthwise_kernel(const Correlation<T>& k, T* packed) {
 template <class T>
 void correlate_depthwise(const Correlation<T>& k, const T* packed) {
   const Bands bands(k.grid.images, k.grid.grid_h);
-  parallel_for(bands.count(), flops_of(k.grid), [&](std::int64_t i) {
-    correlate_rows(k, packed, bands.image(i), bands.begin(i), bands.end(i));
-  });
+  parallel_for(bands.count(), flops_of(k.grid),
+               [&](std::int64_t i) { correlate_rows(k, packed, bands.image(i), bands.begin(i), bands.end(i)); });
 }
 
 template <class T>

@@ -199,7 +199,7 @@ HWY_NOINLINE void forward_tile(const DepthwiseForward<T>& a, std::ptrdiff_t p, S
     for (std::size_t r = 0; r < row.rows; r += block_rows) {
       for (std::size_t j = 0; j < row.columns; j += block_columns) {
         sum_taps<P, V, kEdge, kPart>(d, row, x, w, r, HWY_MIN(r + block_rows, row.rows), j,
-                                                    HWY_MIN(j + block_columns, row.columns), acc);
+                                     HWY_MIN(j + block_columns, row.columns), acc);
         for (int i = 0; i < P; ++i) {
           for (int v = 0; v < V; ++v) total[i][v] = r + j > 0 ? hn::Add(total[i][v], acc[i][v]) : acc[i][v];
         }
@@ -209,8 +209,8 @@ HWY_NOINLINE void forward_tile(const DepthwiseForward<T>& a, std::ptrdiff_t p, S
   }
 }
 
-// All positions by tiles of P: tile(whether at an edge, first position, Shares). The last tile begins early enough to be
-// whole, and computes some positions again.
+// All positions by tiles of P: tile(whether at an edge, first position, Shares). The last tile begins early enough to
+// be whole, and computes some positions again.
 template <int P, class T, class F>
 HWY_INLINE void for_each_tile(const DepthwiseRow<T>& row, const F& tile) {
   const auto positions = static_cast<std::ptrdiff_t>(row.positions);
@@ -231,8 +231,8 @@ HWY_INLINE void forward_tiles(const DepthwiseForward<T>& a) {
 
 template <int Columns, int Step, class T>
 HWY_INLINE void near_tiles(const DepthwiseForward<T>& a) {
-  for_each_tile<kTile>(a.row, [&](auto edge, std::ptrdiff_t p, Shares& ahead)
-                                  HWY_ATTR { near_tile<Columns, Step, edge>(a, p, ahead); });
+  for_each_tile<kTile>(
+      a.row, [&](auto edge, std::ptrdiff_t p, Shares& ahead) HWY_ATTR { near_tile<Columns, Step, edge>(a, p, ahead); });
 }
 
 template <class T>
@@ -401,9 +401,8 @@ HWY_INLINE void weights_of(const DepthwiseWeights<T>& a) {
   if (row.channels < 2 * hn::Lanes(hn::ScalableTag<T>())) return weights_by_columns<1, true>(a);
   if constexpr (sizeof(T) == sizeof(float)) {
     if (row.columns == 3 && row.column == 1 && row.step <= 2 && row.rows >= 1 && row.rows <= 3) {
-      return with_constant<3>(row.rows, [&](auto rows) HWY_ATTR {
-        row.step == 1 ? near_weights<rows, 1>(a) : near_weights<rows, 2>(a);
-      });
+      return with_constant<3>(
+          row.rows, [&](auto rows) HWY_ATTR { row.step == 1 ? near_weights<rows, 1>(a) : near_weights<rows, 2>(a); });
     }
   }
   weights_by_columns<2, false>(a);
