@@ -299,10 +299,8 @@ HWY_NOINLINE void near_weights(const DepthwiseWeights<T>& a) {
   const DepthwiseLines lines(row.channels, n);
   const auto pixel = static_cast<std::ptrdiff_t>(row.channels), positions = static_cast<std::ptrdiff_t>(row.positions);
   const auto [begin, end] = whole_positions(row, row.first, row.first + 2);
-  Shares ahead(row.ahead, 2 * lines.count);
   for (std::size_t i = 0; i < 2 * lines.count; ++i) {
     const std::size_t c = lines.first(i / 2) + i % 2 * n;
-    ahead.next();
     const T* x = row.in + row.first * pixel + c;
     const T* z = a.dz + c;
     T* sums = a.sums + static_cast<std::ptrdiff_t>(i / 2) * a.sums_line + i % 2 * n;
