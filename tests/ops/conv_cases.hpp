@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <vector>
 
 #include "hubel/conv.hpp"
 #include "hubel/tensor.hpp"
@@ -164,6 +165,16 @@ void check_backward(const ConvCase& c, const ConvData<T>& data, double tolerance
   EXPECT_TRUE(close(got.dA_prev, expected.dA_prev, tolerance)) << "dA_prev: " << c;
   EXPECT_TRUE(close(got.dW, expected.dW, tolerance)) << "dW: " << c;
   EXPECT_TRUE(close(got.db, expected.db, tolerance)) << "db: " << c;
+}
+
+// Both passes of each case, with data of one seed.
+template <class T>
+void check_convs(const std::vector<ConvCase>& cases, std::uint64_t seed, double tolerance) {
+  for (const ConvCase& c : cases) {
+    const ConvData<T> data(c, seed);
+    check_forward(c, data, tolerance);
+    check_backward(c, data, tolerance);
+  }
 }
 
 }  // namespace hubel::test

@@ -57,11 +57,7 @@ std::vector<ConvCase> kernels() {
 
 template <class T>
 void check(const std::vector<ConvCase>& cases) {
-  for (const ConvCase& c : cases) {
-    const ConvData<T> data(c, 41);
-    check_forward(c, data, kTolerance<T>);
-    check_backward(c, data, kTolerance<T>);
-  }
+  check_convs<T>(cases, 41, kTolerance<T>);
 }
 
 TEST(DepthwiseTest, EveryChannelAndWidth) {

@@ -62,11 +62,7 @@ std::vector<ConvCase> tiles_and_blocks() {
 
 template <class T>
 void check(const std::vector<ConvCase>& cases) {
-  for (const ConvCase& c : cases) {
-    const ConvData<T> data(c, 31);
-    check_forward(c, data, kTolerance<T>);
-    check_backward(c, data, kTolerance<T>);
-  }
+  check_convs<T>(cases, 31, kTolerance<T>);
 }
 
 TEST(FewChannelsTest, EveryWidth) {
