@@ -1,8 +1,5 @@
-// Depthwise inner loops; see depthwise.hpp.
-//
-// They are bound by memory and the caches: a pixel's line is used nine times with a 3x3 kernel. So they take whole
-// cache lines, two vectors of 32 bytes, of which nothing has to be read again later (where channels are a power of two,
-// neighbouring pixels would have driven it out of L1), and ask for the rows to come while they compute.
+// Depthwise inner loops; see depthwise.hpp. Here are those for any kernel, any distances and few channels: row by row
+// of the output, asking for the rows to come meanwhile.
 #include "simd/depthwise.hpp"
 
 #include <type_traits>
@@ -14,6 +11,7 @@
 #include "hwy/foreach_target.h"  // IWYU pragma: keep
 #include "hwy/highway.h"
 #include "simd/ahead-inl.h"
+#include "simd/depthwise_near-inl.h"
 #include "simd/vectors-inl.h"
 // clang-format on
 
@@ -29,6 +27,46 @@ inline constexpr int kColumns = 5;
 // Taps that are summed in registers before they are added to the rest, which keeps the rounding error of huge kernels
 // small.
 inline constexpr std::size_t kTapBlock = 256;
+
+// A row of the output: the kernel's rows [r0, r0 + rows) that lie inside the source, and the pixels under them.
+// Position p sees under column j the pixel first + p * step + j * column.
+template <class T>
+struct DepthwiseRow {
+  const T* in;            // pixel 0 of the source row under row r0
+  std::ptrdiff_t in_row;  // from there to the source row under the next
+  std::ptrdiff_t first, step, column, width;
+  std::size_t r0, rows, columns;
+  std::size_t channels;
+  std::size_t positions;
+  Ahead ahead;  // the source rows that the next row of the output will be the first to see
+};
+
+template <class T>
+HWY_INLINE DepthwiseRow<T> row_of(const DepthwiseRows<T>& a, std::ptrdiff_t y) {
+  const auto rows = static_cast<std::ptrdiff_t>(a.rows), channels = static_cast<std::ptrdiff_t>(a.channels);
+  const std::ptrdiff_t distance = a.row_distance, at = a.first_row + y * a.row_step, line = a.width * channels;
+  const std::ptrdiff_t r0 = at < 0 ? HWY_MIN((-at + distance - 1) / distance, rows) : 0;
+  const std::ptrdiff_t end = at < a.height ? HWY_MIN((a.height - at + distance - 1) / distance, rows) : 0;
+  const std::ptrdiff_t r1 = HWY_MAX(r0, end), first = r0 < r1 ? at + r0 * distance : 0;
+  const auto whole = DepthwiseLines(a.channels, hn::Lanes(hn::ScalableTag<T>())).count == a.line_end - a.line_begin;
+  const std::ptrdiff_t below = at + (rows - 1) * distance + 1, x0 = HWY_MAX(a.first_column, 0);
+  const std::ptrdiff_t pixels = HWY_MIN(a.width, static_cast<std::ptrdiff_t>(a.positions) * a.column_step);
+  constexpr auto size = static_cast<std::ptrdiff_t>(sizeof(T));
+  return {a.source + first * line,
+          distance * line,
+          a.first_column,
+          a.column_step,
+          a.column_distance,
+          a.width,
+          static_cast<std::size_t>(r0 < r1 ? r0 : 0),
+          static_cast<std::size_t>(r1 - r0),
+          a.columns,
+          a.channels,
+          a.positions,
+          {reinterpret_cast<const char*>(a.source) + (below * line + x0 * channels) * size,
+           static_cast<std::size_t>(pixels * channels * size) / kCacheLine,
+           static_cast<std::size_t>(whole ? a.row_step : 0), line * size}};
+}
 
 // What becomes of the sums.
 template <class T>
@@ -57,63 +95,6 @@ HWY_INLINE void store_sums(D d, const Finish<T>& f, const Vec (&acc)[P][V], std:
 template <bool kPart, int P, int V, class D, class T, class Vec = hn::Vec<D>>
 HWY_INLINE void finish_sums(D d, const Finish<T>& f, const Vec (&acc)[P][V], std::size_t c, std::size_t lanes, T* out) {
   f.relu ? store_sums<kPart, true>(d, f, acc, c, lanes, out) : store_sums<kPart, false>(d, f, acc, c, lanes, out);
-}
-
-// kTile positions from `p` on, all their lines, where the kernel's columns are Columns neighbouring pixels and Step is
-// the step: each pixel is loaded once.
-template <int Columns, int Step, bool kEdge, class T>
-HWY_NOINLINE void near_tile(const DepthwiseForward<T>& a, std::ptrdiff_t p, Shares& shares) {
-  constexpr int P = kTile, V = 2;
-  const hn::ScalableTag<T> d;
-  using Vec = hn::Vec<decltype(d)>;
-  const std::size_t n = hn::Lanes(d);
-  Shares ahead = shares;
-  const std::size_t channels = a.row.channels, rows = a.row.rows, line = V * n;
-  const auto pixel = static_cast<std::ptrdiff_t>(channels);
-  const std::ptrdiff_t at = a.row.first + p * Step, in_row = a.row.in_row;
-  const std::ptrdiff_t inside = -at, outside = a.row.width - at;  // pixels [inside, outside) are of the source
-  const T* in = a.row.in + at * pixel;
-  const T* weights = a.weights;
-  const Finish<T> finish{a.bias, a.out_pixel, a.relu};
-  const std::ptrdiff_t weights_line = a.weights_line;
-  T* out = a.out + p * finish.out_pixel;
-  for (std::size_t begin = 0; begin < channels; begin += line, weights += weights_line) {
-    const std::size_t c = HWY_MIN(begin, channels - line);
-    ahead.next();
-    HUBEL_UNROLL
-    for (int i = 0; i < P; ++i) expect_write(out + (P + i) * finish.out_pixel + c);
-    Vec acc[P][V];
-    HUBEL_UNROLL
-    for (int i = 0; i < P; ++i) {
-      HUBEL_UNROLL
-      for (int v = 0; v < V; ++v) acc[i][v] = hn::Zero(d);
-    }
-    const T* x = in + c;
-    const T* w = weights;
-    for (std::size_t r = 0; r < rows; ++r, x += in_row, w += static_cast<std::size_t>(Columns) * line) {
-      Vec wv[Columns][V];
-      HUBEL_UNROLL
-      for (int j = 0; j < Columns; ++j) {
-        HUBEL_UNROLL
-        for (int v = 0; v < V; ++v) wv[j][v] = hn::LoadU(d, w + static_cast<std::size_t>(j * V + v) * n);
-      }
-      HUBEL_UNROLL
-      for (int i = 0; i < (P - 1) * Step + Columns; ++i) {
-        if (kEdge && (i < inside || i >= outside)) continue;
-        HUBEL_UNROLL
-        for (int v = 0; v < V; ++v) {
-          const Vec xv = hn::LoadU(d, x + i * pixel + static_cast<std::size_t>(v) * n);
-          HUBEL_UNROLL
-          for (int j = 0; j < Columns; ++j) {
-            const int q = i - j;
-            if (q >= 0 && q % Step == 0 && q / Step < P) acc[q / Step][v] = hn::MulAdd(xv, wv[j][v], acc[q / Step][v]);
-          }
-        }
-      }
-    }
-    finish_sums<false>(d, finish, acc, c, n, out + c);
-  }
-  shares = ahead;
 }
 
 // The pixels that P positions see in one kernel row: `x` is the first one, which is pixel `at` of the source row.
@@ -166,26 +147,26 @@ HWY_INLINE void sum_taps(D d, const DepthwiseRow<T>& a, RowOfTile<T> x, const T*
   }
 }
 
-// P positions from `p` on, all their lines.
+// P positions from `p` on, all their lines; `y_out` is the row's first pixel.
 template <int P, int V, bool kEdge, bool kPart, class T>
-HWY_NOINLINE void forward_tile(const DepthwiseForward<T>& a, std::ptrdiff_t p, Shares& ahead) {
+HWY_NOINLINE void forward_tile(const DepthwiseForward<T>& a, const DepthwiseRow<T>& row, T* y_out, std::ptrdiff_t p,
+                               Shares& ahead) {
   const hn::ScalableTag<T> d;
   using Vec = hn::Vec<decltype(d)>;
   const std::size_t n = hn::Lanes(d);
-  const DepthwiseRow<T>& row = a.row;
   const DepthwiseLines lines(row.channels, n);
-  const std::size_t lanes = HWY_MIN(row.channels, n);
+  const std::size_t lanes = HWY_MIN(row.channels, n), kernel_row = row.columns * lines.width;
   const std::ptrdiff_t at = row.first + p * row.step, pixel = static_cast<std::ptrdiff_t>(row.channels);
   // Blocks of taps: several rows, or a part of one.
   const std::size_t block_rows = HWY_MAX(kTapBlock / HWY_MAX(row.columns, std::size_t{1}), std::size_t{1});
   const std::size_t block_columns = HWY_MIN(row.columns, kTapBlock);
   const bool one_block = row.rows <= block_rows && row.columns <= block_columns;
   const Finish<T> finish{a.bias, a.out_pixel, a.relu};
-  const T* w = a.weights;
-  for (std::size_t l = 0; l < lines.count; ++l, w += a.weights_line) {
+  for (std::size_t l = a.rows.line_begin; l < a.rows.line_end; ++l) {
     const std::size_t c = lines.first(l);
+    const T* w = a.weights + (l * a.rows.rows + row.r0) * kernel_row;
     ahead.next();
-    T* out = a.out + p * a.out_pixel + c;
+    T* out = y_out + p * a.out_pixel + c;
     HUBEL_UNROLL
     for (int i = 0; i < P; ++i) expect_write(out + (P + i) * a.out_pixel);
     const RowOfTile<T> x{row.in + at * pixel + c, at, lanes};
@@ -209,44 +190,123 @@ HWY_NOINLINE void forward_tile(const DepthwiseForward<T>& a, std::ptrdiff_t p, S
   }
 }
 
-// All positions by tiles of P: tile(whether at an edge, first position, Shares). The last tile begins early enough to
-// be whole, and computes some positions again.
+// The same where the kernel's columns are Columns neighbouring pixels and Step is the step: each pixel is loaded once.
+template <int Columns, int Step, bool kEdge, class T>
+HWY_NOINLINE void near_row_tile(const DepthwiseForward<T>& a, const DepthwiseRow<T>& row, T* y_out, std::ptrdiff_t p,
+                                Shares& shares) {
+  constexpr int P = kTile, V = 2;
+  const hn::ScalableTag<T> d;
+  using Vec = hn::Vec<decltype(d)>;
+  const std::size_t n = hn::Lanes(d);
+  Shares ahead = shares;
+  const std::size_t rows = row.rows, line = V * n;
+  const DepthwiseLines lines(row.channels, n);
+  const auto pixel = static_cast<std::ptrdiff_t>(row.channels);
+  const std::ptrdiff_t at = row.first + p * Step, in_row = row.in_row;
+  const std::ptrdiff_t inside = -at, outside = row.width - at;  // pixels [inside, outside) are of the source
+  const T* in = row.in + at * pixel;
+  const Finish<T> finish{a.bias, a.out_pixel, a.relu};
+  T* out = y_out + p * finish.out_pixel;
+  for (std::size_t l = a.rows.line_begin; l < a.rows.line_end; ++l) {
+    const std::size_t c = lines.first(l);
+    ahead.next();
+    HUBEL_UNROLL
+    for (int i = 0; i < P; ++i) expect_write(out + (P + i) * finish.out_pixel + c);
+    Vec acc[P][V];
+    HUBEL_UNROLL
+    for (int i = 0; i < P; ++i) {
+      HUBEL_UNROLL
+      for (int v = 0; v < V; ++v) acc[i][v] = hn::Zero(d);
+    }
+    const T* x = in + c;
+    const T* w = a.weights + (l * a.rows.rows + row.r0) * static_cast<std::size_t>(Columns) * line;
+    for (std::size_t r = 0; r < rows; ++r, x += in_row, w += static_cast<std::size_t>(Columns) * line) {
+      Vec wv[Columns][V];
+      HUBEL_UNROLL
+      for (int j = 0; j < Columns; ++j) {
+        HUBEL_UNROLL
+        for (int v = 0; v < V; ++v) wv[j][v] = hn::LoadU(d, w + static_cast<std::size_t>(j * V + v) * n);
+      }
+      HUBEL_UNROLL
+      for (int i = 0; i < (P - 1) * Step + Columns; ++i) {
+        if (kEdge && (i < inside || i >= outside)) continue;
+        HUBEL_UNROLL
+        for (int v = 0; v < V; ++v) {
+          const Vec xv = hn::LoadU(d, x + i * pixel + static_cast<std::size_t>(v) * n);
+          HUBEL_UNROLL
+          for (int j = 0; j < Columns; ++j) {
+            const int q = i - j;
+            if (q >= 0 && q % Step == 0 && q / Step < P) acc[q / Step][v] = hn::MulAdd(xv, wv[j][v], acc[q / Step][v]);
+          }
+        }
+      }
+    }
+    finish_sums<false>(d, finish, acc, c, n, out + c);
+  }
+  shares = ahead;
+}
+
+// All positions of all rows by tiles of P: tile(whether at an edge, row, its first output, first position, Shares). The
+// last tile begins early enough to be whole, and computes some positions again.
 template <int P, class T, class F>
-HWY_INLINE void for_each_tile(const DepthwiseRow<T>& row, const F& tile) {
-  const auto positions = static_cast<std::ptrdiff_t>(row.positions);
-  const DepthwiseLines lines(row.channels, hn::Lanes(hn::ScalableTag<T>()));
-  Shares ahead(row.ahead, static_cast<std::size_t>((positions + P - 1) / P) * lines.count);
-  const std::ptrdiff_t span = (P - 1) * row.step + (static_cast<std::ptrdiff_t>(row.columns) - 1) * row.column;
-  for (std::ptrdiff_t begin = 0; begin < positions; begin += P) {
-    const std::ptrdiff_t p = HWY_MIN(begin, positions - P), at = row.first + p * row.step;
-    at >= 0 && at + span < row.width ? tile(std::false_type(), p, ahead) : tile(std::true_type(), p, ahead);
+HWY_INLINE void for_each_tile(const DepthwiseForward<T>& a, const F& tile) {
+  const auto positions = static_cast<std::ptrdiff_t>(a.rows.positions);
+  const std::size_t tiles = (a.rows.positions + P - 1) / P * (a.rows.line_end - a.rows.line_begin);
+  for (std::ptrdiff_t y = 0; y < static_cast<std::ptrdiff_t>(a.rows.count); ++y) {
+    const DepthwiseRow<T> row = row_of(a.rows, y);
+    Shares ahead(row.ahead, tiles);
+    T* out = a.out + y * a.out_row;
+    const std::ptrdiff_t span = (P - 1) * row.step + (static_cast<std::ptrdiff_t>(row.columns) - 1) * row.column;
+    for (std::ptrdiff_t begin = 0; begin < positions; begin += P) {
+      const std::ptrdiff_t p = HWY_MIN(begin, positions - P), at = row.first + p * row.step;
+      at >= 0 && at + span < row.width ? tile(std::false_type(), row, out, p, ahead)
+                                       : tile(std::true_type(), row, out, p, ahead);
+    }
   }
 }
 
 template <int P, int V, bool kPart, class T>
 HWY_INLINE void forward_tiles(const DepthwiseForward<T>& a) {
-  for_each_tile<P>(a.row, [&](auto edge, std::ptrdiff_t p, Shares& ahead)
-                              HWY_ATTR { forward_tile<P, V, edge, kPart>(a, p, ahead); });
+  for_each_tile<P>(a, [&](auto edge, const DepthwiseRow<T>& row, T* out, std::ptrdiff_t p, Shares& ahead)
+                          HWY_ATTR { forward_tile<P, V, edge, kPart>(a, row, out, p, ahead); });
 }
 
 template <int Columns, int Step, class T>
-HWY_INLINE void near_tiles(const DepthwiseForward<T>& a) {
-  for_each_tile<kTile>(
-      a.row, [&](auto edge, std::ptrdiff_t p, Shares& ahead) HWY_ATTR { near_tile<Columns, Step, edge>(a, p, ahead); });
+HWY_INLINE void near_row_tiles(const DepthwiseForward<T>& a) {
+  for_each_tile<kTile>(a, [&](auto edge, const DepthwiseRow<T>& row, T* out, std::ptrdiff_t p, Shares& ahead)
+                              HWY_ATTR { near_row_tile<Columns, Step, edge>(a, row, out, p, ahead); });
+}
+
+// Computes kernels of Columns neighbouring columns at a step of Step, and returns whether it is one.
+template <int Columns, int Step, class T>
+HWY_INLINE bool try_near_forward(const DepthwiseForward<T>& a) {
+  const DepthwiseRows<T>& rows = a.rows;
+  const bool neighbours = rows.columns == 1 || rows.column_distance == 1;
+  if (rows.columns != Columns || rows.column_step != Step || !neighbours || rows.rows * rows.columns > kTapBlock)
+    return false;
+  if constexpr (Columns <= 3) {
+    // Row by row where that is as fast, or where so few columns do not pay for a copy.
+    const bool by_rows = Step > 1 || (Columns == 3 ? a.streamed : share_few_sets<T>(rows.channels));
+    if (by_rows || rows.positions < 7) return near_row_tiles<Columns, Step>(a), true;
+  } else if (rows.positions < 7) {
+    return false;
+  }
+  // 7 or 8 accumulators, whichever wastes less at the end of a row.
+  const auto wasted = [&](std::size_t tile) { return (rows.positions + tile - 1) / tile * tile - rows.positions; };
+  wasted(7) < wasted(8) || rows.positions < 8 ? near_forward<Columns, Step, 7>(a) : near_forward<Columns, Step, 8>(a);
+  return true;
 }
 
 template <class T>
 HWY_INLINE void forward_of(const DepthwiseForward<T>& a) {
   const std::size_t n = hn::Lanes(hn::ScalableTag<T>());
-  const DepthwiseRow<T>& row = a.row;
-  const bool few = row.positions < kTile;
-  if (row.channels < 2 * n) return few ? forward_tiles<1, 1, true>(a) : forward_tiles<kTile, 1, true>(a);
+  const bool few = a.rows.positions < kTile;
+  if (a.rows.channels < 2 * n) return few ? forward_tiles<1, 1, true>(a) : forward_tiles<kTile, 1, true>(a);
   if (few) return forward_tiles<1, 2, false>(a);
   if constexpr (sizeof(T) == sizeof(float)) {
-    if (row.columns == 3 && row.column == 1 && row.rows * 3 <= kTapBlock) {
-      if (row.step == 1) return near_tiles<3, 1>(a);
-      if (row.step == 2) return near_tiles<3, 2>(a);
-    }
+    if (try_near_forward<1, 1>(a) || try_near_forward<2, 1>(a) || try_near_forward<3, 1>(a) ||
+        try_near_forward<3, 2>(a) || try_near_forward<5, 1>(a) || try_near_forward<5, 2>(a))
+      return;
   }
   forward_tiles<kTile, 2, false>(a);
 }
@@ -261,61 +321,6 @@ HWY_INLINE Positions whole_positions(const DepthwiseRow<T>& a, std::ptrdiff_t fi
   const std::ptrdiff_t begin = HWY_MIN(positions, first >= 0 ? 0 : (-first + a.step - 1) / a.step);
   const std::ptrdiff_t end = last < a.width ? (a.width - last + a.step - 1) / a.step : 0;
   return {begin, HWY_MIN(positions, HWY_MAX(begin, end))};
-}
-
-// The gradients of Rows x 3 neighbouring taps at the positions [begin, end), at a step of Step. `x` is the first pixel
-// that position `begin` sees, pixel `at` of the source row.
-template <int Rows, int Step, bool kEdge, class D, class T, class Vec = hn::Vec<D>>
-HWY_INLINE void add_near_positions(D d, const DepthwiseRow<T>& a, const T* HWY_RESTRICT x, std::ptrdiff_t at,
-                                   const T* HWY_RESTRICT z, std::ptrdiff_t begin, std::ptrdiff_t end,
-                                   Vec (&acc)[Rows][3]) {
-  const auto pixel = static_cast<std::ptrdiff_t>(a.channels);
-  const std::ptrdiff_t in_row = a.in_row, width = a.width;
-  const std::ptrdiff_t next = static_cast<std::ptrdiff_t>(a.positions) * pixel;
-  z += begin * pixel;
-  for (std::ptrdiff_t p = begin; p < end; ++p, x += Step * pixel, z += pixel, at += Step) {
-    const Vec g = hn::LoadU(d, z);
-    if (!kEdge) {
-      expect_read(z + next);
-      HUBEL_UNROLL
-      for (int s = 0; s < Step; ++s) expect_read(x + (Rows - 1 + Step) * in_row + s * pixel);
-    }
-    HUBEL_UNROLL
-    for (int j = 0; j < 3; ++j) {
-      if (kEdge && (at + j < 0 || at + j >= width)) continue;
-      HUBEL_UNROLL
-      for (int r = 0; r < Rows; ++r) acc[r][j] = hn::MulAdd(hn::LoadU(d, x + r * in_row + j * pixel), g, acc[r][j]);
-    }
-  }
-}
-
-// A kernel of Rows x 3 neighbouring taps, vector by vector of channels: all its sums are in registers.
-template <int Rows, int Step, class T>
-HWY_NOINLINE void near_weights(const DepthwiseWeights<T>& a) {
-  const hn::ScalableTag<T> d;
-  using Vec = hn::Vec<decltype(d)>;
-  const std::size_t n = hn::Lanes(d);
-  const DepthwiseRow<T>& row = a.row;
-  const DepthwiseLines lines(row.channels, n);
-  const auto pixel = static_cast<std::ptrdiff_t>(row.channels), positions = static_cast<std::ptrdiff_t>(row.positions);
-  const auto [begin, end] = whole_positions(row, row.first, row.first + 2);
-  for (std::size_t i = 0; i < 2 * lines.count; ++i) {
-    const std::size_t c = lines.first(i / 2) + i % 2 * n;
-    const T* x = row.in + row.first * pixel + c;
-    const T* z = a.dz + c;
-    T* sums = a.sums + static_cast<std::ptrdiff_t>(i / 2) * a.sums_line + i % 2 * n;
-    Vec acc[Rows][3];
-    HUBEL_UNROLL
-    for (int t = 0; t < 3 * Rows; ++t) acc[t / 3][t % 3] = hn::LoadU(d, sums + static_cast<std::size_t>(2 * t) * n);
-    const auto add = [&](auto edge, std::ptrdiff_t from, std::ptrdiff_t to) HWY_ATTR {
-      add_near_positions<Rows, Step, edge>(d, row, x + from * Step * pixel, row.first + from * Step, z, from, to, acc);
-    };
-    add(std::true_type(), 0, begin);
-    add(std::false_type(), begin, end);
-    add(std::true_type(), end, positions);
-    HUBEL_UNROLL
-    for (int t = 0; t < 3 * Rows; ++t) hn::StoreU(acc[t / 3][t % 3], d, sums + static_cast<std::size_t>(2 * t) * n);
-  }
 }
 
 // The gradients of N columns from `j` on, in one row of the kernel, summed over the positions [begin, end).
@@ -346,23 +351,24 @@ HWY_INLINE void add_positions(D d, const DepthwiseRow<T>& a, const T* x, std::pt
 }
 
 template <int N, int V, bool kPart, class T>
-HWY_NOINLINE void weights_columns(const DepthwiseWeights<T>& a, std::size_t j0, Shares& ahead) {
+HWY_NOINLINE void weights_columns(const DepthwiseWeights<T>& a, const DepthwiseRow<T>& row, const T* dz, std::size_t j0,
+                                  Shares& ahead) {
   const hn::ScalableTag<T> d;
   using Vec = hn::Vec<decltype(d)>;
   const std::size_t n = hn::Lanes(d);
-  const DepthwiseRow<T>& row = a.row;
   const DepthwiseLines lines(row.channels, n);
   const auto positions = static_cast<std::ptrdiff_t>(row.positions);
+  const std::size_t kernel_row = row.columns * lines.width;
   const std::ptrdiff_t at = row.first + static_cast<std::ptrdiff_t>(j0) * row.column;
   const auto [begin, end] = whole_positions(row, at, at + (N - 1) * row.column);
-  for (std::size_t l = 0; l < lines.count; ++l) {
+  T* sums = a.sums + row.r0 * kernel_row + j0 * lines.width;
+  for (std::size_t l = a.rows.line_begin; l < a.rows.line_end; ++l, sums += a.rows.rows * kernel_row) {
     const std::size_t c = lines.first(l);
     const T* x = row.in + at * static_cast<std::ptrdiff_t>(row.channels) + c;
-    const T* z = a.dz + c;
-    T* sums = a.sums + static_cast<std::ptrdiff_t>(l) * a.sums_line + j0 * static_cast<std::size_t>(V) * n;
+    const T* z = dz + c;
     for (std::size_t r = 0; r < row.rows; ++r, x += row.in_row) {
       ahead.next();
-      T* to = sums + r * row.columns * static_cast<std::size_t>(V) * n;
+      T* to = sums + r * kernel_row;
       Vec acc[N][V];
       HUBEL_UNROLL
       for (int j = 0; j < N; ++j) {
@@ -383,25 +389,26 @@ HWY_NOINLINE void weights_columns(const DepthwiseWeights<T>& a, std::size_t j0, 
 
 template <int V, bool kPart, class T>
 HWY_INLINE void weights_by_columns(const DepthwiseWeights<T>& a) {
-  const DepthwiseRow<T>& row = a.row;
-  const DepthwiseLines lines(row.channels, hn::Lanes(hn::ScalableTag<T>()));
-  const std::size_t groups = (row.columns + kColumns - 1) / kColumns;
-  Shares ahead(row.ahead, HWY_MAX(groups * lines.count * row.rows, std::size_t{1}));
-  for (std::size_t g = 0; g < groups; ++g) {
-    const std::size_t j = row.columns * g / groups, count = row.columns * (g + 1) / groups - j;
-    with_constant<kColumns>(count, [&](auto columns) HWY_ATTR { weights_columns<columns, V, kPart>(a, j, ahead); });
+  const std::size_t columns = a.rows.columns, groups = (columns + kColumns - 1) / kColumns;
+  for (std::ptrdiff_t y = 0; y < static_cast<std::ptrdiff_t>(a.rows.count); ++y) {
+    const DepthwiseRow<T> row = row_of(a.rows, y);
+    const T* dz = a.dz + y * a.dz_row;
+    Shares ahead(row.ahead, HWY_MAX(groups * (a.rows.line_end - a.rows.line_begin) * row.rows, std::size_t{1}));
+    for (std::size_t g = 0; g < groups; ++g) {
+      const std::size_t j = columns * g / groups;
+      with_constant<kColumns>(columns * (g + 1) / groups - j,
+                              [&](auto count) HWY_ATTR { weights_columns<count, V, kPart>(a, row, dz, j, ahead); });
+    }
   }
 }
 
 template <class T>
 HWY_INLINE void weights_of(const DepthwiseWeights<T>& a) {
-  const DepthwiseRow<T>& row = a.row;
-  if (row.channels < 2 * hn::Lanes(hn::ScalableTag<T>())) return weights_by_columns<1, true>(a);
+  const DepthwiseRows<T>& rows = a.rows;
+  if (rows.channels < 2 * hn::Lanes(hn::ScalableTag<T>())) return weights_by_columns<1, true>(a);
   if constexpr (sizeof(T) == sizeof(float)) {
-    if (row.columns == 3 && row.column == 1 && row.step <= 2 && row.rows >= 1 && row.rows <= 3) {
-      return with_constant<3>(
-          row.rows, [&](auto rows) HWY_ATTR { row.step == 1 ? near_weights<rows, 1>(a) : near_weights<rows, 2>(a); });
-    }
+    if (rows.columns == 3 && rows.column_distance == 1 && rows.column_step <= 2 && rows.rows <= 3)
+      return rows.column_step == 1 ? near_weights<1>(a) : near_weights<2>(a);
   }
   weights_by_columns<2, false>(a);
 }

@@ -9,8 +9,6 @@
 
 #include <cstddef>
 
-#include "simd/ahead.hpp"
-
 namespace hubel::simd {
 
 // How channels are cut into lines: the last begins early enough to be whole, and so repeats some of the line before it.
@@ -26,29 +24,33 @@ struct DepthwiseLines {
   std::size_t channels_;
 };
 
-// Positions in a row of the output, and what of the source they see. Position p sees under column j of the kernel the
-// pixel first + p * step + j * column of a source row, if that is one of its `width` pixels.
+// Some rows of the output, for the lines [line_begin, line_end), and what of the source they see: position p of row y
+// sees under row r and column j of the kernel the pixel
+//   (first_row + y * row_step + r * row_distance, first_column + p * column_step + j * column_distance),
+// if there is one. Where there are several rows, row_step is a multiple of row_distance.
 template <class T>
-struct DepthwiseRow {
-  const T* in;            // pixel 0 of the source row under the first row of the kernel
-  std::ptrdiff_t in_row;  // from there to the source row under the next
-  std::ptrdiff_t first, step, column, width;
-  std::size_t rows, columns;  // of the kernel; all of its rows lie inside the source
-  std::size_t channels;       // and elements from pixel to pixel
-  std::size_t positions;
-  Ahead ahead;
+struct DepthwiseRows {
+  const T* source;  // (height, width, channels), dense
+  std::ptrdiff_t height, width;
+  std::size_t channels, line_begin, line_end;
+  std::size_t rows, columns;  // of the kernel
+  std::ptrdiff_t row_distance, column_distance;
+  std::ptrdiff_t first_row, row_step, first_column, column_step;
+  std::size_t count, positions;
+  std::size_t next;  // rows of the output that come next: for as many, pixels are asked for ahead
 };
 
-// out[p * out_pixel + c] = bias[c] + sum over the kernel's taps of source * weights; with relu negative ones are zero.
+// out[y * out_row + p * out_pixel + c] = bias[c] + sum over the kernel's taps of source * weights; with relu negative
+// ones are zero.
 template <class T>
 struct DepthwiseForward {
-  DepthwiseRow<T> row;
-  const T* weights;  // packed, from the first row on
-  std::ptrdiff_t weights_line;
+  DepthwiseRows<T> rows;
+  const T* weights;  // packed, all lines
   T* out;
-  std::ptrdiff_t out_pixel;
+  std::ptrdiff_t out_row, out_pixel;
   const T* bias;  // null for none
   bool relu;
+  bool streamed;  // source and out come from memory: there is one row, to be gone through in order
 };
 
 template <class T>
@@ -57,10 +59,10 @@ void depthwise_forward(const DepthwiseForward<T>& args);
 // sums += source * dz, summed over the positions, for each of the kernel's taps; dz's pixels are dense.
 template <class T>
 struct DepthwiseWeights {
-  DepthwiseRow<T> row;
+  DepthwiseRows<T> rows;
   const T* dz;
-  T* sums;  // packed, from the first row on
-  std::ptrdiff_t sums_line;
+  std::ptrdiff_t dz_row;
+  T* sums;  // packed, from line_begin on
 };
 
 template <class T>

@@ -51,6 +51,14 @@ std::vector<ConvCase> kernels() {
       depthwise(1, 3, 300, 64, {3, 3}, Padding::same()),                // rows by parts
       depthwise(1, 4, 700, 48, {3, 3}, Padding::same(), {2, 2}),        //
       depthwise(20, 3, 3, 32, {3, 3}, Padding::same()),                 // several images a part
+      depthwise(2, 9, 14, 256, {3, 3}, Padding::same()),                // pixels that share sets of the cache
+      depthwise(1, 13, 45, 256, {3, 3}, Padding::all(2), {2, 2}),       //
+      depthwise(1, 1, 37, 512, {3, 3}, Padding::same()),                // and one row of them
+      depthwise(1, 12, 3, 256, {3, 3}, Padding::all(3), {1, 1}, {2, 1}),
+      depthwise(2, 16, 15, 256, {5, 5}, Padding::same()),
+      depthwise(1, 11, 33, 256, {5, 5}, Padding::same(), {2, 2}),
+      depthwise(1, 9, 20, 272, {2, 2}, Padding::all(1)),
+      depthwise(1, 14, 9, 40, {3, 3}, Padding::same(), {2, 1}, {3, 1}),  // rows that share none of the source
       depthwise(0, 5, 5, 32, {3, 3}, Padding::same()),
   };
 }
@@ -66,6 +74,14 @@ TEST(DepthwiseTest, EveryChannelAndWidth) {
 
 TEST(DepthwiseTest, Kernels) {
   with_every_target([] { check<float>(kernels()), check<double>(kernels()); });
+}
+
+// More than caches are taken to hold, and so gone through in order.
+TEST(DepthwiseTest, LargeImages) {
+  with_every_target([] {
+    check<float>({depthwise(1, 64, 128, 256, {3, 3}, Padding::same()),
+                  depthwise(1, 66, 161, 256, {3, 3}, Padding::same(), {2, 2})});
+  });
 }
 
 // NaN and infinity come out where the definition has them, also where padding's zeros meet them.
