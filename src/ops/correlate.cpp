@@ -7,7 +7,9 @@
 #include "ops/correlate.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
+#include <span>
 
 #include "ops/channel_blocks.hpp"
 #include "ops/depthwise.hpp"
@@ -234,6 +236,17 @@ bool pixels_collide(const Correlation<T>& k) {
   return step % kSetsBytes == 0 && k.out_channels >= kManyOutputs;
 }
 
+// The terms of short runs one by one, as taps of one channel: the inner loop begins a run in the time of some terms.
+// Empty where runs are long enough, or more than the room is for.
+constexpr std::int64_t kShortRun = 16, kSingleTerms = 128;
+std::span<const std::ptrdiff_t> single_terms(const TermRuns& runs, const std::ptrdiff_t* offsets,
+                                             std::array<std::ptrdiff_t, kSingleTerms>& room) {
+  if (runs.length > kShortRun || runs.terms() > kSingleTerms) return {};
+  for (std::int64_t t = 0; t < runs.terms(); ++t)
+    room[static_cast<std::size_t>(t)] = offsets[t / runs.length] + t % runs.length;
+  return std::span(room).first(static_cast<std::size_t>(runs.terms()));
+}
+
 // The tile's output channels of the blocks [b0, b1), block of terms by block of terms: so the pixels' part in use stays
 // in L2 while all blocks of output channels pass by.
 template <class T>
@@ -252,11 +265,18 @@ void correlate_blocks(const Correlation<T>& k, const Kernel<T>& kernel, const Gr
   T* out = position(k, tile.image, tile.y0, tile.x0);
   const std::ptrdiff_t following = input.places[tile.positions() - 1] + k.grid.step_x * k.grid.channels;
   const std::int64_t term_blocks = layout.term_blocks.count();
+  std::array<std::ptrdiff_t, kSingleTerms> room;
+  const auto singles = single_terms(layout.runs, input.offsets, room);
   for (std::int64_t i = 0; i < term_blocks; ++i) {
     const TermBlock terms = layout.term_blocks[i];
     t.taps = input.offsets + terms.r0;
     t.tap_count = static_cast<std::size_t>(terms.r1 - terms.r0);
     t.channels = static_cast<std::size_t>(terms.end - terms.begin);
+    if (term_blocks == 1 && !singles.empty()) {
+      t.taps = singles.data();
+      t.tap_count = singles.size();
+      t.channels = 1;
+    }
     t.accumulate = i > 0;
     t.relu = k.activation == Activation::relu && i + 1 == term_blocks;
     const T* in = input.in + terms.begin;

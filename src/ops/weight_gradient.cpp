@@ -10,6 +10,8 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstring>
+#include <type_traits>
 
 #include "ops/ahead.hpp"
 #include "ops/channel_blocks.hpp"
@@ -134,6 +136,64 @@ const T* const* run_pointers(const WeightGradient<T>& k, const TermRuns& runs, c
   return pointers;
 }
 
+// Whether all terms of a position are copied together, rather than run by run: short runs would fill the inner loop's
+// blocks of rows badly, and there are few enough terms that some hundred positions' are in L1.
+constexpr std::int64_t kShortRun = 16, kPatchTerms = 64;
+bool by_patches(const TermRuns& runs, std::int64_t groups) {
+  return groups == 1 && runs.length <= kShortRun && runs.terms() <= kPatchTerms;
+}
+
+// Elements from one position's terms to the next one's: whole blocks of 4, 6 or 12 rows.
+std::int64_t patch_step(const TermRuns& runs) { return (runs.terms() + 11) / 12 * 12; }
+
+// n elements, at most kShortRun, by copies of constant size that may overlap.
+template <class T>
+void copy_short_run(const T* from, std::int64_t n, T* to) {
+  const auto by = [&](auto size) {
+    std::memcpy(to, from, decltype(size)::value * sizeof(T));
+    std::memcpy(to + n - size, from + n - size, decltype(size)::value * sizeof(T));
+  };
+  if (n >= 8) {
+    by(std::integral_constant<std::int64_t, 8>());
+  } else if (n >= 4) {
+    by(std::integral_constant<std::int64_t, 4>());
+  } else {
+    for (std::int64_t i = 0; i < n; ++i) to[i] = from[i];
+  }
+}
+
+// All terms of a tile's positions. Valid until this thread's next call.
+template <class T>
+T* copy_patches(const WeightGradient<T>& k, const TermRuns& runs, const GridTile& tile) {
+  const PatchGrid& g = k.grid;
+  const std::int64_t step = patch_step(runs), n = tile.positions() * step, columns = runs.columns_in_run;
+  const std::int64_t c = g.channels;
+  T* patches = scratch<T>(Scratch::gathered, static_cast<std::size_t>(n));
+  std::fill_n(patches, n, T(0));
+  for (std::int64_t run = 0; run < runs.count; ++run) {
+    const std::int64_t row = runs.row(g, run).offset, first = runs.column(g, run, 0).offset;
+    T* to = patches + run * runs.length;
+    for (std::int64_t image = tile.image; image < tile.image + tile.images; ++image) {
+      for (std::int64_t y = tile.y0; y < tile.y1; ++y) {
+        const std::int64_t sy = y * g.step_y + row;
+        const bool inside = sy >= 0 && sy < g.height;
+        const T* line = k.source + (image * g.height + (inside ? sy : 0)) * g.width * c;
+        for (std::int64_t x = tile.x0; x < tile.x1; ++x, to += step) {
+          const std::int64_t sx = x * g.step_x + first;
+          if (inside && sx >= 0 && sx + columns <= g.width) {
+            copy_short_run(line + sx * c, runs.length, to);
+          } else if (inside) {
+            const std::int64_t left = std::clamp<std::int64_t>(-sx, 0, columns);
+            const std::int64_t right = std::clamp<std::int64_t>(g.width - sx, left, columns);
+            for (std::int64_t i = left * c; i < right * c; ++i) to[i] = line[sx * c + i];
+          }
+        }
+      }
+    }
+  }
+  return patches;
+}
+
 // A tile, whose sums replace what is in dW or are added to it.
 struct Summand {
   GridTile tile;
@@ -151,10 +211,16 @@ struct TileAtWork {
   T* dw;
   AheadShares next;
 
-  // Copies the rows [r0, r1), all of one run, to panels of so many rows.
+  // Copies the rows [r0, r1), all of one run or all there are, to panels of so many rows.
   void copy_rows(std::int64_t r0, std::int64_t r1, std::int64_t group, std::size_t rows,
                  simd::WeightTiles<T>& t) const {
     const auto of_panel = static_cast<std::int64_t>(rows);
+    if (by_patches(runs, k.groups)) {
+      if (!t.in) t.in = copy_patches(k, runs, tile);
+      t.in_block = of_panel;
+      t.in_step = patch_step(runs);
+      return;
+    }
     t.in_block = tile.positions() * of_panel + static_cast<std::int64_t>(simd::kRoomBehindPanel);
     t.in_step = of_panel;
     T* panel =
@@ -170,8 +236,8 @@ struct TileAtWork {
     t.in = panel;
   }
 
-  // Adds the products of the rows [r0, r1), all of one run, with the gradients of the blocks [b0, b1), which all belong
-  // to one group and have panels `dz_panel` apart.
+  // Adds the products of the rows [r0, r1), all of one run or all there are, with the gradients of the blocks [b0, b1),
+  // which all belong to one group and have panels `dz_panel` apart.
   void add(std::int64_t r0, std::int64_t r1, std::int64_t b0, std::int64_t b1, const T* dz, std::int64_t dz_panel) {
     const std::int64_t run = r0 / runs.length, e = r0 % runs.length, c_new = k.groups * k.out_channels;
     const std::int64_t tap = runs.row(k.grid, run).index * static_cast<std::int64_t>(k.grid.columns.size()) +
@@ -207,6 +273,7 @@ void add_tile(const WeightGradient<T>& k, const TermRuns& runs, const ChannelBlo
   const std::int64_t panel = tile.positions() * block_width;
   const std::int64_t most_blocks = std::max<std::int64_t>(1, kPanelChannels / block_width);
   const auto end_of_rows = [&](std::int64_t r0) {
+    if (by_patches(runs, k.groups)) return section.r1;
     return std::min({section.r1, r0 - r0 % runs.length + runs.length, r0 + kPanelRows});
   };
   std::int64_t calls = 0;
@@ -232,7 +299,7 @@ template <class T>
 void weight_gradient_direct(const WeightGradient<T>& k) {
   const TermRuns runs(k.grid, k.groups, k.channels);
   const ChannelBlocks blocks(k.groups, k.out_channels, static_cast<std::int64_t>(simd::lanes<T>()));
-  const bool wide = std::min(runs.length, kPanelRows) + k.out_channels > kWide;
+  const bool wide = by_patches(runs, k.groups) || std::min(runs.length, kPanelRows) + k.out_channels > kWide;
   const Tiling tiles(k.grid, wide ? kTilePositions / 2 : kTilePositions, Tiling::Images::together);
   const std::int64_t n = weight_count(k), terms = runs.terms();
   const std::int64_t parts = std::clamp<std::int64_t>(kMaxCopied / n, 1, std::min(tiles.count(), kMaxParts));

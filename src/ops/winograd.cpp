@@ -191,7 +191,7 @@ double kernel_cost(const Correlation<T>& k, bool fits) {
 }
 template <class T>
 double kernel_cost(const WeightGradient<T>&, bool fits) {
-  return fits ? 300 : 3000;
+  return fits ? 300 : 1500;
 }
 
 // The images that the choice is made for. A plain call is reckoned for one image whatever the batch, so that a sample's
@@ -205,18 +205,47 @@ std::int64_t counted_images(const WeightGradient<T>& k) {
   return k.grid.images;
 }
 
-// Costs are in units of a multiplication and addition of the inner loop. A tile costs, besides its products, about 36
-// loads or stores and 60 operations for each channel on either side, at about a third of its speed.
+// Costs are in units of a multiplication and addition of the inner loop.
+//
+// A correlation's tile costs, besides its products, about 36 loads or stores and 60 operations for each channel on
+// either side, at about a third of the inner loop's speed. Each sum costs as much to begin and store as some terms, and
+// whole vectors are summed.
+template <class T>
+double winograd_cost(const Correlation<T>& k, double tiles, bool fits) {
+  constexpr double kTransform = 250, kSum = 8;
+  const double c = static_cast<double>(k.channels), n = static_cast<double>(k.out_channels);
+  const double summed =
+      static_cast<double>(ChannelBlocks(1, k.out_channels, static_cast<std::int64_t>(simd::lanes<T>())).width());
+  return tiles * (kPoints * (c + kSum) * summed + kTransform * (c + n)) + kernel_cost(k, fits) * c * n;
+}
+template <class T>
+double direct_cost(const Correlation<T>& k, double positions) {
+  constexpr double kSum = 8;
+  return positions * (9 * static_cast<double>(k.channels) + kSum) * static_cast<double>(k.out_channels);
+}
+
+// A gradient's tile is transformed for few products, and written to L3. Whole rows of a register tile are summed.
+template <class T>
+double winograd_cost(const WeightGradient<T>& k, double tiles, bool fits) {
+  constexpr double kTransform = 700;
+  const double c = static_cast<double>(k.channels), n = static_cast<double>(k.out_channels);
+  const double summed = static_cast<double>((k.channels + 5) / 6 * 6);
+  return tiles * (kPoints * summed * n + kTransform * (c + n)) + kernel_cost(k, fits) * c * n;
+}
+template <class T>
+double direct_cost(const WeightGradient<T>& k, double positions) {
+  return positions * 9 * static_cast<double>(k.channels * k.out_channels);
+}
+
 template <class T, class Problem>
 bool pays(const Problem& k) {
   const TileGrid grid(k.grid);
   const double images = static_cast<double>(counted_images(k));
   const double tiles = images * static_cast<double>(grid.down * grid.across);
-  const double c = static_cast<double>(k.channels), n = static_cast<double>(k.out_channels);
   const double positions = images * static_cast<double>(k.grid.grid_h) * static_cast<double>(k.grid.grid_w);
-  constexpr double kTransform = 250, kCacheBytes = 16e6;
-  const double kernel = kernel_cost(k, kPoints * c * n * sizeof(T) <= kCacheBytes);
-  return tiles * (kPoints * c * n + kTransform * (c + n)) + kernel * c * n < 9 * positions * c * n;
+  constexpr double kCacheBytes = 16e6;
+  const bool fits = kPoints * static_cast<double>(k.channels * k.out_channels) * sizeof(T) <= kCacheBytes;
+  return winograd_cost(k, tiles, fits) < direct_cost(k, positions);
 }
 
 template <class T, class Problem>

@@ -84,30 +84,40 @@ HWY_INLINE void conv_tile(const ConvTiles<T>& a, std::size_t position, Shares& w
   }
   const T* HWY_RESTRICT w = a.weights;
   const std::ptrdiff_t step = a.weights_step;
-  for (std::size_t t = 0; t < a.tap_count; ++t) {
-    const std::ptrdiff_t tap_end = a.taps[t] + static_cast<std::ptrdiff_t>(a.channels);
-    for (std::ptrdiff_t at = a.taps[t]; at < tap_end;) {
-      const std::ptrdiff_t end = HWY_MIN(at + kLook, tap_end);
-      weights.next();
-      if (a.ahead) {
-        HUBEL_UNROLL
-        for (int p = 0; p < P; ++p) {
-          const T* next = a.ahead + a.ahead_at[position + static_cast<std::size_t>(p)] + at;
+  const auto add_term = [&](std::ptrdiff_t at) HWY_ATTR {
+    Vec wv[V];
+    HUBEL_UNROLL
+    for (int v = 0; v < V; ++v) wv[v] = hn::LoadU(d, w + static_cast<std::size_t>(v) * n);
+    w += step;
+    HUBEL_UNROLL
+    for (int p = 0; p < P; ++p) {
+      const Vec b = hn::Set(d, x[p][at]);
+      HUBEL_UNROLL
+      for (int v = 0; v < V; ++v) acc[p][v] = hn::MulAdd(b, wv[v], acc[p][v]);
+    }
+  };
+  if (a.channels == 1) {
+    if (a.ahead) {
+      const T* next = a.ahead + a.ahead_at[position];
+      expect_read(next + a.taps[0]);
+      expect_read(next + a.taps[a.tap_count - 1]);
+    }
+    for (std::size_t t = 0; t < a.tap_count; ++t) add_term(a.taps[t]);
+  } else {
+    for (std::size_t t = 0; t < a.tap_count; ++t) {
+      const std::ptrdiff_t tap_end = a.taps[t] + static_cast<std::ptrdiff_t>(a.channels);
+      for (std::ptrdiff_t at = a.taps[t]; at < tap_end;) {
+        const std::ptrdiff_t end = HWY_MIN(at + kLook, tap_end);
+        weights.next();
+        if (a.ahead) {
           HUBEL_UNROLL
-          for (std::ptrdiff_t i = 0; i < kLook; i += kLineElements<T>) expect_read(next + i);
+          for (int p = 0; p < P; ++p) {
+            const T* next = a.ahead + a.ahead_at[position + static_cast<std::size_t>(p)] + at;
+            HUBEL_UNROLL
+            for (std::ptrdiff_t i = 0; i < kLook; i += kLineElements<T>) expect_read(next + i);
+          }
         }
-      }
-      for (; at < end; ++at) {
-        Vec wv[V];
-        HUBEL_UNROLL
-        for (int v = 0; v < V; ++v) wv[v] = hn::LoadU(d, w + static_cast<std::size_t>(v) * n);
-        w += step;
-        HUBEL_UNROLL
-        for (int p = 0; p < P; ++p) {
-          const Vec b = hn::Set(d, x[p][at]);
-          HUBEL_UNROLL
-          for (int v = 0; v < V; ++v) acc[p][v] = hn::MulAdd(b, wv[v], acc[p][v]);
-        }
+        for (; at < end; ++at) add_term(at);
       }
     }
   }

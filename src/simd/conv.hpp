@@ -24,7 +24,7 @@ BlockVectors block_vectors();
 // For positions p and n < out_channels <= width = vectors * lanes<T>():
 //   sum = sum over taps t and channels c of in[in_at[p] + taps[t] + c] * weights[(t * channels + c) * weights_step + n]
 //   out[out_at[p] + n] = bias + sum, or with accumulate out[...] + sum; with relu the negative ones become zero.
-// Weights and bias are readable up to width.
+// Weights and bias are readable up to width. One channel and many taps are the faster way through short runs of terms.
 template <class T>
 struct ConvTiles {
   const T* in;
