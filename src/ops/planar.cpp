@@ -9,6 +9,7 @@
 #include <cstddef>
 
 #include "ops/depthwise.hpp"
+#include "ops/few_rows.hpp"
 #include "ops/parallel.hpp"
 #include "ops/parts.hpp"
 #include "ops/workspace.hpp"
@@ -282,7 +283,8 @@ std::int64_t weight_count(const WeightGradient<T>& k) {
 
 template <class T>
 bool by_planes(const Correlation<T>& k) {
-  return !k.skip_outside && !by_depthwise(k) && pays<T>(k);
+  // Of matrices other ways sum in another order, and whether planes pay would depend on the number of rows.
+  return !k.skip_outside && !by_depthwise(k) && !is_matrix(k.grid) && pays<T>(k);
 }
 template <class T>
 bool by_planes(const WeightGradient<T>& k) {

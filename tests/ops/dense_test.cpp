@@ -107,11 +107,12 @@ TYPED_TEST(DenseTest, EveryRemainder) {
 TYPED_TEST(DenseTest, TheSameBitsForAnyNumberOfRows) {
   using T = TypeParam;
   for (const DenseCase& c : {DenseCase{300, 130, 300}, DenseCase{300, 300, 130}, DenseCase{300, 17, 600},
-                             DenseCase{300, 600, 7}, DenseCase{300, 512, 512}, DenseCase{300, 3, 5}}) {
+                             DenseCase{300, 600, 7}, DenseCase{300, 512, 512}, DenseCase{300, 3, 5},
+                             DenseCase{300, 600, 1}, DenseCase{300, 84, 10}, DenseCase{300, 300, 9}}) {
     const DenseData<T> data(c, 7);
     const Tensor<T> all = dense_forward(data.X, data.W, data.b, Activation::relu);
     const Tensor<T> dx = dense_backward(data.dZ, data.X, data.W).dX;
-    for (std::int64_t m : {1, 2, 4, 5, 13, 25, 33, 65, 129, 257}) {
+    for (std::int64_t m : {1, 2, 4, 5, 8, 13, 16, 25, 32, 33, 65, 128, 129, 257}) {
       const TensorView<const T> X(data.X.data(), {m, c.n_in}), dZ(data.dZ.data(), {m, c.n_out});
       const Tensor<T> some = dense_forward(X, data.W, data.b, Activation::relu);
       EXPECT_TRUE(std::equal(some.begin(), some.end(), all.begin())) << m << " rows of " << c;
