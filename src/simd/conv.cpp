@@ -164,10 +164,14 @@ HWY_INLINE void store_weights(const WeightTiles<T>& a, const Vec (&acc)[R][V], T
   }
 }
 
+// Positions between two looks ahead: few, since a core has only some dozens of lines on the way.
+inline constexpr std::size_t kWeightLook = 16;
+
 // R rows by V vectors of dW: the sums of all positions, to dw's first `rows` rows. Meanwhile it asks for the next
 // tile's part of dW: with few positions this one's would not come in time.
 template <int R, int V, class T>
-HWY_INLINE void weight_tile(const WeightTiles<T>& a, const T* HWY_RESTRICT x, T* HWY_RESTRICT dw, std::size_t rows) {
+HWY_INLINE void weight_tile(const WeightTiles<T>& a, const T* HWY_RESTRICT x, T* HWY_RESTRICT dw, std::size_t rows,
+                            Shares& ahead) {
   const hn::ScalableTag<T> d;
   using Vec = hn::Vec<decltype(d)>;
   const std::size_t n = hn::Lanes(d);
@@ -181,15 +185,18 @@ HWY_INLINE void weight_tile(const WeightTiles<T>& a, const T* HWY_RESTRICT x, T*
     }
   }
   const T* HWY_RESTRICT z = a.dz;
-  for (std::size_t p = 0; p < a.positions; ++p, x += a.in_step, z += a.dz_step) {
-    Vec zv[V];
-    HUBEL_UNROLL
-    for (int v = 0; v < V; ++v) zv[v] = hn::LoadU(d, z + static_cast<std::size_t>(v) * n);
-    HUBEL_UNROLL
-    for (int r = 0; r < R; ++r) {
-      const Vec b = hn::Set(d, x[r]);
+  for (std::size_t p = 0; p < a.positions;) {
+    ahead.next();
+    for (const std::size_t end = HWY_MIN(p + kWeightLook, a.positions); p < end; ++p, x += a.in_step, z += a.dz_step) {
+      Vec zv[V];
       HUBEL_UNROLL
-      for (int v = 0; v < V; ++v) acc[r][v] = hn::MulAdd(b, zv[v], acc[r][v]);
+      for (int v = 0; v < V; ++v) zv[v] = hn::LoadU(d, z + static_cast<std::size_t>(v) * n);
+      HUBEL_UNROLL
+      for (int r = 0; r < R; ++r) {
+        const Vec b = hn::Set(d, x[r]);
+        HUBEL_UNROLL
+        for (int v = 0; v < V; ++v) acc[r][v] = hn::MulAdd(b, zv[v], acc[r][v]);
+      }
     }
   }
   a.accumulate ? store_weights<true>(a, acc, dw, rows) : store_weights<false>(a, acc, dw, rows);
@@ -199,12 +206,11 @@ template <int V, class T>
 HWY_NOINLINE void weight_tiles_of_width(const WeightTiles<T>& a) {
   constexpr std::size_t kR = kRows<V>;
   const std::size_t tiles = (a.rows + kR - 1) / kR;
-  Shares ahead(a.ahead, tiles);
+  Shares ahead(a.ahead, HWY_MAX(tiles * ((a.positions + kWeightLook - 1) / kWeightLook), std::size_t{1}));
   for (std::size_t i = 0; i < tiles; ++i) {
-    ahead.next();
     const auto at = static_cast<std::ptrdiff_t>(i);
     weight_tile<kRows<V>, V>(a, a.in + at * a.in_block, a.dw + at * static_cast<std::ptrdiff_t>(kR) * a.dw_row,
-                             a.rows - i * kR);
+                             a.rows - i * kR, ahead);
   }
 }
 
