@@ -12,6 +12,7 @@
 #include "ops/ahead.hpp"
 #include "ops/channel_blocks.hpp"
 #include "ops/parallel.hpp"
+#include "ops/parts.hpp"
 #include "ops/workspace.hpp"
 #include "simd/conv.hpp"
 #include "simd/elementwise.hpp"
@@ -224,17 +225,23 @@ double direct_cost(const Correlation<T>& k, double positions) {
   return positions * (9 * static_cast<double>(k.channels) + kSum) * static_cast<double>(k.out_channels);
 }
 
-// A gradient's tile is transformed for few products, and written to L3. Whole rows of a register tile are summed.
+// A gradient's tile is transformed for few products, by whole vectors of channels; whole blocks of 6 rows are summed.
+// The direct way copies pixels and gradients, which few channels make dear.
 template <class T>
 double winograd_cost(const WeightGradient<T>& k, double tiles, bool fits) {
-  constexpr double kTransform = 700;
-  const double c = static_cast<double>(k.channels), n = static_cast<double>(k.out_channels);
-  const double summed = static_cast<double>((k.channels + 5) / 6 * 6);
-  return tiles * (kPoints * summed * n + kTransform * (c + n)) + kernel_cost(k, fits) * c * n;
+  constexpr double kTransform = 360;
+  const auto whole = [](std::int64_t n, std::int64_t of) { return static_cast<double>((n + of - 1) / of * of); };
+  const auto lanes = static_cast<std::int64_t>(simd::lanes<T>());
+  const double summed = whole(k.out_channels, lanes);
+  const double transforms = kTransform * (whole(k.channels, lanes) + summed);
+  return tiles * (kPoints * whole(k.channels, 6) * summed + transforms) +
+         kernel_cost(k, fits) * static_cast<double>(k.channels * k.out_channels);
 }
 template <class T>
 double direct_cost(const WeightGradient<T>& k, double positions) {
-  return positions * 9 * static_cast<double>(k.channels * k.out_channels);
+  constexpr double kCopy = 8;
+  const double c = static_cast<double>(k.channels), n = static_cast<double>(k.out_channels);
+  return positions * (9 * c * n + kCopy * (9 * std::min(c, 6.0) + n));
 }
 
 template <class T, class Problem>
@@ -323,76 +330,151 @@ void correlate_winograd(const Correlation<T>& k, const T* kernel) {
 // Tiles that are summed in registers at a time: the cache lines of as many pixels and gradients fit in L1.
 constexpr std::int64_t kSummedTiles = 144;
 
-// In rounds: all threads transform the round's inputs and gradients, then each takes whole matrices of the 36 and adds
-// the round's products to them, so that every sum has one order.
+// A round of tiles, pixels and gradients transformed to 36 matrices (round, channels) each.
 template <class T>
-void weight_gradient_winograd(const WeightGradient<T>& k) {
-  const TileGrid tiles(k.grid);
-  const ChannelBlocks blocks(1, k.out_channels, static_cast<std::int64_t>(simd::lanes<T>()));
-  const std::int64_t c = k.channels, n = k.out_channels;
-  const std::int64_t in_pixel = padded_pixel<T>(c), dz_pixel = padded_pixel<T>(blocks.width());
-  const std::int64_t round = std::min(tiles_of_round(c + n, tiles_of_block(c)), tiles.count);
-  // The inner loop may read a block of rows beyond the last channel.
-  const std::int64_t behind = static_cast<std::int64_t>(simd::kRoomBehindPanel);
-  T* v = scratch<T>(Scratch::transformed, static_cast<std::size_t>(kPoints * round * in_pixel + behind));
-  T* z = scratch<T>(Scratch::gradients, static_cast<std::size_t>(kPoints * round * dz_pixel));
-  T* sums = scratch<T>(Scratch::products, static_cast<std::size_t>(kPoints * c * n));
-  std::fill(z, z + kPoints * round * dz_pixel, T(0));
+struct GradientRound {
+  const WeightGradient<T>& k;
+  const TileGrid& tiles;
+  std::int64_t round;  // tiles that there is room for
+  ChannelBlocks blocks;
+  std::int64_t in_pixel, dz_pixel;
+  T* v = nullptr;
+  T* z = nullptr;
 
-  simd::WinogradTile<T> gradient{};
-  gradient.line = k.grid.grid_w * n;
-  gradient.pixel = n;
-  gradient.point = round * dz_pixel;
-  gradient.n = static_cast<std::size_t>(n);
-  for (std::int64_t begin = 0; begin < tiles.count; begin += round) {
-    const std::int64_t end = std::min(begin + round, tiles.count);
-    const double flops = 2.0 * static_cast<double>(kPoints * (end - begin)) * static_cast<double>(c * n);
-    constexpr std::int64_t kTransformed = 4;  // tiles of an item: some microseconds
-    parallel_for((end - begin + kTransformed - 1) / kTransformed, flops / 10, [&](std::int64_t item) {
-      const std::int64_t first = begin + item * kTransformed, last = std::min(first + kTransformed, end);
-      transform_inputs(tiles, k.source, first, last, round, in_pixel, v + (first - begin) * in_pixel);
-      simd::WinogradTile<T> t = gradient;
-      for (std::int64_t i = first; i < last; ++i) {
-        const auto place = tiles[i];
-        t.in = k.dz + ((place.image * k.grid.grid_h + place.y) * k.grid.grid_w + place.x) * n;
-        t.bottom = within(k.grid.grid_h - place.y, kOut);
-        t.right = within(k.grid.grid_w - place.x, kOut);
-        t.out = z + (i - begin) * dz_pixel;
-        simd::winograd_gradient(t);
+  GradientRound(const WeightGradient<T>& gradient, const TileGrid& grid, std::int64_t most)
+      : k(gradient),
+        tiles(grid),
+        round(std::min(most, grid.count)),
+        blocks(1, k.out_channels, static_cast<std::int64_t>(simd::lanes<T>())),
+        in_pixel(padded_pixel<T>(k.channels)),
+        dz_pixel(padded_pixel<T>(blocks.width())) {}
+
+  // In this thread's scratch memory.
+  void allocate() {
+    // The inner loop may read a block of rows beyond the last channel.
+    const std::int64_t behind = static_cast<std::int64_t>(simd::kRoomBehindPanel);
+    v = scratch<T>(Scratch::transformed, static_cast<std::size_t>(kPoints * round * in_pixel + behind));
+    z = scratch<T>(Scratch::gradients, static_cast<std::size_t>(kPoints * round * dz_pixel));
+    if (blocks.width() > k.out_channels) std::fill(z, z + kPoints * round * dz_pixel, T(0));
+  }
+
+  // The tiles [first, last) of the round that begins with tile `begin`.
+  void transform(std::int64_t begin, std::int64_t first, std::int64_t last) const {
+    transform_inputs(tiles, k.source, first, last, round, in_pixel, v + (first - begin) * in_pixel);
+    const PatchGrid& g = k.grid;
+    simd::WinogradTile<T> t{};
+    t.line = g.grid_w * k.out_channels;
+    t.pixel = k.out_channels;
+    t.point = round * dz_pixel;
+    t.n = static_cast<std::size_t>(k.out_channels);
+    for (std::int64_t i = first; i < last; ++i) {
+      const auto place = tiles[i];
+      t.in = k.dz + ((place.image * g.grid_h + place.y) * g.grid_w + place.x) * k.out_channels;
+      t.bottom = within(g.grid_h - place.y, kOut);
+      t.right = within(g.grid_w - place.x, kOut);
+      t.out = z + (i - begin) * dz_pixel;
+      simd::winograd_gradient(t);
+    }
+  }
+
+  // The products of matrix f, channels [c0, c1), over the round's first `count` tiles: added to the 36 matrices `sums`,
+  // or with `replace` instead of what is there.
+  void multiply(std::int64_t f, std::int64_t c0, std::int64_t c1, std::int64_t count, bool replace, T* sums) const {
+    const std::int64_t n = k.out_channels;
+    T* to = sums + (f * k.channels + c0) * n;
+    simd::WeightTiles<T> t{};
+    t.in_step = in_pixel;
+    t.dz_step = dz_pixel;
+    t.rows = static_cast<std::size_t>(c1 - c0);
+    t.dw_row = n;
+    for (std::int64_t first = 0; first < count; first += kSummedTiles) {
+      t.positions = static_cast<std::size_t>(std::min(kSummedTiles, count - first));
+      t.accumulate = !replace || first > 0;
+      t.in = v + (f * round + first) * in_pixel + c0;
+      const T* gradients = z + (f * round + first) * dz_pixel;
+      const std::int64_t next = std::min(kSummedTiles, std::max<std::int64_t>(count - first - kSummedTiles, 0));
+      AheadShares ahead(blocks.count());
+      ahead.add(t.in + kSummedTiles * in_pixel, t.in + (kSummedTiles + next) * in_pixel);
+      ahead.add(gradients + kSummedTiles * dz_pixel, gradients + (kSummedTiles + next) * dz_pixel);
+      for (std::int64_t b = 0; b < blocks.count(); ++b) {
+        const ChannelBlock block = blocks[b];
+        t.vectors = static_cast<std::size_t>(block.vectors);
+        t.in_block = static_cast<std::ptrdiff_t>(simd::weight_rows(t.vectors));
+        t.dz = gradients + block.first;
+        t.ahead = ahead.next();
+        t.dw = to + block.first;
+        t.out_channels = static_cast<std::size_t>(block.count);
+        simd::weight_tiles(t);
       }
+    }
+  }
+};
+
+// In large rounds: all threads transform the round, then each takes whole matrices of the 36 and adds the round's
+// products to them, so that every sum has one order.
+template <class T>
+void sum_in_shared_rounds(const WeightGradient<T>& k, const TileGrid& tiles, double flops, T* sums) {
+  const std::int64_t c = k.channels;
+  GradientRound<T> r(k, tiles, tiles_of_round(c + k.out_channels, tiles_of_block(c)));
+  r.allocate();
+  for (std::int64_t begin = 0; begin < tiles.count; begin += r.round) {
+    const std::int64_t end = std::min(begin + r.round, tiles.count);
+    const double share = flops * static_cast<double>(end - begin) / static_cast<double>(tiles.count);
+    constexpr std::int64_t kTransformed = 4;  // tiles of an item: some microseconds
+    parallel_for((end - begin + kTransformed - 1) / kTransformed, share / 10, [&](std::int64_t item) {
+      const std::int64_t first = begin + item * kTransformed;
+      r.transform(begin, first, std::min(first + kTransformed, end));
     });
     // Rows of one item: few enough that 36 matrices make work for many threads.
     constexpr std::int64_t kRows = 96;
     const std::int64_t parts = (c + kRows - 1) / kRows;
-    parallel_for(kPoints * parts, flops, [&](std::int64_t item) {
-      const std::int64_t f = item / parts, c0 = c * (item % parts) / parts, c1 = c * (item % parts + 1) / parts;
-      T* to = sums + (f * c + c0) * n;
-      simd::WeightTiles<T> t{};
-      t.in_step = in_pixel;
-      t.dz_step = dz_pixel;
-      t.rows = static_cast<std::size_t>(c1 - c0);
-      t.dw_row = n;
-      for (std::int64_t first = begin; first < end; first += kSummedTiles) {
-        t.positions = static_cast<std::size_t>(std::min(kSummedTiles, end - first));
-        t.accumulate = first > 0;
-        t.in = v + (f * round + first - begin) * in_pixel + c0;
-        const T* gradients = z + (f * round + first - begin) * dz_pixel;
-        const std::int64_t next = std::min(kSummedTiles, std::max<std::int64_t>(end - first - kSummedTiles, 0));
-        AheadShares ahead(blocks.count());
-        ahead.add(t.in + kSummedTiles * in_pixel, t.in + (kSummedTiles + next) * in_pixel);
-        ahead.add(gradients + kSummedTiles * dz_pixel, gradients + (kSummedTiles + next) * dz_pixel);
-        for (std::int64_t b = 0; b < blocks.count(); ++b) {
-          const ChannelBlock block = blocks[b];
-          t.vectors = static_cast<std::size_t>(block.vectors);
-          t.in_block = static_cast<std::ptrdiff_t>(simd::weight_rows(t.vectors));
-          t.dz = gradients + block.first;
-          t.ahead = ahead.next();
-          t.dw = to + block.first;
-          t.out_channels = static_cast<std::size_t>(block.count);
-          simd::weight_tiles(t);
-        }
-      }
+    parallel_for(kPoints * parts, share, [&](std::int64_t item) {
+      const std::int64_t part = item % parts;
+      r.multiply(item / parts, c * part / parts, c * (part + 1) / parts, end - begin, begin == 0, sums);
     });
+  }
+}
+
+// In parts, whose rounds stay in L2 from the transform to the products.
+template <class T>
+const T* sum_in_own_rounds(const WeightGradient<T>& k, const TileGrid& tiles, double flops, std::int64_t parts) {
+  constexpr std::int64_t kRoundBytes = std::int64_t{1} << 19;
+  const std::int64_t n = kPoints * k.channels * k.out_channels;
+  GradientRound<T> shared(k, tiles, 1);
+  const std::int64_t tile_bytes = kPoints * (shared.in_pixel + shared.dz_pixel) * static_cast<std::int64_t>(sizeof(T));
+  shared.round = std::clamp<std::int64_t>(kRoundBytes / tile_bytes, 1, kSummedTiles);
+  T* sums = scratch<T>(Scratch::partials, static_cast<std::size_t>(parts * n));
+  parallel_for(parts, flops, [&](std::int64_t part) {
+    GradientRound<T> r = shared;
+    r.allocate();
+    const std::int64_t first = tiles.count * part / parts, last = tiles.count * (part + 1) / parts;
+    for (std::int64_t begin = first; begin < last; begin += r.round) {
+      const std::int64_t end = std::min(begin + r.round, last);
+      r.transform(begin, begin, end);
+      for (std::int64_t f = 0; f < kPoints; ++f)
+        r.multiply(f, 0, k.channels, end - begin, begin == first, sums + part * n);
+    }
+  });
+  add_parts(sums, parts, n, sums);
+  return sums;
+}
+
+template <class T>
+void weight_gradient_winograd(const WeightGradient<T>& k) {
+  const TileGrid tiles(k.grid);
+  const std::int64_t c = k.channels, n = k.out_channels;
+  const double flops = 2.0 * static_cast<double>(kPoints * tiles.count) * static_cast<double>(c * n);
+  // Elements that all parts' sums may have together, tiles that are worth a part, and parts that are enough for some
+  // threads.
+  constexpr std::int64_t kMaxCopied = std::int64_t{1} << 21, kMinTiles = 32, kMinParts = 4;
+  const std::int64_t parts = std::min({kMaxCopied / (kPoints * c * n), tiles.count / kMinTiles, kMaxParts});
+  const T* sums;
+  if (parts >= kMinParts) {
+    sums = sum_in_own_rounds(k, tiles, flops, parts);
+  } else {
+    T* room = scratch<T>(Scratch::products, static_cast<std::size_t>(kPoints * c * n));
+    sum_in_shared_rounds(k, tiles, flops, room);
+    sums = room;
   }
   parallel_for(c, 100.0 * static_cast<double>(c * n), [&](std::int64_t i) {
     simd::WinogradResult<T> result{};
