@@ -5,7 +5,7 @@
 // many depends on the problem only. The parts' copies are added in order.
 //
 // A tile's gradients and pixels are copied into panels that the inner loop reads from end to end, some hundred rows and
-// output channels at a time: as they lie, the pixels of one channel would be spread over all of memory.
+// output channels at a time, but where they can as well be read as they lie.
 #include "ops/weight_gradient.hpp"
 
 #include <algorithm>
@@ -136,6 +136,22 @@ const T* const* run_pointers(const WeightGradient<T>& k, const TermRuns& runs, c
   return pointers;
 }
 
+// A matrix's pixels and gradients can be read where they lie, but for two reasons to copy them. Pixels a multiple of
+// 2 KB apart fall into the same few sets of L1.
+template <class T>
+bool are_spread(std::int64_t channels) {
+  constexpr std::int64_t kSetsBytes = 2048;
+  return channels * static_cast<std::int64_t>(sizeof(T)) % kSetsBytes != 0;
+}
+
+// And gradients pass by once for each block of rows: if there are many, from where they are close together.
+template <class T>
+bool gradients_stay(const WeightGradient<T>& k, const TermRuns& runs, const ChannelBlocks& blocks) {
+  constexpr std::int64_t kFewRows = 144;
+  return is_matrix(k.grid) && runs.terms() <= kFewRows && k.out_channels == blocks.width() &&
+         are_spread<T>(k.groups * k.out_channels);
+}
+
 // Whether all terms of a position are copied together, rather than run by run: short runs would fill the inner loop's
 // blocks of rows badly, and there are few enough terms that some hundred positions' are in L1.
 constexpr std::int64_t kShortRun = 16, kPatchTerms = 64;
@@ -221,6 +237,14 @@ struct TileAtWork {
       t.in_step = patch_step(runs);
       return;
     }
+    // The inner loop reads whole blocks, the last of them beyond the last row.
+    const bool whole = (r1 - r0) % of_panel == 0 || tile.x1 < k.grid.grid_w;
+    if (is_matrix(k.grid) && whole && are_spread<T>(k.grid.channels)) {
+      t.in = k.source + tile.x0 * k.grid.channels + r0 + group * k.channels;
+      t.in_block = of_panel;
+      t.in_step = k.grid.channels;
+      return;
+    }
     t.in_block = tile.positions() * of_panel + static_cast<std::int64_t>(simd::kRoomBehindPanel);
     t.in_step = of_panel;
     T* panel =
@@ -254,8 +278,13 @@ struct TileAtWork {
       const std::size_t rows = simd::weight_rows(t.vectors);
       if (rows != copied_for) copy_rows(r0, r1, block.group, rows, t);
       copied_for = rows;
-      t.dz = dz + (b - b0) * dz_panel;
-      t.dz_step = block.vectors * blocks.lanes();
+      if (dz) {
+        t.dz = dz + (b - b0) * dz_panel;
+        t.dz_step = block.vectors * blocks.lanes();
+      } else {
+        t.dz = k.dz + tile.x0 * c_new + block.group * k.out_channels + block.first;
+        t.dz_step = c_new;
+      }
       t.dw = dw + (tap * k.channels + e) * c_new + block.group * k.out_channels + block.first;
       t.out_channels = static_cast<std::size_t>(block.count);
       t.ahead = next.next();
@@ -282,8 +311,11 @@ void add_tile(const WeightGradient<T>& k, const TermRuns& runs, const ChannelBlo
       k, runs, blocks, tile, summand.accumulate, dw, following ? next_tile(k, *following, calls) : AheadShares(calls)};
   for (std::int64_t b0 = section.b0, b1; b0 < section.b1; b0 = b1) {
     for (b1 = b0; b1 < section.b1 && b1 - b0 < most_blocks && blocks[b1].group == blocks[b0].group;) ++b1;
-    T* dz = scratch<T>(Scratch::gradients, static_cast<std::size_t>((b1 - b0) * panel));
-    copy_gradients(k, tile, blocks, b0, b1, panel, dz);
+    T* dz = nullptr;
+    if (!gradients_stay(k, runs, blocks)) {
+      dz = scratch<T>(Scratch::gradients, static_cast<std::size_t>((b1 - b0) * panel));
+      copy_gradients(k, tile, blocks, b0, b1, panel, dz);
+    }
     for (std::int64_t r0 = section.r0; r0 < section.r1; r0 = end_of_rows(r0))
       work.add(r0, end_of_rows(r0), b0, b1, dz, panel);
   }
