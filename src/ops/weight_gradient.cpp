@@ -152,15 +152,16 @@ bool gradients_stay(const WeightGradient<T>& k, const TermRuns& runs, const Chan
          are_spread<T>(k.groups * k.out_channels);
 }
 
-// Whether all terms of a position are copied together, rather than run by run: short runs would fill the inner loop's
-// blocks of rows badly, and there are few enough terms that some hundred positions' are in L1.
-constexpr std::int64_t kShortRun = 16, kPatchTerms = 64;
+// Whether all terms of a position are copied together, to be read where they are: rather than run by run, each to
+// panels of its own, which short runs fill badly and with much ado. So few terms of a tile's positions stay in L2.
+constexpr std::int64_t kShortRun = 60, kPatchTerms = 400;
 bool by_patches(const TermRuns& runs, std::int64_t groups) {
   return groups == 1 && runs.length <= kShortRun && runs.terms() <= kPatchTerms;
 }
 
-// Elements from one position's terms to the next one's: whole blocks of 4, 6 or 12 rows.
-std::int64_t patch_step(const TermRuns& runs) { return (runs.terms() + 11) / 12 * 12; }
+// Elements from one position's terms to the next one's: whole blocks of kMostRows or fewer.
+constexpr std::int64_t kMostRows = 12;
+std::int64_t patch_step(const TermRuns& runs) { return (runs.terms() + kMostRows - 1) / kMostRows * kMostRows; }
 
 // n elements, at most kShortRun, by copies of constant size that may overlap.
 template <class T>
@@ -170,7 +171,8 @@ void copy_short_run(const T* from, std::int64_t n, T* to) {
     std::memcpy(to + n - size, from + n - size, decltype(size)::value * sizeof(T));
   };
   if (n >= 8) {
-    by(std::integral_constant<std::int64_t, 8>());
+    for (std::int64_t i = 0; i + 8 < n; i += 8) std::memcpy(to + i, from + i, 8 * sizeof(T));
+    std::memcpy(to + n - 8, from + n - 8, 8 * sizeof(T));
   } else if (n >= 4) {
     by(std::integral_constant<std::int64_t, 4>());
   } else {
@@ -184,8 +186,9 @@ T* copy_patches(const WeightGradient<T>& k, const TermRuns& runs, const GridTile
   const PatchGrid& g = k.grid;
   const std::int64_t step = patch_step(runs), n = tile.positions() * step, columns = runs.columns_in_run;
   const std::int64_t c = g.channels;
-  T* patches = scratch<T>(Scratch::gathered, static_cast<std::size_t>(n));
-  std::fill_n(patches, n, T(0));
+  // A block of rows that begins in the middle may end behind the last of them.
+  T* patches = scratch<T>(Scratch::gathered, static_cast<std::size_t>(n + kMostRows));
+  std::fill_n(patches, n + kMostRows, T(0));
   for (std::int64_t run = 0; run < runs.count; ++run) {
     const std::int64_t row = runs.row(g, run).offset, first = runs.column(g, run, 0).offset;
     T* to = patches + run * runs.length;
@@ -232,7 +235,7 @@ struct TileAtWork {
                  simd::WeightTiles<T>& t) const {
     const auto of_panel = static_cast<std::int64_t>(rows);
     if (by_patches(runs, k.groups)) {
-      if (!t.in) t.in = copy_patches(k, runs, tile);
+      if (!t.in) t.in = copy_patches(k, runs, tile) + r0;
       t.in_block = of_panel;
       t.in_step = patch_step(runs);
       return;
