@@ -29,7 +29,7 @@ namespace hubel::simd::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
 // Vector registers, for the sizes of register tiles.
-#if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_SSE4 || HWY_TARGET == HWY_SSSE3
+#if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_SSE4 || HWY_TARGET == HWY_SSSE3 || HWY_TARGET == HWY_SCALAR
 inline constexpr std::size_t kRegisters = 16;
 #else
 inline constexpr std::size_t kRegisters = 32;
