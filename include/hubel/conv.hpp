@@ -41,8 +41,9 @@ struct Padding {
 //   automatic  what is expected to be fastest at its shape; never winograd for double
 //   direct     multiplication by multiplication, in order
 //   winograd   F(4x4, 3x3) (Lavin & Gray, 2015): a quarter of the multiplications. Needs a 3x3 kernel, stride 1,
-//              dilation 1 and groups 1. In float its largest error is below 1e-5 of the largest output, and a NaN or
-//              infinity spreads over the 4x4 outputs of its tiles, in dW over the 3x3 weights of its channels.
+//              dilation 1 and groups 1. In float its largest error is below 1e-5 of the largest output, unless
+//              that is small because large terms cancel, which costs direct as much; and a NaN or infinity
+//              spreads over the 4x4 outputs of its tiles, in dW over the 3x3 weights of its channels.
 // Numbers too small to be normal count in each of them: none is taken as zero.
 enum class ConvAlgorithm { automatic, direct, winograd };
 // "auto", "direct" or "winograd"; any other name throws std::invalid_argument that begins with `who`.

@@ -52,7 +52,8 @@ def conv_forward(
 
     algorithm is ``"auto"`` (what is expected to be fastest; float64 is always direct), ``"direct"`` or ``"winograd"``:
     F(4x4, 3x3) of Lavin & Gray (2015), for 3x3 kernels with stride, dilation and groups 1. In float32 its largest error
-    is below 1e-5 of the largest output, and a NaN or infinity spreads over the 4x4 outputs of its tile.
+    is below 1e-5 of the largest output, unless that is small because large terms cancel (which costs ``"direct"`` as
+    much), and a NaN or infinity spreads over the 4x4 outputs of its tile.
 
     Examples
     --------

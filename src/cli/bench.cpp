@@ -1,6 +1,7 @@
 // `hubel bench`: how fast each layer, or each convolution of a list, is, and how near to what this machine can do.
 #include <fmt/format.h>
 
+#include <charconv>
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.hpp"
@@ -46,6 +47,15 @@ void print_row(const Timing& t, const MachineLimits& limits) {
 nlohmann::json to_json(const Timing& t, const MachineLimits& limits) {
   return {{"name", t.name},   {"pass", t.pass},   {"detail", t.detail},        {"seconds", t.seconds},
           {"flops", t.flops}, {"bytes", t.bytes}, {"share", share(t, limits)}, {"limit", bound(t, limits)}};
+}
+
+// Nothing for a number of seconds, else what is wrong: CLI::Range takes NaN for one.
+std::string is_time(std::string& text) {
+  constexpr double kLeast = 0.001, kMost = 600;
+  double seconds = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
+  const bool right = error == std::errc() && end == text.data() + text.size() && seconds >= kLeast && seconds <= kMost;
+  return right ? std::string() : fmt::format("Value {} not in range [{} - {}]", text, kLeast, kMost);
 }
 
 int run(const Options& o) {
@@ -94,17 +104,20 @@ void add_bench(CLI::App& app, int& exit_code) {
   CLI::App* c = app.add_subcommand("bench", "Time each layer, beside what this machine can do at most");
   CLI::Option* model =
       c->add_option("model", o->model, "The model file; without one, LeNet-5 for MNIST is timed")->type_name("MODEL");
-  c->add_option("--shapes", o->shapes,
-                "Instead of a model, the convolutions listed in FILE, one a line: name m c_prev h w c_new kh kw stride "
-                "padding groups")
-      ->type_name("FILE")
-      ->excludes(model);
-  c->add_option("--batch", o->batch, "Samples at a time")
+  CLI::Option* shapes =
+      c->add_option(
+           "--shapes", o->shapes,
+           "Instead of a model, the convolutions listed in FILE, one a line: name m c_prev h w c_new kh kw stride "
+           "padding groups")
+          ->type_name("FILE")
+          ->excludes(model);
+  c->add_option("--batch", o->batch, "Samples at a time, of a model")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1'000'000}))
       ->type_name("N")
-      ->capture_default_str();
+      ->capture_default_str()
+      ->excludes(shapes);
   c->add_option("--seconds", o->seconds, "Time to spend on each pass of each layer")
-      ->check(CLI::Range(0.001, 600.0))
+      ->check(CLI::Validator(is_time, "S"))
       ->type_name("S")
       ->capture_default_str();
   c->add_flag("--json", o->json, "Print the figures as JSON, in seconds, operations and bytes");

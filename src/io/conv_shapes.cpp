@@ -1,12 +1,16 @@
 // Lists of convolutions to measure; see read_conv_shapes in hubel/benchmark.hpp.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
-#include <fstream>
+#include <span>
 #include <sstream>
 #include <stdexcept>
+#include <string>
 
 #include "hubel/benchmark.hpp"
+#include "hubel/errors.hpp"
+#include "io/byte_source.hpp"
 
 namespace hubel {
 
@@ -15,8 +19,16 @@ namespace {
 // Beyond this no number of such a line makes sense, and products of several stay within 64 bits.
 constexpr std::int64_t kMostNumber = 1 << 20;
 
+// Far more than anyone would wait for.
+constexpr std::size_t kMostBytes = std::size_t{1} << 20;
+
+bool is_printable(char c) { return c >= ' ' && c <= '~'; }
+
 // One line without its comment; nothing for an empty one.
 bool parse_line(const std::string& text, ConvBenchmark& c) {
+  constexpr std::size_t kLongest = 200;  // names are printed, and lines repeated in messages
+  if (text.size() > kLongest || !std::all_of(text.begin(), text.end(), is_printable))
+    throw std::runtime_error(fmt::format("not a line of up to {} printable ASCII characters", kLongest));
   std::istringstream words(text);
   if (!(words >> c.name)) return false;
   std::array<std::int64_t, 10> n{};
@@ -36,15 +48,20 @@ bool parse_line(const std::string& text, ConvBenchmark& c) {
 }  // namespace
 
 std::vector<ConvBenchmark> read_conv_shapes(const std::string& path) {
-  std::ifstream file(path);
-  if (!file) throw std::runtime_error(fmt::format("{}: cannot be read", path));
+  const detail::FileSource source(path);
+  if (source.size() > kMostBytes) throw IoError(fmt::format("{}: is larger than {} bytes", path, kMostBytes));
+  std::string text(static_cast<std::size_t>(source.size()), '\0');
+  source.read(0, std::as_writable_bytes(std::span(text)));
+  std::istringstream file(text);
   std::vector<ConvBenchmark> list;
   std::int64_t number = 0;
   for (std::string line; std::getline(file, line);) {
     ++number;
     ConvBenchmark c;
     try {
-      if (parse_line(line.substr(0, line.find('#')), c)) list.push_back(c);
+      line = line.substr(0, line.find_first_of("#\r"));
+      std::replace(line.begin(), line.end(), '\t', ' ');
+      if (parse_line(line, c)) list.push_back(c);
     } catch (const std::exception& error) {
       throw std::runtime_error(fmt::format("{}, line {}: {}", path, number, error.what()));
     }

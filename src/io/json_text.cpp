@@ -13,29 +13,48 @@ namespace hubel::detail {
 
 namespace {
 
-using Event = nlohmann::json::parse_event_t;
-
 // The deepest of ours is an architecture's padding: object, array of layers, layer, padding, side pair.
 constexpr std::size_t kMaxDepth = 8;
 
-// Watches the parser: how deep it is, and which keys each open object has had.
-class Watch {
+// Watches a parser's events: how deep it is, and which keys each open object has had. (The parser's own callback, which
+// sees the same, takes time that grows with the square of a container's elements.)
+class Watch : public nlohmann::json_sax<nlohmann::json> {
  public:
   explicit Watch(std::string_view who) : who_(who) {}
 
-  bool operator()(int, Event event, const nlohmann::json& parsed) {
-    if (event == Event::object_start || event == Event::array_start) {
-      if (open_.size() == kMaxDepth) throw FormatError(fmt::format("{}: more than {} levels of JSON", who_, kMaxDepth));
-      open_.emplace_back();
-    } else if (event == Event::object_end || event == Event::array_end) {
-      open_.pop_back();
-    } else if (event == Event::key && !open_.back().insert(parsed.get<std::string>()).second) {
-      throw FormatError(fmt::format("{}: the key {} is there twice", who_, json_for_message(parsed)));
-    }
+  bool null() override { return true; }
+  bool boolean(bool) override { return true; }
+  bool number_integer(number_integer_t) override { return true; }
+  bool number_unsigned(number_unsigned_t) override { return true; }
+  bool number_float(number_float_t, const string_t&) override { return true; }
+  bool string(string_t&) override { return true; }
+  bool binary(binary_t&) override { return true; }
+  bool start_object(std::size_t) override { return open(); }
+  bool start_array(std::size_t) override { return open(); }
+  bool end_object() override { return close(); }
+  bool end_array() override { return close(); }
+  bool key(string_t& name) override {
+    if (!open_.back().insert(name).second)
+      throw FormatError(fmt::format("{}: the key {} is there twice", who_, json_for_message(name)));
     return true;
+  }
+  bool parse_error(std::size_t, const std::string&, const nlohmann::json::exception& error) override {
+    if (const auto* at = dynamic_cast<const nlohmann::json::parse_error*>(&error))
+      throw FormatError(fmt::format("{}: not valid JSON (at byte {})", who_, at->byte));
+    throw FormatError(fmt::format("{}: not valid JSON", who_));  // a number that no double holds
   }
 
  private:
+  bool open() {
+    if (open_.size() == kMaxDepth) throw FormatError(fmt::format("{}: more than {} levels of JSON", who_, kMaxDepth));
+    open_.emplace_back();
+    return true;
+  }
+  bool close() {
+    open_.pop_back();
+    return true;
+  }
+
   std::string_view who_;
   std::vector<std::set<std::string>> open_;
 };
@@ -43,13 +62,9 @@ class Watch {
 }  // namespace
 
 nlohmann::json parse_json(std::string_view text, std::string_view who) {
-  try {
-    return nlohmann::json::parse(text.begin(), text.end(), Watch(who));
-  } catch (const nlohmann::json::parse_error& error) {
-    throw FormatError(fmt::format("{}: not valid JSON (at byte {})", who, error.byte));
-  } catch (const nlohmann::json::exception&) {  // a number that no double holds
-    throw FormatError(fmt::format("{}: not valid JSON", who));
-  }
+  Watch watch(who);
+  nlohmann::json::sax_parse(text.begin(), text.end(), &watch);
+  return nlohmann::json::parse(text.begin(), text.end());
 }
 
 std::string dump_json(const nlohmann::json& value, std::string_view who) {

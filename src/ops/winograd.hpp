@@ -1,8 +1,8 @@
 // Correlations with 3x3 kernels, and their gradients, by Winograd's minimal filtering: 36 multiplications for the 144
 // that 4x4 outputs take directly. Source and transforms: simd/winograd.hpp.
 //
-// In float the largest error is below 1e-5 of the largest output (tests/ops/winograd_test.cpp). An infinite or NaN
-// input makes the 4x4 outputs of its tiles NaN.
+// In float the largest error is below 1e-5 of the largest output, unless large terms cancel in all of them
+// (tests/ops/winograd_test.cpp). An infinite or NaN input makes the 4x4 outputs of its tiles NaN.
 #pragma once
 
 #include "ops/correlate.hpp"

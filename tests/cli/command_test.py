@@ -157,6 +157,16 @@ class Command(unittest.TestCase):
         shapes.write_text("# nothing\n")
         self.refuses(hubel("bench", "--shapes", shapes), 1, shapes)
         self.refuses(hubel("bench", "--shapes", self.folder / "none.txt"), 1, "none.txt")
+        self.refuses(hubel("bench", "--shapes", self.folder), 1, "not a regular file")
+        self.refuses(hubel("bench", "--shapes", "/dev/zero"), 1, "not a regular file")
+        shapes.write_bytes(b"# nothing\n\033[31mevil\xff 1 3 8 8 4 3 3 1 1 1\n")
+        self.refuses(hubel("bench", "--shapes", shapes), 1, shapes, "line 2", "printable")
+        shapes.write_text("x" * 2_000_000)
+        self.refuses(hubel("bench", "--shapes", shapes), 1, shapes, "larger than")
+        shapes.write_text("small\t2 3 8 8 5 3 3 1 1 1\r\n")
+        self.assertEqual(hubel("bench", "--shapes", shapes, "--seconds", 0.001).returncode, 0)
+        self.refuses(hubel("bench", "--shapes", shapes, "--batch", 7), 2, "--batch")
+        self.refuses(hubel("bench", "--seconds", "nan"), 2, "--seconds")
 
     def test_summary(self):
         run = hubel("summary")
