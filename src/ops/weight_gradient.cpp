@@ -136,8 +136,17 @@ const T* const* run_pointers(const WeightGradient<T>& k, const TermRuns& runs, c
   return pointers;
 }
 
-// A matrix's pixels and gradients can be read where they lie, but for two reasons to copy them. Pixels a multiple of
-// 2 KB apart fall into the same few sets of L1.
+// The most rows of the inner loop's blocks.
+constexpr std::int64_t kMostRows = 12;
+
+// Whether a tile of a matrix has rows behind it, so that its pixels and gradients can be read where they lie: the inner
+// loop reads whole blocks of rows, and a compiler may have it read a position ahead.
+template <class T>
+bool is_followed(const WeightGradient<T>& k, const GridTile& tile) {
+  return is_matrix(k.grid) && (k.grid.grid_w - tile.x1) * k.grid.channels >= kMostRows;
+}
+
+// There are two reasons to copy them nevertheless. Pixels a multiple of 2 KB apart fall into the same few sets of L1.
 template <class T>
 bool are_spread(std::int64_t channels) {
   constexpr std::int64_t kSetsBytes = 2048;
@@ -146,9 +155,10 @@ bool are_spread(std::int64_t channels) {
 
 // And gradients pass by once for each block of rows: if there are many, from where they are close together.
 template <class T>
-bool gradients_stay(const WeightGradient<T>& k, const TermRuns& runs, const ChannelBlocks& blocks) {
+bool gradients_stay(const WeightGradient<T>& k, const TermRuns& runs, const ChannelBlocks& blocks,
+                    const GridTile& tile) {
   constexpr std::int64_t kFewRows = 144;
-  return is_matrix(k.grid) && runs.terms() <= kFewRows && k.out_channels == blocks.width() &&
+  return is_followed(k, tile) && runs.terms() <= kFewRows && k.out_channels == blocks.width() &&
          are_spread<T>(k.groups * k.out_channels);
 }
 
@@ -160,7 +170,6 @@ bool by_patches(const TermRuns& runs, std::int64_t groups) {
 }
 
 // Elements from one position's terms to the next one's: whole blocks of kMostRows or fewer.
-constexpr std::int64_t kMostRows = 12;
 std::int64_t patch_step(const TermRuns& runs) { return (runs.terms() + kMostRows - 1) / kMostRows * kMostRows; }
 
 // n elements, at most kShortRun, by copies of constant size that may overlap.
@@ -240,9 +249,7 @@ struct TileAtWork {
       t.in_step = patch_step(runs);
       return;
     }
-    // The inner loop reads whole blocks, the last of them beyond the last row.
-    const bool whole = (r1 - r0) % of_panel == 0 || tile.x1 < k.grid.grid_w;
-    if (is_matrix(k.grid) && whole && are_spread<T>(k.grid.channels)) {
+    if (is_followed(k, tile) && are_spread<T>(k.grid.channels)) {
       t.in = k.source + tile.x0 * k.grid.channels + r0 + group * k.channels;
       t.in_block = of_panel;
       t.in_step = k.grid.channels;
@@ -315,7 +322,7 @@ void add_tile(const WeightGradient<T>& k, const TermRuns& runs, const ChannelBlo
   for (std::int64_t b0 = section.b0, b1; b0 < section.b1; b0 = b1) {
     for (b1 = b0; b1 < section.b1 && b1 - b0 < most_blocks && blocks[b1].group == blocks[b0].group;) ++b1;
     T* dz = nullptr;
-    if (!gradients_stay(k, runs, blocks)) {
+    if (!gradients_stay(k, runs, blocks, tile)) {
       dz = scratch<T>(Scratch::gradients, static_cast<std::size_t>((b1 - b0) * panel));
       copy_gradients(k, tile, blocks, b0, b1, panel, dz);
     }
