@@ -58,8 +58,8 @@ def conv_forward(A_prev, W, b, activation, padding="same", stride=(1, 1)):
 
     float64 is computed term by term. In float32 a 3x3 convolution with stride (1, 1) may be computed by Winograd's
     algorithm (Lavin & Gray, 2015), a quarter of the multiplications: its error is below 1e-5 of the *largest* output
-    (unless that is small because large terms cancel), so that pixels millions of times brighter than others drown their neighbours up to 4 pixels away, and a NaN, an
-    infinity or a number near float32's end makes neighbouring outputs NaN. `hubel.ops.conv_forward` with
+    (unless that is small because large terms cancel), so that pixels millions of times brighter than others drown their
+    neighbours up to 4 pixels away, and a NaN, an infinity or a number near float32's end makes neighbouring outputs NaN. `hubel.ops.conv_forward` with
     ``algorithm="direct"`` computes float32 term by term too.
 
     Examples
