@@ -58,25 +58,40 @@ std::size_t within(std::int64_t value, std::int64_t limit) {
   return static_cast<std::size_t>(std::clamp<std::int64_t>(value, 0, limit));
 }
 
-// Transforms the inputs of tiles [begin, end) to v[(f * stride + tile - begin) * pixel + c].
+// Dense images (height, width, channels) that tiles see: a tile's first pixel lies (dy, dx) from its first output, and
+// it has `extent` of them each way.
+template <class T>
+struct TileImages {
+  const T* source;
+  std::int64_t height, width, channels, dy, dx, extent;
+};
+
+// Transforms what tiles [begin, end) see to out[(f * stride + tile - begin) * pixel + c].
+template <class T, class Transform>
+void transform_tiles(const TileGrid& tiles, const TileImages<T>& images, std::int64_t begin, std::int64_t end,
+                     std::int64_t stride, std::int64_t pixel, T* out, const Transform& transform) {
+  simd::WinogradTile<T> t{};
+  t.line = images.width * images.channels;
+  t.pixel = images.channels;
+  t.point = stride * pixel;
+  t.n = static_cast<std::size_t>(images.channels);
+  for (std::int64_t i = begin; i < end; ++i) {
+    const auto place = tiles[i];
+    const std::int64_t y = place.y + images.dy, x = place.x + images.dx;
+    t.in = images.source + ((place.image * images.height + y) * images.width + x) * images.channels;
+    t.top = within(-y, images.extent), t.bottom = within(images.height - y, images.extent);
+    t.left = within(-x, images.extent), t.right = within(images.width - x, images.extent);
+    t.out = out + (i - begin) * pixel;
+    transform(t);
+  }
+}
 template <class T>
 void transform_inputs(const TileGrid& tiles, const T* source, std::int64_t begin, std::int64_t end, std::int64_t stride,
                       std::int64_t pixel, T* v) {
   const PatchGrid& g = tiles.grid;
-  simd::WinogradTile<T> t{};
-  t.line = g.width * g.channels;
-  t.pixel = g.channels;
-  t.point = stride * pixel;
-  t.n = static_cast<std::size_t>(g.channels);
-  for (std::int64_t i = begin; i < end; ++i) {
-    const auto place = tiles[i];
-    const std::int64_t y = place.y + g.rows.front().offset, x = place.x + g.columns.front().offset;
-    t.in = source + ((place.image * g.height + y) * g.width + x) * g.channels;
-    t.top = within(-y, kIn), t.bottom = within(g.height - y, kIn);
-    t.left = within(-x, kIn), t.right = within(g.width - x, kIn);
-    t.out = v + (i - begin) * pixel;
-    simd::winograd_input(t);
-  }
+  const TileImages<T> images{source, g.height, g.width, g.channels, g.rows.front().offset, g.columns.front().offset,
+                             kIn};
+  transform_tiles(tiles, images, begin, end, stride, pixel, v, simd::winograd_input<T>);
 }
 
 // The transformed kernel: for each block of output channels 36 matrices (channels, width).
@@ -361,20 +376,9 @@ struct GradientRound {
   // The tiles [first, last) of the round that begins with tile `begin`.
   void transform(std::int64_t begin, std::int64_t first, std::int64_t last) const {
     transform_inputs(tiles, k.source, first, last, round, in_pixel, v + (first - begin) * in_pixel);
-    const PatchGrid& g = k.grid;
-    simd::WinogradTile<T> t{};
-    t.line = g.grid_w * k.out_channels;
-    t.pixel = k.out_channels;
-    t.point = round * dz_pixel;
-    t.n = static_cast<std::size_t>(k.out_channels);
-    for (std::int64_t i = first; i < last; ++i) {
-      const auto place = tiles[i];
-      t.in = k.dz + ((place.image * g.grid_h + place.y) * g.grid_w + place.x) * k.out_channels;
-      t.bottom = within(g.grid_h - place.y, kOut);
-      t.right = within(g.grid_w - place.x, kOut);
-      t.out = z + (i - begin) * dz_pixel;
-      simd::winograd_gradient(t);
-    }
+    const TileImages<T> gradients{k.dz, k.grid.grid_h, k.grid.grid_w, k.out_channels, 0, 0, kOut};
+    transform_tiles(tiles, gradients, first, last, round, dz_pixel, z + (first - begin) * dz_pixel,
+                    simd::winograd_gradient<T>);
   }
 
   // The products of matrix f, channels [c0, c1), over the round's first `count` tiles: added to the 36 matrices `sums`,

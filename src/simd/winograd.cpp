@@ -133,8 +133,8 @@ HWY_INLINE void transform_tile_vector(const WinogradTile<T>& a, D d, std::size_t
   // Each of the 36 values goes to a line of its own, which is in L2 at best; the next tile's lie right behind.
   if (i % kLine<T> == 0) {
     for (int f = 0; f < 36; ++f) expect_write(a.out + f * a.point + i + kAhead<T>);
-    // The pixels of the tile to the right that this one does not see.
-    for (int y = 0; y < kIn; ++y) {
+    // The pixels of the tile to the right that this one does not see; kernels, 3 wide, have none.
+    for (int y = 0; kIn >= 4 && y < kIn; ++y) {
       for (int x = kIn - 4; x < kIn; ++x) expect_read(a.in + i + y * a.line + (x + 4) * a.pixel);
     }
   }
