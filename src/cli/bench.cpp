@@ -1,7 +1,6 @@
 // `hubel bench`: how fast each layer, or each convolution of a list, is, and how near to what this machine can do.
 #include <fmt/format.h>
 
-#include <charconv>
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.hpp"
@@ -49,13 +48,13 @@ nlohmann::json to_json(const Timing& t, const MachineLimits& limits) {
           {"flops", t.flops}, {"bytes", t.bytes}, {"share", share(t, limits)}, {"limit", bound(t, limits)}};
 }
 
-// Nothing for a number of seconds, else what is wrong: CLI::Range takes NaN for one.
-std::string is_time(std::string& text) {
+// What is wrong with a text that shall be a number of seconds, or nothing.
+std::string is_time(const std::string& text) {
   constexpr double kLeast = 0.001, kMost = 600;
-  double seconds = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
-  const bool right = error == std::errc() && end == text.data() + text.size() && seconds >= kLeast && seconds <= kMost;
-  return right ? std::string() : fmt::format("Value {} not in range [{} - {}]", text, kLeast, kMost);
+  const double seconds = finite_number(text).value_or(0);
+  return seconds >= kLeast && seconds <= kMost
+             ? ""
+             : fmt::format("a time is a number of seconds from {} to {}, not {}", kLeast, kMost, text);
 }
 
 int run(const Options& o) {

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
+#include <cmath>
 #include <stdexcept>
 
 #include "cli/interrupt.hpp"
@@ -10,6 +12,13 @@
 #include "hubel/threads.hpp"
 
 namespace hubel::cli {
+
+std::optional<double> finite_number(const std::string& text) {
+  double number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  const bool right = error == std::errc() && end == text.data() + text.size() && std::isfinite(number);
+  return right ? std::optional(number) : std::nullopt;
+}
 
 void add_threads_option(CLI::App& command) {
   constexpr int kMostThreads = 1024;  // more would only cost memory for their stacks

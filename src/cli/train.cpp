@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
-#include <cmath>
 #include <filesystem>
 #include <optional>
 #include <stdexcept>
@@ -219,10 +218,7 @@ void check_recipe(const CLI::App& command, const Options& o) {
 
 // Checks of options: what is wrong with the text, or nothing.
 std::string is_rate(const std::string& text) {
-  double rate = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), rate);
-  const bool right = error == std::errc() && end == text.data() + text.size() && rate > 0 && std::isfinite(rate);
-  return right ? "" : fmt::format("a learning rate is a number above 0, not {}", text);
+  return finite_number(text).value_or(0) > 0 ? "" : fmt::format("a learning rate is a number above 0, not {}", text);
 }
 
 std::string is_seed(const std::string& text) {
