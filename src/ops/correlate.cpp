@@ -226,19 +226,18 @@ TileInput<T> patch_input(const Correlation<T>& k, const TermRuns& runs, const Gr
   return {patch.origin, places, offsets};
 }
 
-// Whether neighbouring positions' pixels would drive each other out of L1: its sets repeat every 4 KB. Copying pays
-// when they are read for enough output channels, by one item of work, and goes by half as many positions, whose pixels
-// L2 can hold.
+// Whether pixels that collide shall be copied apart. That pays when they are read for enough output channels, by one
+// item of work, and goes by half as many positions, whose pixels L2 can hold.
 template <class T>
-bool pixels_collide(const Correlation<T>& k) {
-  constexpr std::int64_t kSetsBytes = 2048, kManyOutputs = 128;
-  const std::int64_t step = k.grid.step_x * k.grid.channels * static_cast<std::int64_t>(sizeof(T));
-  return step % kSetsBytes == 0 && k.out_channels >= kManyOutputs;
+bool copying_pays(const Correlation<T>& k) {
+  constexpr std::int64_t kManyOutputs = 128;
+  return k.out_channels >= kManyOutputs && pixels_collide<T>(k.grid.step_x * k.grid.channels);
 }
 
 // The terms of short runs one by one, as taps of one channel: the inner loop begins a run in the time of some terms.
-// Empty where runs are long enough, or more than the room is for.
+// Empty where runs are long enough, or more than the room is for, which is less than a block of terms.
 constexpr std::int64_t kShortRun = 16, kSingleTerms = 128;
+static_assert(kSingleTerms < kTermBlock);
 std::span<const std::ptrdiff_t> single_terms(const TermRuns& runs, const std::ptrdiff_t* offsets,
                                              std::array<std::ptrdiff_t, kSingleTerms>& room) {
   if (runs.length > kShortRun || runs.terms() > kSingleTerms) return {};
@@ -254,7 +253,7 @@ void correlate_blocks(const Correlation<T>& k, const Kernel<T>& kernel, const Gr
                       std::int64_t b1) {
   const Layout<T>& layout = kernel.layout;
   constexpr std::int64_t kBlocksOfACopy = 8;
-  const bool one_tap = k.grid.rows.size() * k.grid.columns.size() == 1, collide = pixels_collide(k);
+  const bool one_tap = k.grid.rows.size() * k.grid.columns.size() == 1, collide = copying_pays(k);
   const bool gather = collide && one_tap && k.groups == 1 && b1 - b0 >= kBlocksOfACopy;
   const bool last = tile.image + tile.images == k.grid.images && tile.y1 == k.grid.grid_h && tile.x1 == k.grid.grid_w;
   const TileInput<T> input = patch_input(k, layout.runs, tile, collide && !one_tap);
@@ -272,7 +271,7 @@ void correlate_blocks(const Correlation<T>& k, const Kernel<T>& kernel, const Gr
     t.taps = input.offsets + terms.r0;
     t.tap_count = static_cast<std::size_t>(terms.r1 - terms.r0);
     t.channels = static_cast<std::size_t>(terms.end - terms.begin);
-    if (term_blocks == 1 && !singles.empty()) {
+    if (!singles.empty()) {
       t.taps = singles.data();
       t.tap_count = singles.size();
       t.channels = 1;
@@ -393,7 +392,7 @@ void pack_direct(const Correlation<T>& k, T* packed) {
 
 template <class T>
 Tiling tiling(const Correlation<T>& k) {
-  return Tiling(k.grid, pixels_collide(k) ? kTilePositions / 2 : kTilePositions, Tiling::Images::together);
+  return Tiling(k.grid, copying_pays(k) ? kTilePositions / 2 : kTilePositions, Tiling::Images::together);
 }
 
 // Whether each tile packs the kernel for itself, block by block. Packed, a block is in L1 when it is used; a whole

@@ -56,8 +56,15 @@ struct Patch {
   std::ptrdiff_t pixel, line, image;
 };
 
-// The elements of a pixel with so many channels that is an odd number of cache lines long. Where the step from pixel to
-// pixel is a power of two, neighbouring pixels fall into the same few sets of the cache and drive each other out.
+// Whether pixels so many elements apart fall into the same one or two sets of L1 and drive each other out: its sets
+// repeat every 4 KB.
+template <class T>
+bool pixels_collide(std::int64_t step) {
+  constexpr std::int64_t kSetsBytes = 2048;
+  return step * static_cast<std::int64_t>(sizeof(T)) % kSetsBytes == 0;
+}
+
+// The elements of a pixel with so many channels that is an odd number of cache lines long, so that none collide.
 template <class T>
 std::int64_t padded_pixel(std::int64_t channels) {
   constexpr std::int64_t kLine = 64 / static_cast<std::int64_t>(sizeof(T));

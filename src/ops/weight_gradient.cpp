@@ -140,26 +140,20 @@ const T* const* run_pointers(const WeightGradient<T>& k, const TermRuns& runs, c
 constexpr std::int64_t kMostRows = 12;
 
 // Whether a tile of a matrix has rows behind it, so that its pixels and gradients can be read where they lie: the inner
-// loop reads whole blocks of rows, and a compiler may have it read a position ahead.
+// loop may read whole blocks of rows, and a position more than there are.
 template <class T>
 bool is_followed(const WeightGradient<T>& k, const GridTile& tile) {
   return is_matrix(k.grid) && (k.grid.grid_w - tile.x1) * k.grid.channels >= kMostRows;
 }
 
-// There are two reasons to copy them nevertheless. Pixels a multiple of 2 KB apart fall into the same few sets of L1.
-template <class T>
-bool are_spread(std::int64_t channels) {
-  constexpr std::int64_t kSetsBytes = 2048;
-  return channels * static_cast<std::int64_t>(sizeof(T)) % kSetsBytes != 0;
-}
-
-// And gradients pass by once for each block of rows: if there are many, from where they are close together.
+// They are copied nevertheless where they collide, and gradients, which pass by once for each block of rows, where
+// there are many of those.
 template <class T>
 bool gradients_stay(const WeightGradient<T>& k, const TermRuns& runs, const ChannelBlocks& blocks,
                     const GridTile& tile) {
   constexpr std::int64_t kFewRows = 144;
   return is_followed(k, tile) && runs.terms() <= kFewRows && k.out_channels == blocks.width() &&
-         are_spread<T>(k.groups * k.out_channels);
+         !pixels_collide<T>(k.groups * k.out_channels);
 }
 
 // Whether all terms of a position are copied together, to be read where they are: rather than run by run, each to
@@ -195,9 +189,10 @@ T* copy_patches(const WeightGradient<T>& k, const TermRuns& runs, const GridTile
   const PatchGrid& g = k.grid;
   const std::int64_t step = patch_step(runs), n = tile.positions() * step, columns = runs.columns_in_run;
   const std::int64_t c = g.channels;
-  // A block of rows that begins in the middle may end behind the last of them.
-  T* patches = scratch<T>(Scratch::gathered, static_cast<std::size_t>(n + kMostRows));
-  std::fill_n(patches, n + kMostRows, T(0));
+  // A block of rows that begins in the middle may end behind the last of them, and one more position may be read.
+  const std::int64_t room = n + step + kMostRows;
+  T* patches = scratch<T>(Scratch::gathered, static_cast<std::size_t>(room));
+  std::fill_n(patches, room, T(0));
   for (std::int64_t run = 0; run < runs.count; ++run) {
     const std::int64_t row = runs.row(g, run).offset, first = runs.column(g, run, 0).offset;
     T* to = patches + run * runs.length;
@@ -249,7 +244,7 @@ struct TileAtWork {
       t.in_step = patch_step(runs);
       return;
     }
-    if (is_followed(k, tile) && are_spread<T>(k.grid.channels)) {
+    if (is_followed(k, tile) && !pixels_collide<T>(k.grid.channels)) {
       t.in = k.source + tile.x0 * k.grid.channels + r0 + group * k.channels;
       t.in_block = of_panel;
       t.in_step = k.grid.channels;
@@ -323,7 +318,7 @@ void add_tile(const WeightGradient<T>& k, const TermRuns& runs, const ChannelBlo
     for (b1 = b0; b1 < section.b1 && b1 - b0 < most_blocks && blocks[b1].group == blocks[b0].group;) ++b1;
     T* dz = nullptr;
     if (!gradients_stay(k, runs, blocks, tile)) {
-      dz = scratch<T>(Scratch::gradients, static_cast<std::size_t>((b1 - b0) * panel));
+      dz = scratch<T>(Scratch::gradients, static_cast<std::size_t>((b1 - b0) * panel + block_width));
       copy_gradients(k, tile, blocks, b0, b1, panel, dz);
     }
     for (std::int64_t r0 = section.r0; r0 < section.r1; r0 = end_of_rows(r0))
