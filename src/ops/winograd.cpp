@@ -366,10 +366,10 @@ struct GradientRound {
 
   // In this thread's scratch memory.
   void allocate() {
-    // The inner loop may read a block of rows beyond the last channel.
+    // The inner loop may read a block of rows beyond the last channel, and one more position.
     const std::int64_t behind = static_cast<std::int64_t>(simd::kRoomBehindPanel);
-    v = scratch<T>(Scratch::transformed, static_cast<std::size_t>(kPoints * round * in_pixel + behind));
-    z = scratch<T>(Scratch::gradients, static_cast<std::size_t>(kPoints * round * dz_pixel));
+    v = scratch<T>(Scratch::transformed, static_cast<std::size_t>((kPoints * round + 1) * in_pixel + behind));
+    z = scratch<T>(Scratch::gradients, static_cast<std::size_t>((kPoints * round + 1) * dz_pixel));
     if (blocks.width() > k.out_channels) std::fill(z, z + kPoints * round * dz_pixel, T(0));
   }
 

@@ -58,7 +58,8 @@ std::size_t weight_rows(std::size_t vectors);
 // With R = weight_rows(vectors), for rows r = b R + i < rows and n < out_channels <= width = vectors * lanes<T>():
 //   sum = sum over positions p of in[b * in_block + p * in_step + i] * dz[p * dz_step + n]
 //   dw[r * dw_row + n] = sum, or with accumulate dw[...] + sum.
-// in is readable for whole blocks of R rows, dz for width elements from each position.
+// in is readable for whole blocks of R rows, dz for width elements from each position; and both for one position more,
+// since a compiler may have the loop load that.
 template <class T>
 struct WeightTiles {
   const T* in;
