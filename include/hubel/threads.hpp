@@ -7,8 +7,10 @@ namespace hubel {
 // The number of threads the calling thread's operations use: as set, else OMP_NUM_THREADS, else the number of cores
 // this process may run on.
 int num_threads();
-// n >= 1 sets it, 0 returns to the default; below 0 throws std::invalid_argument. More than twice the cores (or 16) are
-// never used at a time.
+// The most that may be asked for; more would only cost memory for their stacks.
+inline constexpr int kMaxThreads = 1024;
+// n from 1 to kMaxThreads sets it, 0 returns to the default; another throws std::invalid_argument. More than twice the
+// cores (or 16) are never used at a time.
 void set_num_threads(int n);
 
 }  // namespace hubel

@@ -109,5 +109,5 @@ get_num_threads = num_threads
 
 
 def set_num_threads(n: int) -> None:
-    """Sets the number of threads; 0 goes back to the default: OMP_NUM_THREADS, or the number of cores."""
+    """Sets the number of threads, up to 1024; 0 goes back to the default: OMP_NUM_THREADS, or the number of cores."""
     _core.set_num_threads(n)

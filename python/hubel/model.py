@@ -90,6 +90,8 @@ class Sequential:
         seed: int = 0,
         name: Optional[str] = None,
     ) -> None:
+        if isinstance(layers, (str, Layer)) or not isinstance(layers, Iterable):
+            raise TypeError(f"Sequential: layers must be a list of layers, such as [hubel.Dense(10)], got {layers!r}")
         layers = list(layers)
         for layer in layers:
             if not isinstance(layer, Layer):
@@ -338,9 +340,11 @@ class Sequential:
     def evaluate(
         self, x: AnyArray, y: Any, batch_size: int = 256, return_dict: bool = False
     ) -> Union[List[float], Dict[str, float]]:
-        """[loss, accuracy] over the samples, or a dict of them."""
+        """[loss, accuracy] over the samples, of which there must be one at least, or a dict of them."""
         with self._lock:
             x = as_samples("evaluate", x, self.input_shape)
+            if len(x) == 0:
+                raise ValueError("evaluate: x has no samples")
             labels = _labels_for("evaluate", y, x, self.output_shape[-1])
             loss, accuracy = self._network.evaluate(x, labels, _size("evaluate", batch_size))
         return {"loss": loss, "accuracy": accuracy} if return_dict else [loss, accuracy]
@@ -366,7 +370,9 @@ class Sequential:
                 raise ValueError(f"layer_output: no layer is named {layer!r}, there are {', '.join(names)}")
             index = names.index(layer)
         else:
-            index = range(len(names))[layer]
+            if not -len(names) <= layer < len(names):
+                raise IndexError(f"layer_output: layer = {layer}, the model has {len(names)}: {', '.join(names)}")
+            index = layer % len(names)
         with self._lock:
             x = as_samples("layer_output", x, self.input_shape)
             return self._network.layer_output(x, _size("layer_output", batch_size), index)

@@ -93,7 +93,7 @@ int run(const Options& o) {
                                 {"timings", rows}};
     fmt::print("{}\n", all.dump(2));
   }
-  return interrupted() ? kInterrupted : 0;
+  return interrupted() ? interrupted_code() : 0;
 }
 
 }  // namespace

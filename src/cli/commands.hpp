@@ -8,7 +8,6 @@ namespace hubel::cli {
 // What the shell sees. 0 is success.
 inline constexpr int kFailed = 1;         // a file, data set or model that does not serve; the sentence is on stderr
 inline constexpr int kWrongUsage = 2;     // an option that is not, or a value it cannot have
-inline constexpr int kInterrupted = 130;  // Ctrl-C: 128 + SIGINT, as shells have it
 
 void add_train(CLI::App& app, int& exit_code);
 void add_evaluate(CLI::App& app, int& exit_code);

@@ -62,7 +62,7 @@ int run(const Options& o) {
   fmt::print("{} accuracy {:.2f} % ({} of {} right), loss {:.4f}\n", o.split == "test" ? "Test" : o.split,
              100 * e.accuracy, with_commas(std::llround(e.accuracy * static_cast<double>(e.count))),
              with_commas(e.count), e.loss);
-  return interrupted() ? kInterrupted : 0;
+  return interrupted() ? interrupted_code() : 0;
 }
 
 }  // namespace

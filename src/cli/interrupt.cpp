@@ -8,11 +8,11 @@ namespace hubel::cli {
 
 namespace {
 
-std::atomic<bool> g_interrupted{false};
-static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler may touch lock-free atomics only");
+std::atomic<int> g_signal{0};
+static_assert(std::atomic<int>::is_always_lock_free, "a signal handler may touch lock-free atomics only");
 
 extern "C" void on_signal(int signal) {
-  g_interrupted.store(true);
+  g_signal.store(signal);
   std::signal(signal, SIG_DFL);
 }
 
@@ -25,6 +25,8 @@ void catch_interrupts() {
   if (std::signal(SIGHUP, on_signal) == SIG_IGN) std::signal(SIGHUP, SIG_IGN);
 }
 
-bool interrupted() { return g_interrupted.load(); }
+bool interrupted() { return g_signal.load() != 0; }
+
+int interrupted_code() { return 128 + g_signal.load(); }
 
 }  // namespace hubel::cli

@@ -21,12 +21,11 @@ std::optional<double> finite_number(const std::string& text) {
 }
 
 void add_threads_option(CLI::App& command) {
-  constexpr int kMostThreads = 1024;  // more would only cost memory for their stacks
   command
       .add_option_function<int>(
           "--threads", [](int n) { set_num_threads(n); },
           "Threads to compute with; 0 is one for each core. The result is the same for any number")
-      ->check(CLI::Range(0, kMostThreads))
+      ->check(CLI::Range(0, kMaxThreads))
       ->type_name("N")
       ->default_str("0");
 }

@@ -128,7 +128,7 @@ int finish(const Options& o, const DatasetSplits& data, Network<float>& network,
   const bool first_epoch = trained.stopped && trained.epochs.empty();
   if (first_epoch && std::filesystem::exists(o.out)) {
     fmt::print("Stopped in the first epoch. {} stays as it was.\n", printable(o.out));
-    return kInterrupted;
+    return interrupted_code();
   }
   if (trained.stopped) {
     fmt::print("Stopped. Keeping the weights {}.\n",
@@ -148,7 +148,7 @@ int finish(const Options& o, const DatasetSplits& data, Network<float>& network,
   }
   save_model(Model{network, data.class_names, notes(data, training, trained, test)}, o.out);
   fmt::print("Saved {}\n", printable(o.out));
-  return trained.stopped ? kInterrupted : 0;
+  return trained.stopped ? interrupted_code() : 0;
 }
 
 int train(const Options& o) {

@@ -38,6 +38,8 @@ bool parse_line(const std::string& text, ConvBenchmark& c) {
   }
   if (std::string more; words >> more) throw std::runtime_error(fmt::format("more than ten numbers: {}", text));
   const auto [m, c_prev, h, w, c_new, kh, kw, stride, padding, groups] = n;
+  if (m < 1 || c_prev < 1 || c_new < 1)
+    throw std::runtime_error(fmt::format("m, c_prev and c_new must be at least 1: {}", text));
   c.x = {m, h, w, c_prev};
   c.W = {kh, kw, groups > 0 ? c_prev / groups : c_prev, c_new};
   c.options = {.padding = Padding::all(padding), .stride = {stride, stride}, .groups = groups};

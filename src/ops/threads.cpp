@@ -24,8 +24,7 @@ int threads_from_environment() {
   const std::string_view view = text;
   int n = 0;
   const auto [end, error] = std::from_chars(view.data(), view.data() + view.size(), n);
-  constexpr int kMost = 1024;
-  return error == std::errc() && n >= 1 && n <= kMost ? n : 0;
+  return error == std::errc() && n >= 1 && n <= kMaxThreads ? n : 0;
 }
 
 int default_threads() {
@@ -44,7 +43,10 @@ int num_threads() {
 }
 
 void set_num_threads(int n) {
-  if (n < 0) throw std::invalid_argument("set_num_threads: n = " + std::to_string(n) + ", it must be at least 0");
+  if (n < 0 || n > kMaxThreads) {
+    throw std::invalid_argument("set_num_threads: n = " + std::to_string(n) + ", it must be from 0 to " +
+                                std::to_string(kMaxThreads));
+  }
   g_threads.store(n, std::memory_order_relaxed);
 }
 

@@ -151,7 +151,7 @@ class Command(unittest.TestCase):
             self.assertEqual(timing["flops"], 2 * 2 * 8 * 8 * 5 * 3 * 3 * 3)
             self.assertGreater(timing["seconds"], 0)
         self.assertGreater(figures["machine"]["flops"], 0)
-        for line in ("small 2 3", "small 2 3 8 8 5 3 3 1 1 1 1", "big 1 1 2 2 1 9 9 1 0 1", "x 1 1 -2 2 1 1 1 1 1 1"):
+        for line in ("small 2 3", "small 2 3 8 8 5 3 3 1 1 1 1", "big 1 1 2 2 1 9 9 1 0 1", "x 0 3 8 8 4 3 3 1 1 1", "x 1 1 -2 2 1 1 1 1 1 1"):
             shapes.write_text(f"# nothing\n{line}\n")
             self.refuses(hubel("bench", "--shapes", shapes), 1, shapes, "line 2")
         shapes.write_text("# nothing\n")
@@ -291,15 +291,15 @@ class Command(unittest.TestCase):
         self.assertEqual(out.stat().st_mode & 0o777, 0o600)
         self.assertGreater(out.stat().st_size, 0)
 
-    def interrupt(self, when, *arguments):
-        """Starts a training, sends SIGINT once its output matches `when`; its exit code and all it printed."""
+    def interrupt(self, when, *arguments, by=signal.SIGINT):
+        """Starts a training, sends a signal once its output matches `when`; its exit code and all it printed."""
         process = subprocess.Popen([HUBEL, "train", *map(str, arguments)], stdout=subprocess.PIPE, text=True,
                                    env=ENVIRONMENT)
         printed = ""
         for line in process.stdout:
             printed += line
             if re.search(when, line):
-                process.send_signal(signal.SIGINT)
+                process.send_signal(by)
                 break
         printed += process.stdout.read()
         process.stdout.close()
@@ -310,6 +310,8 @@ class Command(unittest.TestCase):
         code, printed = self.interrupt("^epoch 1/", "--data", self.data, "--epochs", 100000, "--out", out)
         self.assertEqual(code, 130, printed)
         self.assertRegex(printed, r"Stopped. Keeping the weights of epoch \d+, the best so far")
+        terminated = self.interrupt("^epoch 1/", "--data", self.data, "--epochs", 100000, "--out", out, by=signal.SIGTERM)
+        self.assertEqual(terminated[0], 128 + signal.SIGTERM, terminated[1])
         self.assertEqual(hubel("evaluate", out, "--data", self.data).returncode, 0)
 
     def test_interrupt_in_the_first_epoch(self):

@@ -25,15 +25,16 @@ TEST(ThreadsTest, SetAndBackToTheDefault) {
   EXPECT_EQ(num_threads(), usual);
 }
 
-TEST(ThreadsTest, RefusesNegativeNumbers) {
+TEST(ThreadsTest, RefusesNumbersOutOfRange) {
   EXPECT_TRUE(refuses([] { set_num_threads(-1); }, "set_num_threads", {"-1"}));
+  EXPECT_TRUE(refuses([] { set_num_threads(kMaxThreads + 1); }, "set_num_threads", {"1025", "1024"}));
   EXPECT_THROW(set_num_threads(std::numeric_limits<int>::min()), std::invalid_argument);
 }
 
 TEST(ThreadsTest, FarMoreThreadsThanWork) {
   const Tensor<float> A_prev = random_tensor<float>({4, 20, 20, 8}, 1), W = random_tensor<float>({3, 3, 8, 16}, 2);
   const auto run = [&] { return conv_forward(A_prev, W, TensorView<const float>()); };
-  EXPECT_TRUE(same_bits(with_threads(std::numeric_limits<int>::max(), run), with_threads(1, run)));
+  EXPECT_TRUE(same_bits(with_threads(kMaxThreads, run), with_threads(1, run)));
 }
 
 // A forked child has none of its parent's threads, as Python's multiprocessing makes them.

@@ -176,6 +176,11 @@ def test_labels_of_any_form_train_alike():
     assert set(weights) == {weights[0]}
 
 
+def test_no_samples_cannot_be_evaluated():
+    with pytest.raises(ValueError, match="^evaluate: x has no samples"):
+        small_model().evaluate(np.zeros((0, 8, 8, 1)), [])
+
+
 @pytest.mark.parametrize(
     "x, error, said",
     [
@@ -410,6 +415,8 @@ def test_layers_are_descriptions():
         (lambda: hubel.Dense(2.5), TypeError, "Dense: units must be an integer, got 2.5"),
         (lambda: hubel.MaxPool2D("2"), TypeError, "MaxPool2D: "),
         (lambda: hubel.Activation("nonsense"), ValueError, "Activation: .*nonsense"),
+        (lambda: hubel.Sequential(None, (3,)), TypeError, "Sequential: layers must be a list"),
+        (lambda: hubel.Sequential(hubel.Dense(3), (3,)), TypeError, "Sequential: layers must be a list"),
         (lambda: hubel.Sequential([hubel.Dense], (3,)), TypeError, "Sequential: layers must be hubel's"),
         (lambda: hubel.Sequential([hubel.Dense(0)], (3,)), ValueError, "units = 0"),
         (lambda: hubel.Sequential([hubel.Conv2D(0, 3)], (8, 8, 1)), ValueError, "filters = 0"),
@@ -505,8 +512,9 @@ def test_a_model_computes_what_the_functions_do():
     assert np.array_equal(model(x), model.predict(x))
     with pytest.raises(ValueError, match="^layer_output: no layer is named 'conv', there are conv2d_1, "):
         model.layer_output(x, "conv")
-    with pytest.raises(IndexError):
-        model.layer_output(x, 4)
+    for beyond in (4, -5, 99):
+        with pytest.raises(IndexError, match=f"^layer_output: layer = {beyond}, the model has 4: conv2d_1, "):
+            model.layer_output(x, beyond)
 
 
 def test_predict_into_an_array():

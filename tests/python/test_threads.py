@@ -70,7 +70,7 @@ def test_number_of_threads():
 
 
 @pytest.mark.parametrize(
-    "n, error", [(-1, ValueError), (-(2**40), ValueError), (1.5, TypeError), (None, TypeError), (True, TypeError)]
+    "n, error", [(-1, ValueError), (-(2**40), ValueError), (10**9, ValueError), (1.5, TypeError), (None, TypeError), (True, TypeError)]
 )
 def test_wrong_numbers_of_threads(n, error):
     default = hubel.num_threads()
