@@ -39,9 +39,10 @@ Candidate but(std::string name, const std::function<void(TrainOptions&)>& change
 // fast99's network with a last layer that starts from he_normal, as the others do.
 Network<float> all_he_normal(std::uint64_t seed) {
   const Network<float> network = fast99(seed).network;
-  std::vector<Layer> layers(network.layers().begin(), network.layers().end());
+  std::vector<Layer> layers;
+  for (const GraphLayer& placed : network.layers()) layers.push_back(placed.layer);
   std::get<Dense>(layers.back()).kernel_initializer = Initializer::he_normal;
-  return {network.input_shape(), std::move(layers), seed};
+  return {network.input_shape(), layers, seed};
 }
 
 std::vector<Candidate> candidates() {

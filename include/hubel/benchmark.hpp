@@ -34,7 +34,7 @@ struct Timing {
 // What the machine would allow for that work: the longer of computing at its peak and moving the bytes, in seconds.
 double attainable_seconds(const Timing& timing, const MachineLimits& limits);
 
-// Each layer of the network (but Flatten, which does nothing) by itself, on a batch of random samples, forward and
+// Each layer of the network (but Flatten and what joins branches) by itself, on a batch of random samples, forward and
 // backward (the gradients of its input and of its parameters). `seconds` is the time to spend on each pass of each
 // layer. Throws std::invalid_argument for batch < 1 or seconds not above 0.
 std::vector<Timing> time_layers(const Network<float>& network, std::int64_t batch, double seconds = 0.2);
@@ -49,8 +49,8 @@ struct ConvBenchmark {
 std::vector<Timing> time_convolution(const ConvBenchmark& convolution, double seconds = 0.2);
 
 // Reads a list of convolutions: one a line, a name and ten numbers, m c_prev h w c_new kh kw stride padding groups; #
-// begins a comment. Lines are up to 200 printable ASCII characters, the file up to 1 MiB. Throws std::runtime_error, with
-// the file and the line, for what is not such a list, and IoError where there is no such file.
+// begins a comment. Lines are up to 200 printable ASCII characters, the file up to 1 MiB. Throws std::runtime_error,
+// with the file and the line, for what is not such a list, and IoError where there is no such file.
 std::vector<ConvBenchmark> read_conv_shapes(const std::string& path);
 
 }  // namespace hubel

@@ -8,6 +8,7 @@
 #include "hubel/dataset.hpp"
 #include "hubel/dense.hpp"
 #include "hubel/errors.hpp"
+#include "hubel/graph.hpp"
 #include "hubel/image.hpp"
 #include "hubel/initializer.hpp"
 #include "hubel/layers.hpp"

@@ -64,7 +64,14 @@ struct ActivationLayer {
   friend bool operator==(const ActivationLayer&, const ActivationLayer&) = default;
 };
 
-using Layer = std::variant<Conv2D, Pool2D, Flatten, Dense, ActivationLayer>;
+// The sum of two or more inputs of one shape: what closes a residual block (He et al. 2016).
+struct Add {
+  Activation activation = Activation::identity;
+
+  friend bool operator==(const Add&, const Add&) = default;
+};
+
+using Layer = std::variant<Conv2D, Pool2D, Flatten, Dense, ActivationLayer, Add>;
 
 // The layer's kind as files and summaries name it: "conv2d", "max_pool2d", "avg_pool2d", "flatten", "dense",
 // "activation".

@@ -7,9 +7,7 @@
 #pragma once
 
 #include <map>
-#include <span>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "hubel/network.hpp"
@@ -36,7 +34,7 @@ Model load_model(const std::string& path);
 
 // The architecture alone as JSON text, and back. Options that the text leaves out have their defaults. FormatError,
 // with the key at fault, when it is not an architecture.
-std::string architecture_to_json(const Shape& input_shape, std::span<const Layer> layers);
-std::pair<Shape, std::vector<Layer>> architecture_from_json(const std::string& json);
+std::string architecture_to_json(const Graph& graph);
+Graph architecture_from_json(const std::string& json);
 
 }  // namespace hubel

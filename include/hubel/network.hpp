@@ -1,4 +1,4 @@
-// A sequential network: layers one after another, their weights, and its execution forward and backward.
+// A network: an architecture (graph.hpp), its weights, and its execution forward and backward.
 #pragma once
 
 #include <cstdint>
@@ -8,24 +8,33 @@
 #include <string_view>
 #include <vector>
 
+#include "hubel/graph.hpp"
 #include "hubel/layers.hpp"
 #include "hubel/loss.hpp"
 #include "hubel/tensor.hpp"
 
 namespace hubel {
 
+// What becomes of a parameter in training.
+enum class ParameterRole {
+  weight,     // follows its gradient, and decays where the optimiser says so
+  offset,     // follows its gradient and does not decay: biases, and what norms scale and shift by
+  statistic,  // is measured: what stands for its gradient is the whole step that a batch moves it back by
+};
+
 // A named weight tensor, such as "conv2d_1.kernel".
 template <class T>
 struct Parameter {
   std::string name;
   Tensor<T> value;
+  ParameterRole role = ParameterRole::weight;
 };
 
 // One line of a network's summary. Shapes are those of one sample, without the batch axis.
 struct LayerInfo {
-  std::string name;  // kind and running number of that kind: "conv2d_1", "max_pool2d_2", "dense_3"
+  std::string name;  // as given, or kind and running number of that kind: "conv2d_1", "max_pool2d_2", "dense_3"
   std::string kind;
-  Shape input_shape, output_shape;
+  Shape input_shape, output_shape;  // of several inputs, the first's
   std::int64_t parameters = 0;
   std::int64_t macs = 0;  // multiply-adds of a forward pass on one sample
 };
@@ -34,15 +43,21 @@ struct LayerInfo {
 template <class T>
 class Network {
  public:
-  // input_shape is one sample's: (h, w, c) or (n). Weights start from their initializers with `seed`: the same seed,
-  // the same bits, on any machine with the same C library. Throws std::invalid_argument when a layer does not fit.
-  Network(Shape input_shape, std::vector<Layer> layers, std::uint64_t seed = 0);
-  // The same with given weights, which must have the names and shapes, in the order, that parameters() would have.
-  Network(Shape input_shape, std::vector<Layer> layers, std::vector<Parameter<T>> parameters);
+  // Weights start from their initializers with `seed`: the same seed, the same bits, on any machine with the same C
+  // library. Throws std::invalid_argument when there are no layers, or one feeds none and is not the last.
+  explicit Network(Graph graph, std::uint64_t seed = 0);
+  // The same of layers one after another.
+  Network(const Shape& input_shape, std::span<const Layer> layers, std::uint64_t seed = 0)
+      : Network(Graph(input_shape, layers), seed) {}
+  Network(const Shape& input_shape, std::initializer_list<Layer> layers, std::uint64_t seed = 0)
+      : Network(input_shape, std::span(layers.begin(), layers.size()), seed) {}
+  // With given weights, which must have the names and shapes, in the order, that parameters() would have.
+  Network(Graph graph, std::vector<Parameter<T>> parameters);
 
-  const Shape& input_shape() const { return input_shape_; }    // one sample's
-  const Shape& output_shape() const { return output_shape_; }  // one sample's
-  std::span<const Layer> layers() const { return layers_; }
+  const Graph& graph() const { return graph_; }
+  const Shape& input_shape() const { return graph_.input_shape(); }  // one sample's
+  const Shape& output_shape() const { return output_shape_; }        // one sample's
+  std::span<const GraphLayer> layers() const { return graph_.layers(); }
   std::span<const LayerInfo> info() const { return info_; }
 
   std::span<Parameter<T>> parameters() { return parameters_; }
@@ -63,8 +78,8 @@ class Network {
   void reset(std::uint64_t seed);
 
  private:
-  Shape input_shape_, output_shape_;
-  std::vector<Layer> layers_;
+  Graph graph_;
+  Shape output_shape_;
   std::vector<LayerInfo> info_;
   std::vector<Parameter<T>> parameters_;
 };
@@ -85,7 +100,10 @@ extern template class Network<double>;
 template <class T>
 class Execution {
  public:
-  enum class Mode { inference, training };
+  // inference: forward alone; what no later layer needs gives its memory away.
+  // training: forward as in training (batch statistics, dropout), and backward.
+  // inspection: as inference, but each layer's output can be looked at; nothing is computed as one.
+  enum class Mode { inference, training, inspection };
 
   // Throws std::invalid_argument for max_batch < 1.
   Execution(const Network<T>& network, std::int64_t max_batch, Mode mode);
@@ -104,16 +122,20 @@ class Execution {
   LossResult loss_and_gradients(TensorView<const T> x, std::span<const std::int32_t> labels,
                                 const CrossEntropyOptions& options = {});
 
-  // Mode::training only. After forward(x): backward from dout = dL/d(output), (m, ...output_shape). The gradients are
-  // replaced. Returns dL/dx.
+  // Mode::training only. After forward(x), and once for each: backward from dout = dL/d(output), (m, ...output_shape).
+  // The gradients are replaced. Returns dL/dx.
   TensorView<const T> backward(TensorView<const T> dout);
 
   std::span<const TensorView<T>> gradients();
 
   // For the last batch: what goes into the final softmax, (m, classes); without one, the output.
   TensorView<const T> logits() const;
-  // The output of layer i for the last batch, (m, ...); for looking inside.
+  // Mode::inspection only (std::logic_error otherwise). The output of layer i for the last batch, (m, ...).
   TensorView<const T> layer_output(std::size_t i) const;
+
+  // What dropout's masks are made of in training, with the layer's number and the sample's place in its batch. A
+  // trainer sets its seed and the step's number; 0 and 0 until then.
+  void set_dropout(std::uint64_t seed, std::uint64_t step);
 
  private:
   struct Impl;
@@ -127,7 +149,7 @@ extern template class Execution<double>;
 // conv 6@5x5 same, max-pool 2x2/2, conv 16@5x5 valid, max-pool 2x2/2, dense 120, 84, 10 + softmax; he-normal weights.
 std::vector<Layer> lenet5_layers(std::int64_t classes = 10);
 template <class T = float>
-Network<T> lenet5(std::uint64_t seed = 0, std::int64_t classes = 10, Shape input_shape = {28, 28, 1}) {
+Network<T> lenet5(std::uint64_t seed = 0, std::int64_t classes = 10, const Shape& input_shape = {28, 28, 1}) {
   return Network<T>(input_shape, lenet5_layers(classes), seed);
 }
 

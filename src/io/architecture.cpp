@@ -97,6 +97,12 @@ void from_json(const json& value, std::string_view where, Initializer& out) {
 
 // ---- Layers ----------------------------------------------------------------------------------------------------
 
+// What stands for the network's input among a layer's inputs; no layer may be named so.
+constexpr std::string_view kInputName = "input";
+
+// Inputs of one layer: DenseNet's widest joins take some dozens.
+constexpr std::size_t kMaxInputs = 1000;
+
 // Visits a layer's options (LayerKind::fields) and writes them.
 struct FieldWriter {
   json& object;
@@ -137,9 +143,21 @@ void check_keys(const json& object, std::span<const std::string_view> known, std
   }
 }
 
-json layer_to_json(const Layer& layer) {
-  json object = {{"kind", layer_kind(layer)}};
-  detail::with_kind(layer, [&](auto kind, const auto& l) { kind.fields(l, FieldWriter{object}); });
+// A layer's inputs by name.
+json inputs_to_json(const Graph& graph, const GraphLayer& layer) {
+  json names = json::array();
+  for (const std::int64_t input : layer.inputs)
+    names.push_back(input == GraphLayer::kInput ? kInputName : graph.layers()[static_cast<std::size_t>(input)].name);
+  return names;
+}
+
+// Its name and inputs are put down where they are not what they would be without.
+json layer_to_json(const Graph& graph, std::int64_t i, const std::string& default_name) {
+  const GraphLayer& placed = graph.layers()[static_cast<std::size_t>(i)];
+  json object = {{"kind", layer_kind(placed.layer)}};
+  detail::with_kind(placed.layer, [&](auto kind, const auto& l) { kind.fields(l, FieldWriter{object}); });
+  if (placed.name != default_name) object["name"] = placed.name;
+  if (placed.inputs != std::vector{i - 1}) object["inputs"] = inputs_to_json(graph, placed);
   return object;
 }
 
@@ -156,13 +174,38 @@ Layer layer_of_kind(const json& kind_name, std::string_view who) {
   return *layer;
 }
 
-Layer layer_from_json(const json& object, std::string_view who) {
+// The values that a layer takes: those it names, or the one before it.
+std::vector<Graph::Value> inputs_from_json(const Graph& graph, const json& object, std::string_view who) {
+  const std::int64_t last = std::ssize(graph.layers()) - 1;
+  if (!object.contains("inputs")) return {graph.value(last)};
+  const json& names = object["inputs"];
+  if (!names.is_array() || names.empty() || names.size() > kMaxInputs) {
+    wrong(names, fmt::format("{}: 'inputs'", who),
+          fmt::format("an array of 1 to {} names of earlier layers, or \"{}\"", kMaxInputs, kInputName));
+  }
+  std::vector<Graph::Value> inputs;
+  for (const json& name : names) {
+    const auto found = name.is_string() ? graph.find(name.get_ref<const std::string&>()) : std::nullopt;
+    if (!found)
+      wrong(name, fmt::format("{}: 'inputs'", who), fmt::format("an earlier layer's name, or \"{}\"", kInputName));
+    inputs.push_back(*found);
+  }
+  return inputs;
+}
+
+void add_from_json(Graph& graph, const json& object, std::string_view who) {
   if (!object.is_object() || !object.contains("kind")) wrong(object, who, "an object with a 'kind'");
   Layer layer = layer_of_kind(object["kind"], who);
-  FieldReader reader{object, who, {"kind"}};
+  FieldReader reader{object, who, {"kind", "name", "inputs"}};
   detail::with_kind(layer, [&](auto kind, auto& l) { kind.fields(l, reader); });
   check_keys(object, reader.known, who);
-  return layer;
+  std::optional<std::string> name;
+  if (object.contains("name")) {
+    if (!object["name"].is_string()) wrong(object["name"], fmt::format("{}: 'name'", who), "a text");
+    name = object["name"].get<std::string>();
+  }
+  const std::vector<Graph::Value> inputs = inputs_from_json(graph, object, who);
+  graph(layer, inputs, name ? std::string_view(*name) : std::string_view());
 }
 
 // ---- The whole -------------------------------------------------------------------------------------------------
@@ -210,32 +253,37 @@ Architecture read_architecture(std::string_view text, std::string_view who) {
   if (!layers.is_array() || layers.empty() || layers.size() > kMaxLayers) {
     throw FormatError(fmt::format("{}: 'layers' must be an array of 1 to {} layers", who, kMaxLayers));
   }
-  Architecture architecture;
-  for (std::size_t i = 0; i < layers.size(); ++i)
-    architecture.layers.push_back(layer_from_json(layers[i], fmt::format("{}: layer {}", who, i + 1)));
   try {
-    architecture.input_shape = input_shape_from_json(object["input_shape"], who);
-    architecture.plan = plan_network(architecture.input_shape, architecture.layers);
+    Graph graph(input_shape_from_json(object["input_shape"], who));
+    for (std::size_t i = 0; i < layers.size(); ++i)
+      add_from_json(graph, layers[i], fmt::format("{}: layer {}", who, i + 1));
+    NetworkPlan plan = plan_network(graph);
+    check_activations(plan, who);
+    return {std::move(graph), std::move(plan)};
   } catch (const std::invalid_argument& error) {
     throw FormatError(fmt::format("{}: {}", who, error.what()));
   }
-  check_activations(architecture.plan, who);
-  return architecture;
 }
 
 }  // namespace detail
 
-std::string architecture_to_json(const Shape& input_shape, std::span<const Layer> layers) {
+std::string architecture_to_json(const Graph& graph) {
   json object;
-  object["input_shape"] = std::vector<std::int64_t>(input_shape.begin(), input_shape.end());
+  object["input_shape"] = std::vector<std::int64_t>(graph.input_shape().begin(), graph.input_shape().end());
   object["layers"] = json::array();
-  for (const Layer& layer : layers) object["layers"].push_back(layer_to_json(layer));
+  Graph without_names(graph.input_shape());  // to see which names would be given anyway
+  for (std::int64_t i = 0; i < std::ssize(graph.layers()); ++i) {
+    const GraphLayer& layer = graph.layers()[static_cast<std::size_t>(i)];
+    object["layers"].push_back(layer_to_json(graph, i, without_names.default_name(layer.layer)));
+    std::vector<Graph::Value> inputs;
+    for (const std::int64_t input : layer.inputs) inputs.push_back(without_names.value(input));
+    without_names(layer.layer, inputs, layer.name);
+  }
   return object.dump();
 }
 
-std::pair<Shape, std::vector<Layer>> architecture_from_json(const std::string& json_text) {
-  detail::Architecture architecture = detail::read_architecture(json_text, "architecture");
-  return {architecture.input_shape, std::move(architecture.layers)};
+Graph architecture_from_json(const std::string& json_text) {
+  return std::move(detail::read_architecture(json_text, "architecture").graph);
 }
 
 }  // namespace hubel

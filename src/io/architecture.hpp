@@ -11,8 +11,7 @@
 namespace hubel::detail {
 
 struct Architecture {
-  Shape input_shape;
-  std::vector<Layer> layers;
+  Graph graph;
   NetworkPlan plan;
 };
 

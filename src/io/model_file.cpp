@@ -40,9 +40,8 @@ void write_model(const Network<float>& network, const std::vector<std::string>& 
     throw std::invalid_argument(
         fmt::format("save_model: {} class names for a network of {} outputs", class_names.size(), outputs));
   }
-  Metadata metadata = {{kFormat, kHubel},
-                       {kVersion, kCurrentVersion},
-                       {kArchitecture, architecture_to_json(network.input_shape(), network.layers())}};
+  Metadata metadata = {
+      {kFormat, kHubel}, {kVersion, kCurrentVersion}, {kArchitecture, architecture_to_json(network.graph())}};
   if (!class_names.empty()) metadata[kClassNames] = detail::dump_json(class_names, "save_model: a class name");
   for (const auto& [key, text] : notes) metadata[std::string(kNote) + key] = text;
   std::vector<detail::NamedTensor> tensors;
@@ -125,7 +124,7 @@ Model read_model(const ByteSource& source, const std::string& who) {
   std::vector<Parameter<float>> parameters;
   for (const SafetensorsEntry* tensor : match_tensors(architecture.plan, header, who))
     parameters.push_back({tensor->name, read_float_tensor(source, *tensor, who)});
-  Network<float> network(architecture.input_shape, std::move(architecture.layers), std::move(parameters));
+  Network<float> network(std::move(architecture.graph), std::move(parameters));
   std::vector<std::string> class_names = read_class_names(header.metadata, network.output_shape().elements(), who);
   return {std::move(network), std::move(class_names), read_notes(header.metadata)};
 }

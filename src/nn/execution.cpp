@@ -1,24 +1,20 @@
-// Runs a network: every layer's memory is laid out once in one arena, and a call only fills it.
+// Runs a network by its plan (execution_plan.hpp): every layer's memory is laid out once, and a call only fills it.
 //
-// The nodes (node.hpp) make up segments. In one that goes by sample, a few samples pass through all its nodes, and back
-// again, while what they leave is in the cache; groups of samples are shared out to the threads, so that a small
-// network's training step has one parallel loop for all its layers and one for what is left of the gradients. The
-// groups' gradients are added in the groups' order. Other nodes (large images, large matrices) are segments of their
-// own, which take the whole batch and share out their own work.
+// In a segment that goes by sample, groups of samples are shared out to the threads, so that a small network's training
+// step has one parallel loop for all its layers and one for what is left of the gradients. The groups' gradients are
+// added in the groups' order.
 //
 // The final softmax is put off: the loss wants its input, and nobody may ask for its output.
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <optional>
 #include <stdexcept>
 #include <utility>
 
 #include "hubel/network.hpp"
-#include "nn/node.hpp"
+#include "nn/execution_plan.hpp"
 #include "ops/loss_rows.hpp"
 #include "ops/parallel.hpp"
-#include "ops/parts.hpp"
 #include "ops/weight_gradient.hpp"
 #include "ops/workspace.hpp"
 
@@ -26,68 +22,8 @@ namespace hubel {
 
 namespace {
 
+using detail::group_count;
 using detail::Node;
-
-// Samples that pass through a segment together: a dense layer's weights serve so many at a time, and a small network's
-// activations of so many stay in L2.
-constexpr std::int64_t kGroup = 8;
-
-// Elements of a sample up to which a layer that needs no other memory goes by sample.
-constexpr std::int64_t kMaxSample = std::int64_t{1} << 14;
-
-// Elements that the gradients of all parts may have: of large kernels there are fewer parts.
-constexpr std::int64_t kMaxPartElements = std::int64_t{1} << 20;
-
-// Rows of a dense layer's gradient that are computed in one go.
-constexpr std::int64_t kGradientRows = 32;
-
-// Memory in one block, handed out before it exists.
-template <class T>
-class Arena {
- public:
-  // `where` will point to n elements, on a vector-friendly boundary; it must stay where it is until make().
-  void place(T*& where, std::int64_t n) {
-    constexpr std::int64_t kStep = kAlignment / sizeof(T);
-    places_.emplace_back(&where, size_);
-    // Through a Shape, so that a sum beyond any memory is refused and does not overflow.
-    size_ = Shape{size_ + (n + kStep - 1) / kStep * kStep}.elements();
-  }
-  void place(T*& where, std::int64_t m, const Shape& sample) {
-    place(where, detail::batch_shape(m, sample).elements());
-  }
-
-  void make() {
-    memory_ = Tensor<T>(Shape{size_});  // zeros: the pages are touched here and not in the first step
-    for (const auto& [where, at] : places_) *where = memory_.data() + at;
-    places_.clear();
-  }
-
- private:
-  std::vector<std::pair<T**, std::int64_t>> places_;
-  std::int64_t size_ = 0;
-  Tensor<T> memory_;
-};
-
-// Nodes [begin, end).
-struct Segment {
-  std::size_t begin, end;
-  bool by_sample;
-};
-
-// Backward goes from node `top`, with the gradient with respect to its output or its pre-activation, down to node
-// `bottom`, and through that as well if to_input.
-struct Way {
-  std::size_t top, bottom;
-  bool past_activation, to_input;
-};
-
-// What is left of the gradients when all samples have passed: the sum of a pair's parts, rows [begin, end) of a small
-// dense layer's kernel, or its bias.
-struct Rest {
-  enum class Kind { pair, rows, bias } kind;
-  std::size_t node;
-  std::int64_t begin = 0, end = 0;
-};
 
 // Samples [begin, end).
 struct Samples {
@@ -97,18 +33,21 @@ struct Samples {
 Samples piece(Samples whole, std::int64_t i, std::int64_t pieces) {
   return {whole.begin + whole.count() * i / pieces, whole.begin + whole.count() * (i + 1) / pieces};
 }
-std::int64_t group_count(std::int64_t m) { return (m + kGroup - 1) / kGroup; }
+
+// Two buffers for the gradients of a group's activations.
+template <class T>
+std::pair<T*, T*> group_flow(std::int64_t widest) {
+  T* memory = detail::scratch<T>(detail::Scratch::flow, static_cast<std::size_t>(2 * detail::kGroup * widest));
+  return {memory, memory + detail::kGroup * widest};
+}
 
 }  // namespace
 
 template <class T>
 struct Execution<T>::Impl {
-  Impl(const Network<T>& net, std::int64_t max_batch_, Mode mode_);
-  void make_nodes();
-  void choose_kind(Node<T>& node, bool last);
-  void make_segments();
-  void place_node(Node<T>& node);
-  void place_gradients();
+  using Segment = detail::Segment<T>;
+
+  Impl(const Network<T>& network, std::int64_t max_batch, Mode mode);
 
   void begin_batch(TensorView<const T> x);
   void run(TensorView<const T> x);
@@ -118,193 +57,83 @@ struct Execution<T>::Impl {
   TensorView<const T> logits() const;
 
   LossResult run_and_backpropagate(std::span<const std::int32_t> labels, const CrossEntropyOptions& options);
-  void head(const Segment& segment, const Way& way, std::span<const std::int32_t> labels,
-            const CrossEntropyOptions& options, Samples samples, T* part);
-  void backpropagate(std::size_t segment_count, const Way& way);
-  void backward(const Segment& segment, const Way& way);
-  void backward(const Segment& segment, const Way& way, Samples samples, T* d, T* other, T* dx, T* part);
+  LossResult head(std::span<const std::int32_t> labels, const CrossEntropyOptions& options);
+  void head(std::span<const std::int32_t> labels, const CrossEntropyOptions& options, Samples samples, T* part);
+  void begin_backward(bool to_input, bool past_activation);
+  void backpropagate(std::size_t segment_count);
+  void backward(const Segment& segment);
+  void backward_by_sample(const Segment& segment);
+  void backward(const Segment& segment, Samples samples, T* d, T* other, T* part);
+  void leave(const Segment& segment, std::size_t input, Samples samples, const T* gradient);
+  bool wants(std::size_t value) const { return plan.values[value].needed[to_input]; }
   void finish_gradients();
-  void finish(const Rest& rest);
+  void finish(const detail::Rest& rest);
   template <class Body>
   void for_each_part(double flops, const Body& body);
   std::int64_t part_count() const;
-  Way way_down(bool to_input) const;
 
   double forward_flops(const Segment& segment) const;
-  double backward_flops(const Segment& segment, const Way& way) const;
+  double backward_flops(const Segment& segment) const;
   std::span<const Parameter<T>> parameters_of(const Node<T>& node) const {
-    return network->parameters().subspan(node.first_parameter, node.parameter_count);
+    return plan.network->parameters().subspan(node.first_parameter, node.parameter_count);
   }
   std::span<const TensorView<T>> gradients_of(const Node<T>& node) const {
-    return std::span(gradients).subspan(node.first_parameter, node.parameter_count);
+    return std::span(plan.gradients).subspan(node.first_parameter, node.parameter_count);
   }
-  bool puts_off(const Node<T>& node) const { return &node == softmax; }
+  bool puts_off(const Node<T>& node) const { return &node == plan.softmax; }
+  // From d = dL/d(softmax's input) on, its own backward is past.
+  bool is_past(const Node<T>& node) const { return past_activation && puts_off(node); }
+  std::size_t lowest(const Segment& segment) const;
   void require_training(const char* who) const {
-    if (mode != Mode::training) throw std::logic_error(fmt::format("Execution::{}: made with Mode::inference", who));
+    if (!plan.training()) throw std::logic_error(fmt::format("Execution::{}: made without Mode::training", who));
   }
   void require_batch(const char* who) const {
     if (!has_run) throw std::logic_error(fmt::format("Execution::{}: no batch has been run", who));
   }
 
-  const Network<T>* network;
-  std::int64_t max_batch;
-  Mode mode;
-  std::vector<Node<T>> nodes;
-  std::vector<Segment> segments;
-  Node<T>* softmax = nullptr;  // the layer whose activation is put off, if any
-  std::int64_t m = 0;          // samples of the batch
-  bool has_run = false;
-  bool output_is_due = false;                  // it was put off in the last batch and not made up for since
-  std::int64_t widest = 0;                     // elements of a sample's largest activation
-  T *flow = nullptr, *other_flow = nullptr;    // backward's two buffers, for the gradients between segments
-  std::int64_t part_size = 0, most_parts = 1;  // of the pairs' gradients
-  T* sums = nullptr;
-  std::vector<Rest> rests;
+  detail::ExecutionPlan<T> plan;
+  DropoutKey key;
+  std::vector<const T*> now;  // where each value of the batch lies
   std::vector<detail::RowLoss> losses;
-  std::vector<T*> gradient_places;
-  std::vector<TensorView<T>> gradients;
-  Arena<T> arena;
-  Tensor<T> shown;  // the output of a pair's first layer, when someone has asked for it
+  std::int64_t m = 0;                              // samples of the batch
+  bool has_run = false;                            // forward is done, and what backward needs is there
+  bool has_output = false;                         // the output, or the logits, are there
+  bool output_is_due = false;                      // it was put off in the last batch and not made up for since
+  bool to_input = false, past_activation = false;  // of the backward pass under way
 };
 
-// ---- Construction ----------------------------------------------------------------------------------------------
-
 template <class T>
-Execution<T>::Impl::Impl(const Network<T>& net, std::int64_t max_batch_, Mode mode_)
-    : network(&net), max_batch(max_batch_), mode(mode_) {
-  if (max_batch < 1) {
-    throw std::invalid_argument(fmt::format("Execution: max_batch = {}, it must be at least 1", max_batch));
-  }
-  make_nodes();
-  make_segments();
-  for (Node<T>& node : nodes) {
-    if (!node.absorbed) place_node(node);
-  }
-  if (mode == Mode::training) place_gradients();
-  arena.make();
-  for (std::size_t i = 0; i < gradient_places.size(); ++i)
-    gradients.emplace_back(gradient_places[i], net.parameters()[i].value.shape());
-}
-
-template <class T>
-void Execution<T>::Impl::make_nodes() {
-  const detail::NetworkPlan plan = detail::plan_network(network->input_shape(), network->layers());
-  nodes.resize(network->layers().size());
-  if (const auto final_softmax = detail::softmax_layer(network->layers(), network->info()))
-    softmax = &nodes[*final_softmax];
-  widest = network->input_shape().elements();
-  std::size_t parameters = 0;
-  for (std::size_t i = 0; i < nodes.size(); ++i) {
-    Node<T>& node = nodes[i];
-    node.layer = &network->layers()[i];
-    node.input = plan.info[i].input_shape;
-    node.output = plan.info[i].output_shape;
-    node.first_parameter = parameters;
-    node.parameter_count = plan.parameter_counts[i];
-    node.absorbed = i > 0 && nodes[i - 1].pair;
-    choose_kind(node, i + 1 == nodes.size());
-    if (node.pair) node.output = plan.info[i + 1].output_shape;
-    if (node.absorbed) node.input = node.output;
-    node.in_size = node.input.elements();
-    node.out_size = node.output.elements();
-    parameters += node.parameter_count;
-    widest = std::max({widest, node.in_size, node.out_size});
-  }
-}
-
-template <class T>
-void Execution<T>::Impl::choose_kind(Node<T>& node, bool last) {
-  if (!last && node.input.rank() == 3 && !node.absorbed) {
-    node.pair = detail::conv_pool_pair<T>(*node.layer, *(node.layer + 1), node.input, mode == Mode::training);
-  }
-  if (const auto* dense = std::get_if<Dense>(node.layer)) {
-    const detail::SmallDense small{node.input[0], dense->units};
-    if (small.pays()) node.dense = small;
-  }
-  detail::with_kind(*node.layer, [&](auto kind, const auto& l) {
-    node.activation = node.absorbed ? Activation::identity : detail::layer_activation(l);
-    node.reshapes = kind.kReshapes;
-  });
-  const bool small = std::max(node.input.elements(), node.output.elements()) <= kMaxSample;
-  node.by_sample = node.pair || node.dense || node.absorbed || (node.parameter_count == 0 && small);
-}
-
-template <class T>
-void Execution<T>::Impl::make_segments() {
-  for (std::size_t i = 0; i < nodes.size(); ++i) {
-    const bool joins = !segments.empty() && segments.back().by_sample && nodes[i].by_sample;
-    if (joins) {
-      segments.back().end = i + 1;
-    } else {
-      segments.push_back({i, i + 1, nodes[i].by_sample});
-    }
-  }
-}
-
-template <class T>
-void Execution<T>::Impl::place_node(Node<T>& node) {
-  const bool training = mode == Mode::training;
-  const bool wants_z = puts_off(node) || (training && detail::derivative_needs_input(node.activation));
-  if (wants_z && node.activates() && !node.reshapes) arena.place(node.z, max_batch, node.output);
-  if (node.activates() || !node.reshapes) arena.place(node.y, max_batch, node.output);
-  if (node.dense && training) arena.place(node.dz, max_batch, node.output);
-  if (!node.pair) return;
-  if (training) arena.place(node.winners, max_batch, Shape{node.pair->winners_size()});
-  std::int64_t weights = 0;
-  for (const Parameter<T>& parameter : parameters_of(node)) weights += parameter.value.size();
-  arena.place(node.packed_from, weights);
-  arena.place(node.packed, node.pair->packed_size());
-  node.sums = part_size;
-  part_size += node.pair->gradient_size();
-}
-
-template <class T>
-void Execution<T>::Impl::place_gradients() {
-  arena.place(flow, max_batch, Shape{widest});
-  arena.place(other_flow, max_batch, Shape{widest});
-  most_parts = std::clamp<std::int64_t>(kMaxPartElements / std::max<std::int64_t>(part_size, 1), 1, detail::kMaxParts);
-  most_parts = std::min(most_parts, group_count(max_batch));
-  arena.place(sums, most_parts, Shape{std::max<std::int64_t>(part_size, 1)});
-  losses.resize(static_cast<std::size_t>(max_batch));
-  gradient_places.resize(network->parameters().size());
-  for (std::size_t i = 0; i < gradient_places.size(); ++i)
-    arena.place(gradient_places[i], network->parameters()[i].value.size());
-  for (std::size_t i = 0; i < nodes.size(); ++i) {
-    if (nodes[i].pair) rests.push_back({Rest::Kind::pair, i});
-    if (!nodes[i].dense) continue;
-    const std::int64_t rows = nodes[i].dense->n_in;
-    for (std::int64_t row = 0; row < rows; row += kGradientRows)
-      rests.push_back({Rest::Kind::rows, i, row, std::min(row + kGradientRows, rows)});
-    if (nodes[i].parameter_count > 1) rests.push_back({Rest::Kind::bias, i});
-  }
+Execution<T>::Impl::Impl(const Network<T>& network, std::int64_t max_batch, Mode mode)
+    : plan(network, max_batch, mode), now(plan.values.size()) {
+  if (plan.training()) losses.resize(static_cast<std::size_t>(max_batch));
 }
 
 // ---- Forward ---------------------------------------------------------------------------------------------------
 
 template <class T>
 void Execution<T>::Impl::begin_batch(TensorView<const T> x) {
-  const Shape& sample = network->input_shape();
+  const Shape& sample = plan.network->input_shape();
   const std::int64_t count = x.shape().rank() > 0 ? x.shape()[0] : -1;
-  if (count < 0 || count > max_batch || !(x.shape() == detail::batch_shape(count, sample))) {
+  if (count < 0 || count > plan.max_batch || !(x.shape() == detail::batch_shape(count, sample))) {
     throw std::invalid_argument(
         fmt::format("Execution: x has shape {}, the network takes samples of shape {}, at most {} at once",
-                    x.shape().to_string(), sample.to_string(), max_batch));
+                    x.shape().to_string(), sample.to_string(), plan.max_batch));
   }
-  has_run = output_is_due = false;
+  has_run = has_output = output_is_due = false;
   m = count;
-  const T* at = x.data();
-  for (Node<T>& node : nodes) {
-    at = node.aim(at);
-    node.pack(parameters_of(node), mode == Mode::training);
+  now[0] = x.data();
+  for (std::size_t i = 0; i < plan.nodes.size(); ++i) {
+    now[i + 1] = plan.nodes[i].aim(now, m);
+    plan.nodes[i].pack(parameters_of(plan.nodes[i]), plan.training());
   }
 }
 
 template <class T>
 void Execution<T>::Impl::run(TensorView<const T> x) {
   begin_batch(x);
-  for (const Segment& segment : segments) forward(segment);
-  has_run = true;
-  output_is_due = softmax != nullptr;
+  for (const Segment& segment : plan.segments) forward(segment);
+  has_run = has_output = true;
+  output_is_due = plan.softmax != nullptr;
 }
 
 template <class T>
@@ -318,52 +147,57 @@ void Execution<T>::Impl::forward(const Segment& segment) {
 
 template <class T>
 void Execution<T>::Impl::forward(const Segment& segment, Samples samples) {
-  for (std::size_t i = segment.begin; i < segment.end; ++i)
-    nodes[i].forward(parameters_of(nodes[i]), samples.begin, samples.count(), puts_off(nodes[i]));
+  for (std::size_t i = segment.begin; i < segment.end; ++i) {
+    const Node<T>& node = plan.nodes[i];
+    node.forward(parameters_of(node), samples.begin, samples.count(), key, puts_off(node));
+  }
 }
 
 template <class T>
 void Execution<T>::Impl::finish_output() {
   if (!output_is_due) return;
-  const Node<T>& node = *softmax;
+  const Node<T>& node = *plan.softmax;
   activation_forward(node.view_z(0, m), node.activation, {node.y, detail::batch_shape(m, node.output)});
   output_is_due = false;
 }
 
 template <class T>
 TensorView<const T> Execution<T>::Impl::logits() const {
-  const T* logits = softmax ? softmax->z_now : nodes.back().y_now;
-  return {logits, Shape{m, detail::class_count(network->output_shape(), "Execution")}};
+  const T* logits = plan.softmax ? plan.softmax->z_now : plan.nodes.back().y_now;
+  return {logits, Shape{m, detail::class_count(plan.network->output_shape(), "Execution")}};
 }
 
 template <class T>
 double Execution<T>::Impl::forward_flops(const Segment& segment) const {
   double flops = 0;
-  for (std::size_t i = segment.begin; i < segment.end; ++i) flops += nodes[i].forward_flops();
+  for (std::size_t i = segment.begin; i < segment.end; ++i) flops += plan.nodes[i].forward_flops();
   return flops;
 }
 
 // ---- Backward --------------------------------------------------------------------------------------------------
 
-// From the logits or the output down to the first layer that has parameters, or to the input.
+// Down to which node of the segment backward goes: all of it when its input's gradient is wanted, else to the first
+// layer that has parameters.
 template <class T>
-Way Execution<T>::Impl::way_down(bool to_input) const {
-  Way way{nodes.size() - 1, 0, false, to_input};
-  while (!to_input && way.bottom < nodes.size() && nodes[way.bottom].parameter_count == 0) ++way.bottom;
-  return way;
+std::size_t Execution<T>::Impl::lowest(const Segment& segment) const {
+  std::size_t i = segment.begin;
+  if (wants(plan.nodes[i].inputs[0])) return i;
+  while (i < segment.end && plan.nodes[i].parameter_count == 0) ++i;
+  return i;
 }
 
 template <class T>
-double Execution<T>::Impl::backward_flops(const Segment& segment, const Way& way) const {
+double Execution<T>::Impl::backward_flops(const Segment& segment) const {
+  const std::size_t low = lowest(segment);
   double flops = 0;
-  for (std::size_t i = std::max(segment.begin, way.bottom); i < segment.end; ++i)
-    flops += nodes[i].backward_flops(i > way.bottom || way.to_input);
+  for (std::size_t i = low; i < segment.end; ++i)
+    flops += plan.nodes[i].backward_flops(i > low || wants(plan.nodes[i].inputs[0]));
   return flops;
 }
 
 template <class T>
 std::int64_t Execution<T>::Impl::part_count() const {
-  return std::clamp<std::int64_t>(group_count(m), 1, most_parts);
+  return std::clamp<std::int64_t>(group_count(m), 1, plan.most_parts);
 }
 
 // body(samples, memory for their part of the pairs' gradients), group by group; parts run side by side.
@@ -373,10 +207,17 @@ void Execution<T>::Impl::for_each_part(double flops, const Body& body) {
   const std::int64_t parts = part_count();
   detail::parallel_for(parts, flops, [&](std::int64_t i) {
     const Samples samples = piece({0, m}, i, parts);
-    T* part = sums + i * part_size;
+    T* part = plan.sums + i * plan.part_size;
     const std::int64_t groups = group_count(samples.count());
     for (std::int64_t group = 0; group < groups; ++group) body(piece(samples, group, groups), part);
   });
+}
+
+template <class T>
+void Execution<T>::Impl::begin_backward(bool to_input_, bool past_activation_) {
+  to_input = to_input_;
+  past_activation = past_activation_;
+  std::fill_n(plan.sums, part_count() * plan.part_size, T(0));
 }
 
 // Forward, the loss, and backward, after begin_batch. The last segment, if it goes by sample, does all three in one.
@@ -385,128 +226,155 @@ LossResult Execution<T>::Impl::run_and_backpropagate(std::span<const std::int32_
                                                      const CrossEntropyOptions& options) {
   const TensorView<const T> out = logits();
   detail::check_labels(out.shape(), labels, options);
-  Way way = way_down(false);
-  // The logits are the pre-activation of the final softmax, or the output of the last layer.
-  if (softmax) way.top = static_cast<std::size_t>(softmax - nodes.data());
-  way.past_activation = softmax != nullptr;
-  std::fill_n(sums, part_count() * part_size, T(0));
-  for (const Segment& segment : std::span(segments).first(segments.size() - 1)) forward(segment);
-  const Segment& last = segments.back();
-  const double batch = static_cast<double>(m);
+  begin_backward(false, plan.softmax != nullptr);
+  const std::size_t last = plan.segments.size() - 1;
+  for (const Segment& segment : std::span(plan.segments).first(last)) forward(segment);
   LossResult result;
-  if (last.by_sample) {
-    for_each_part(batch * (forward_flops(last) + backward_flops(last, way)),
-                  [&](Samples samples, T* part) { head(last, way, labels, options, samples, part); });
-    detail::LossSum sum;
-    for (std::int64_t i = 0; i < m; ++i) {
-      const detail::RowLoss& row = losses[static_cast<std::size_t>(i)];
-      if (!options.losses.empty()) options.losses[static_cast<std::size_t>(i)] = static_cast<float>(row.loss);
-      sum.add(row);
-    }
-    result = sum.mean(m);
-    std::swap(flow, other_flow);
-    backpropagate(segments.size() - 1, way);
+  if (plan.top == last && plan.segments[last].by_sample) {
+    result = head(labels, options);
+    backpropagate(last);
   } else {
-    forward(last);
-    result = softmax_cross_entropy(out, labels, TensorView<T>(flow, out.shape()), options);
-    backpropagate(segments.size(), way);
+    forward(plan.segments[last]);
+    T* d = plan.values[plan.segments[plan.top].output()].gradient;
+    result = softmax_cross_entropy(out, labels, TensorView<T>(d, out.shape()), options);
+    backpropagate(plan.top + 1);
   }
   finish_gradients();
   return result;
 }
 
-// Two buffers for the gradients of a group's activations.
 template <class T>
-static std::pair<T*, T*> group_flow(std::int64_t widest) {
-  T* memory = detail::scratch<T>(detail::Scratch::flow, static_cast<std::size_t>(2 * kGroup * widest));
-  return {memory, memory + kGroup * widest};
+LossResult Execution<T>::Impl::head(std::span<const std::int32_t> labels, const CrossEntropyOptions& options) {
+  const Segment& last = plan.segments.back();
+  for_each_part(static_cast<double>(m) * (forward_flops(last) + backward_flops(last)),
+                [&](Samples samples, T* part) { head(labels, options, samples, part); });
+  detail::LossSum sum;
+  for (std::int64_t i = 0; i < m; ++i) {
+    const detail::RowLoss& row = losses[static_cast<std::size_t>(i)];
+    if (!options.losses.empty()) options.losses[static_cast<std::size_t>(i)] = static_cast<float>(row.loss);
+    sum.add(row);
+  }
+  return sum.mean(m);
 }
 
 template <class T>
-void Execution<T>::Impl::head(const Segment& segment, const Way& way, std::span<const std::int32_t> labels,
-                              const CrossEntropyOptions& options, Samples samples, T* part) {
+void Execution<T>::Impl::head(std::span<const std::int32_t> labels, const CrossEntropyOptions& options, Samples samples,
+                              T* part) {
+  const Segment& segment = plan.segments.back();
   forward(segment, samples);
   const TensorView<const T> all = logits();
   const std::int64_t classes = all.shape()[1];
-  const auto [d, other] = group_flow<T>(widest);
+  const auto [d, other] = group_flow<T>(plan.widest);
   for (std::int64_t i = samples.begin; i < samples.end; ++i) {
     losses[static_cast<std::size_t>(i)] =
         detail::row_cross_entropy(all.data() + i * classes, classes, labels[static_cast<std::size_t>(i)], m,
                                   d + (i - samples.begin) * classes, options.skip_above);
   }
-  if (way.bottom >= segment.end) return;
-  T* dx = way.bottom < segment.begin ? other_flow + samples.begin * nodes[segment.begin].in_size : nullptr;
-  backward(segment, way, samples, d, other, dx, part);
+  if (lowest(segment) < segment.end) backward(segment, samples, d, other, part);
 }
 
-// The first `segment_count` segments, from the gradient in `flow`.
+// The first `segment_count` segments, from the gradient of the last one's output.
 template <class T>
-void Execution<T>::Impl::backpropagate(std::size_t segment_count, const Way& way) {
-  for (std::size_t i = segment_count; i-- > 0 && segments[i].end > way.bottom;) backward(segments[i], way);
-}
-
-// From `flow` to `other_flow`, which then change places.
-template <class T>
-void Execution<T>::Impl::backward(const Segment& segment, const Way& way) {
-  const bool wants_dx = way.to_input || way.bottom < segment.begin;
-  if (segment.begin > way.top) return;  // reshapes behind the final softmax
-  if (segment.by_sample) {
-    const std::int64_t in = nodes[segment.begin].in_size, out = nodes[segment.end - 1].out_size;
-    for_each_part(static_cast<double>(m) * backward_flops(segment, way), [&](Samples samples, T* part) {
-      const auto [d, other] = group_flow<T>(widest);
-      std::copy_n(flow + samples.begin * out, samples.count() * out, d);
-      backward(segment, way, samples, d, other, wants_dx ? other_flow + samples.begin * in : nullptr, part);
-    });
-  } else {
-    const Node<T>& node = nodes[segment.begin];
-    node.backward(parameters_of(node), gradients_of(node), 0, m, flow, way.past_activation && way.top == segment.begin,
-                  wants_dx ? other_flow : nullptr, nullptr);
-    if (node.reshapes) return;
+void Execution<T>::Impl::backpropagate(std::size_t segment_count) {
+  for (std::size_t s = segment_count; s-- > 0;) {
+    const Segment& segment = plan.segments[s];
+    if (!wants(segment.output())) continue;
+    if (segment.by_sample) {
+      backward_by_sample(segment);
+    } else {
+      backward(segment);
+    }
   }
-  std::swap(flow, other_flow);
 }
 
-// From the gradient in d, with `other` to work in, to dx if that is not null.
+// A node on the whole batch.
 template <class T>
-void Execution<T>::Impl::backward(const Segment& segment, const Way& way, Samples samples, T* d, T* other, T* dx,
-                                  T* part) {
-  const std::size_t lowest = std::max(segment.begin, way.bottom);
-  for (std::size_t i = std::min(segment.end, way.top + 1); i-- > lowest;) {
-    const Node<T>& node = nodes[i];
+void Execution<T>::Impl::backward(const Segment& segment) {
+  Node<T>& node = plan.nodes[segment.begin];
+  T* d = plan.values[segment.output()].gradient;
+  for (std::size_t k = 0; k < node.inputs.size(); ++k) {
+    const std::size_t value = node.inputs[k];
+    T* to = segment.aside[k] ? segment.aside[k] : plan.values[value].gradient;
+    node.dxs[k] = wants(value) ? TensorView<T>(to, detail::batch_shape(m, node.input_shapes[k])) : TensorView<T>();
+  }
+  node.backward(parameters_of(node), gradients_of(node), 0, m, key, d, is_past(node), node.dxs, nullptr);
+  for (std::size_t k = 0; k < node.inputs.size(); ++k) {
+    if (!wants(node.inputs[k])) continue;
+    const bool done = !node.reshapes && !segment.aside[k];
+    if (!done) leave(segment, k, {0, m}, node.reshapes ? d : segment.aside[k]);
+  }
+}
+
+// Puts the samples' gradient of an input where it belongs, or adds it to what is there.
+template <class T>
+void Execution<T>::Impl::leave(const Segment& segment, std::size_t input, Samples samples, const T* gradient) {
+  const Node<T>& node = plan.nodes[segment.begin];
+  const std::int64_t size = node.input_shapes[input].elements(), n = samples.count() * size;
+  T* to = plan.values[node.inputs[input]].gradient + samples.begin * size;
+  if (segment.aside[input]) {
+    for (std::int64_t i = 0; i < n; ++i) to[i] += gradient[i];
+  } else if (to != gradient) {
+    std::copy_n(gradient, n, to);
+  }
+}
+
+template <class T>
+void Execution<T>::Impl::backward_by_sample(const Segment& segment) {
+  const T* all = plan.values[segment.output()].gradient;
+  const std::int64_t out = plan.nodes[segment.end - 1].out_size;
+  for_each_part(static_cast<double>(m) * backward_flops(segment), [&](Samples samples, T* part) {
+    const auto [d, other] = group_flow<T>(plan.widest);
+    std::copy_n(all + samples.begin * out, samples.count() * out, d);
+    backward(segment, samples, d, other, part);
+  });
+}
+
+// Some samples through a segment, from the gradient in d, with `other` to work in.
+template <class T>
+void Execution<T>::Impl::backward(const Segment& segment, Samples samples, T* d, T* other, T* part) {
+  const std::size_t low = lowest(segment);
+  const bool wants_dx = wants(plan.nodes[segment.begin].inputs[0]);
+  const std::size_t high = past_activation && &segment == &plan.segments[plan.top]
+                               ? static_cast<std::size_t>(plan.softmax - plan.nodes.data()) + 1
+                               : segment.end;  // reshapes behind the final softmax
+  for (std::size_t i = high; i-- > low;) {
+    const Node<T>& node = plan.nodes[i];
     if (node.absorbed) continue;
-    T* to = i > lowest || dx ? other : nullptr;
-    node.backward(parameters_of(node), {}, samples.begin, samples.count(), d, way.past_activation && i == way.top, to,
+    TensorView<T> dx;
+    if (i > low || wants_dx) dx = {other, detail::batch_shape(samples.count(), node.input_shapes[0])};
+    node.backward(parameters_of(node), {}, samples.begin, samples.count(), key, d, is_past(node), std::span(&dx, 1),
                   part);
     if (!node.reshapes) std::swap(d, other);
   }
-  if (dx) std::copy_n(d, samples.count() * nodes[segment.begin].in_size, dx);
+  if (wants_dx) leave(segment, 0, samples, d);
 }
 
 template <class T>
 void Execution<T>::Impl::finish_gradients() {
-  double flops = static_cast<double>(part_count() * part_size);
-  for (const Node<T>& node : nodes) flops += node.dense ? static_cast<double>(m) * node.dense->flops() : 0;
-  detail::parallel_for(std::ssize(rests), flops, [&](std::int64_t i) { finish(rests[static_cast<std::size_t>(i)]); });
+  double flops = static_cast<double>(part_count() * plan.part_size);
+  for (const Node<T>& node : plan.nodes) flops += node.dense ? static_cast<double>(m) * node.dense->flops() : 0;
+  detail::parallel_for(std::ssize(plan.rests), flops,
+                       [&](std::int64_t i) { finish(plan.rests[static_cast<std::size_t>(i)]); });
 }
 
 template <class T>
-void Execution<T>::Impl::finish(const Rest& rest) {
-  const Node<T>& node = nodes[rest.node];
+void Execution<T>::Impl::finish(const detail::Rest& rest) {
+  const Node<T>& node = plan.nodes[rest.node];
   const auto own = gradients_of(node);
   switch (rest.kind) {
-    case Rest::Kind::pair: {
+    case detail::Rest::Kind::pair: {
       const std::int64_t n = node.pair->gradient_size();
-      T* total = sums + node.sums;
+      T* total = plan.sums + node.sums;
       for (std::int64_t part = 1; part < part_count(); ++part) {
-        for (std::int64_t i = 0; i < n; ++i) total[i] += total[part * part_size + i];
+        for (std::int64_t i = 0; i < n; ++i) total[i] += total[part * plan.part_size + i];
       }
       node.pair->put_gradients(total, own[0].data(), own.size() > 1 ? own[1].data() : nullptr);
       return;
     }
-    case Rest::Kind::rows:
-      node.dense->backward_weights(node.x_now, node.dz, m, rest.begin, rest.end, own[0].data());
+    case detail::Rest::Kind::rows:
+      node.dense->backward_weights(node.x_now(), node.dz, m, rest.begin, rest.end, own[0].data());
       return;
-    case Rest::Kind::bias:
+    case detail::Rest::Kind::bias:
       detail::column_sums(node.dz, m, node.out_size, own[1].data());
       return;
   }
@@ -529,7 +397,7 @@ template <class T>
 TensorView<const T> Execution<T>::forward(TensorView<const T> x) {
   impl_->run(x);
   impl_->finish_output();
-  return impl_->nodes.back().view_y(0, impl_->m);
+  return impl_->plan.nodes.back().view_y(0, impl_->m);
 }
 
 template <class T>
@@ -544,58 +412,58 @@ LossResult Execution<T>::loss_and_gradients(TensorView<const T> x, std::span<con
   impl_->require_training("loss_and_gradients");
   impl_->begin_batch(x);
   const LossResult result = impl_->run_and_backpropagate(labels, options);
-  impl_->has_run = true;
-  impl_->output_is_due = impl_->softmax != nullptr;
+  impl_->has_output = true;
+  impl_->output_is_due = impl_->plan.softmax != nullptr;
   return result;
 }
 
 template <class T>
 TensorView<const T> Execution<T>::backward(TensorView<const T> dout) {
-  impl_->require_training("backward");
-  impl_->require_batch("backward");
-  impl_->finish_output();
-  const TensorView<const T> output = impl_->nodes.back().view_y(0, impl_->m);
+  Impl& impl = *impl_;
+  impl.require_training("backward");
+  impl.require_batch("backward");
+  impl.finish_output();
+  const TensorView<const T> output = impl.plan.nodes.back().view_y(0, impl.m);
   if (!(dout.shape() == output.shape())) {
     throw std::invalid_argument(fmt::format("Execution: dout has shape {}, the output of the last batch has {}",
                                             dout.shape().to_string(), output.shape().to_string()));
   }
-  std::copy(dout.begin(), dout.end(), impl_->flow);
-  std::fill_n(impl_->sums, impl_->part_count() * impl_->part_size, T(0));
-  impl_->backpropagate(impl_->segments.size(), impl_->way_down(true));
-  impl_->finish_gradients();
-  return {impl_->flow, detail::batch_shape(impl_->m, impl_->network->input_shape())};
+  impl.has_run = false;
+  impl.begin_backward(true, false);
+  std::copy(dout.begin(), dout.end(), impl.plan.values[impl.plan.segments.back().output()].gradient);
+  impl.backpropagate(impl.plan.segments.size());
+  impl.finish_gradients();
+  return {impl.plan.values[0].gradient, detail::batch_shape(impl.m, impl.plan.network->input_shape())};
 }
 
 template <class T>
 std::span<const TensorView<T>> Execution<T>::gradients() {
   impl_->require_training("gradients");
-  return impl_->gradients;
+  return impl_->plan.gradients;
 }
 
 template <class T>
 TensorView<const T> Execution<T>::logits() const {
-  impl_->require_batch("logits");
+  if (!impl_->has_output) throw std::logic_error("Execution::logits: no batch has been run");
   return impl_->logits();
 }
 
 template <class T>
 TensorView<const T> Execution<T>::layer_output(std::size_t i) const {
+  if (impl_->plan.mode != Mode::inspection)
+    throw std::logic_error("Execution::layer_output: made without Mode::inspection");
   impl_->require_batch("layer_output");
-  if (i >= impl_->nodes.size()) {
+  if (i >= impl_->plan.nodes.size()) {
     throw std::invalid_argument(
-        fmt::format("Execution: there is no layer {}, the network has {}", i, impl_->nodes.size()));
+        fmt::format("Execution: there is no layer {}, the network has {}", i, impl_->plan.nodes.size()));
   }
   impl_->finish_output();
-  const Node<T>& node = impl_->nodes[i];
-  if (!node.pair) return node.view_y(0, impl_->m);
-  // Only the pooled output was kept: the convolution is done once more.
-  const Shape sample = impl_->network->info()[i].output_shape;
-  impl_->shown = Tensor<T>(detail::batch_shape(impl_->m, sample));
-  detail::with_kind(*node.layer, [&](auto kind, const auto& l) {
-    if constexpr (!kind.kReshapes)
-      kind.template forward<T>(l, node.view_x(0, impl_->m), impl_->parameters_of(node), node.activation, impl_->shown);
-  });
-  return impl_->shown;
+  return impl_->plan.nodes[i].view_y(0, impl_->m);
+}
+
+template <class T>
+void Execution<T>::set_dropout(std::uint64_t seed, std::uint64_t step) {
+  impl_->key = {seed, step, 0};
 }
 
 template class Execution<float>;

@@ -7,7 +7,7 @@
 namespace hubel::detail {
 
 template <>
-struct LayerKind<ActivationLayer> {
+struct LayerKind<ActivationLayer> : LayerTraits {
   static constexpr std::array<std::string_view, 1> kNames = {"activation"};
   static constexpr bool kReshapes = true;
 

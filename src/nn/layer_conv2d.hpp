@@ -7,9 +7,9 @@
 namespace hubel::detail {
 
 template <>
-struct LayerKind<Conv2D> {
+struct LayerKind<Conv2D> : LayerTraits {
   static constexpr std::array<std::string_view, 1> kNames = {"conv2d"};
-  static constexpr bool kReshapes = false;
+  static constexpr bool kFusesActivation = true;
 
   static std::string_view name(const Conv2D&) { return kNames[0]; }
   static Conv2D of_name(std::string_view) { return {}; }
@@ -56,26 +56,25 @@ struct LayerKind<Conv2D> {
     plan.output = conv_geometry(x, kernel, options(layer), who).output_shape();
     plan.parameters.push_back({"kernel", kernel, layer.kernel_initializer, kh * kw * kernel[2],
                                std::max<std::int64_t>(1, kh * kw * (layer.filters / layer.groups))});
-    if (layer.use_bias) plan.parameters.push_back({"bias", Shape{layer.filters}});
+    if (layer.use_bias)
+      plan.parameters.push_back({.name = "bias", .shape = {layer.filters}, .role = ParameterRole::offset});
     plan.macs = saturating_product({plan.output.elements(), kh * kw, kernel[2]});
     return plan;
   }
 
   template <class T>
-  static void forward(const Conv2D& layer, TensorView<const T> x, std::span<const Parameter<T>> parameters,
-                      Activation activation, TensorView<T> y) {
+  static void forward(const Conv2D& layer, const ForwardPass<T>& pass, TensorView<T> y) {
     TensorView<const T> bias;
-    if (layer.use_bias) bias = {parameters[1].value.data(), Shape{1, 1, 1, layer.filters}};
-    conv_forward(x, parameters[0].value.view(), bias, activation, options(layer), y);
+    if (layer.use_bias) bias = {pass.parameters[1].value.data(), Shape{1, 1, 1, layer.filters}};
+    conv_forward(pass.x(), pass.parameters[0].value.view(), bias, pass.activation, options(layer), y);
   }
 
   template <class T>
-  static void backward(const Conv2D& layer, TensorView<const T> dz, TensorView<const T> x,
-                       std::span<const Parameter<T>> parameters, TensorView<T> dx,
-                       std::span<const TensorView<T>> gradients) {
+  static void backward(const Conv2D& layer, const BackwardPass<T>& pass) {
     TensorView<T> dbias;
-    if (layer.use_bias) dbias = {gradients[1].data(), Shape{1, 1, 1, layer.filters}};
-    conv_backward(dz, x, parameters[0].value.view(), options(layer), dx, gradients[0], dbias);
+    if (layer.use_bias) dbias = {pass.gradients[1].data(), Shape{1, 1, 1, layer.filters}};
+    conv_backward(pass.d, pass.x(), pass.parameters[0].value.view(), options(layer), pass.dx[0], pass.gradients[0],
+                  dbias);
   }
 
   static ConvOptions options(const Conv2D& layer) {

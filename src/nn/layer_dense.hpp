@@ -7,9 +7,9 @@
 namespace hubel::detail {
 
 template <>
-struct LayerKind<Dense> {
+struct LayerKind<Dense> : LayerTraits {
   static constexpr std::array<std::string_view, 1> kNames = {"dense"};
-  static constexpr bool kReshapes = false;
+  static constexpr bool kFusesActivation = true;
 
   static std::string_view name(const Dense&) { return kNames[0]; }
   static Dense of_name(std::string_view) { return {}; }
@@ -37,26 +37,24 @@ struct LayerKind<Dense> {
     LayerPlan plan;
     plan.output = Shape{x[0], layer.units};
     plan.parameters.push_back({"kernel", Shape{n, layer.units}, layer.kernel_initializer, n, layer.units});
-    if (layer.use_bias) plan.parameters.push_back({"bias", Shape{layer.units}});
+    if (layer.use_bias)
+      plan.parameters.push_back({.name = "bias", .shape = {layer.units}, .role = ParameterRole::offset});
     plan.macs = saturating_product({x[0], n, layer.units});
     return plan;
   }
 
   template <class T>
-  static void forward(const Dense& layer, TensorView<const T> x, std::span<const Parameter<T>> parameters,
-                      Activation activation, TensorView<T> y) {
+  static void forward(const Dense& layer, const ForwardPass<T>& pass, TensorView<T> y) {
     TensorView<const T> bias;
-    if (layer.use_bias) bias = parameters[1].value;
-    dense_forward(x, parameters[0].value.view(), bias, activation, y);
+    if (layer.use_bias) bias = pass.parameters[1].value;
+    dense_forward(pass.x(), pass.parameters[0].value.view(), bias, pass.activation, y);
   }
 
   template <class T>
-  static void backward(const Dense& layer, TensorView<const T> dz, TensorView<const T> x,
-                       std::span<const Parameter<T>> parameters, TensorView<T> dx,
-                       std::span<const TensorView<T>> gradients) {
+  static void backward(const Dense& layer, const BackwardPass<T>& pass) {
     TensorView<T> dbias;
-    if (layer.use_bias) dbias = gradients[1];
-    dense_backward(dz, x, parameters[0].value.view(), dx, gradients[0], dbias);
+    if (layer.use_bias) dbias = pass.gradients[1];
+    dense_backward(pass.d, pass.x(), pass.parameters[0].value.view(), pass.dx[0], pass.gradients[0], dbias);
   }
 };
 

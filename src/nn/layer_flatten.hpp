@@ -6,7 +6,7 @@
 namespace hubel::detail {
 
 template <>
-struct LayerKind<Flatten> {
+struct LayerKind<Flatten> : LayerTraits {
   static constexpr std::array<std::string_view, 1> kNames = {"flatten"};
   static constexpr bool kReshapes = true;
 

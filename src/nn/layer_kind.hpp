@@ -18,6 +18,7 @@
 #include <string_view>
 #include <vector>
 
+#include "hubel/dropout.hpp"
 #include "hubel/layers.hpp"
 #include "hubel/network.hpp"
 
@@ -29,6 +30,7 @@ struct ParameterSpec {
   Shape shape;
   Initializer initializer = Initializer::zeros;
   std::int64_t fan_in = 1, fan_out = 1;
+  ParameterRole role = ParameterRole::weight;
 };
 
 // What follows from a layer's description and its input's shape.
@@ -38,11 +40,39 @@ struct LayerPlan {
   std::int64_t macs = 0;  // of the whole batch
 };
 
+// What a layer at work is given, for some samples: of the batch those from `first_sample` on, or all.
+template <class T>
+struct ForwardPass {
+  std::span<const TensorView<const T>> inputs;
+  std::span<const Parameter<T>> parameters;
+  Activation activation = Activation::identity;  // to be done in the same pass
+  bool training = false;                         // batch statistics instead of running ones, dropout
+  T* kept = nullptr;                             // in training: room for what backward will need, see kept_size
+  DropoutKey key = {};
+  std::int64_t first_sample = 0;
+
+  TensorView<const T> x() const { return inputs[0]; }
+};
+
+template <class T>
+struct BackwardPass : ForwardPass<T> {
+  TensorView<T> d;        // the gradient with respect to the layer's output; free to be overwritten
+  TensorView<const T> y;  // the output, where the kind asks for it (kOwnActivation)
+  // Room for the gradients with respect to the inputs, to be written; empty views where none is wanted. A kind with
+  // kInPlace may find d's memory here.
+  std::span<const TensorView<T>> dx;
+  std::span<const TensorView<T>> gradients;  // to be written, as parameters are
+};
+
+// What forward leaves for backward, in elements.
+struct KeptSize {
+  std::int64_t of_sample = 0;  // sample by sample
+  std::int64_t of_batch = 0;   // once, whence the layer takes its batch whole
+};
+
 // LayerKind<L>, for each description L:
 //
 //   static constexpr std::array<std::string_view, n> kNames     the kinds' names in files and summaries
-//   static constexpr bool kReshapes                             the linear part moves no data: it is the input seen in
-//                                                               the output's shape, and has no forward and backward
 //   static std::string_view name(const L&)                      this layer's name among kNames
 //   static L of_name(std::string_view name)                     the description with defaults
 //   static std::string detail(const L&)                         for the summary: "6 @ 5x5, same, relu"
@@ -50,13 +80,30 @@ struct LayerPlan {
 //                                                               checks the options against the input's shape
 //   template <class Self, class F> static void fields(Self& layer, F&& f)
 //       calls f.required(name, field) or f.optional(name, field) for each option; Self is L or const L
-//   template <class T> static void forward(const L&, TensorView<const T> x, std::span<const Parameter<T>> parameters,
-//                                          Activation activation, TensorView<T> y)
-//       y = activation(linear(x))
-//   template <class T> static void backward(const L&, TensorView<const T> dz, TensorView<const T> x,
-//                                           std::span<const Parameter<T>> parameters, TensorView<T> dx,
-//                                           std::span<const TensorView<T>> gradients)
-//       from dz = dL/d(linear(x)): dL/dx into dx unless it is an empty view, and dL/d(parameter) into gradients
+//   template <class T> static void forward(const L&, const ForwardPass<T>&, TensorView<T> y)
+//       y = activation(linear(inputs))
+//   template <class T> static void backward(const L&, const BackwardPass<T>&)
+//       from d = dL/d(linear(inputs)): dx, unless a view is empty, and the parameters' gradients
+//
+// and, where the defaults of LayerTraits do not hold, its own of those.
+struct LayerTraits {
+  // Moves no data: the linear part is the input seen in the output's shape, and there is no forward and backward.
+  static constexpr bool kReshapes = false;
+  // Takes several inputs: plan() then gets a span of their shapes.
+  static constexpr bool kJoins = false;
+  // Forward may do any activation in its pass, so that one behind it may be folded into it.
+  static constexpr bool kFusesActivation = false;
+  // Backward takes d = dL/dy and does the activation's part itself.
+  static constexpr bool kOwnActivation = false;
+  // dx[0] may be the memory of d.
+  static constexpr bool kInPlace = false;
+  // Only in training; else its output is its input.
+  static constexpr bool kTrainingOnly = false;
+  template <class L>
+  static KeptSize kept_size(const L&, const Shape& /*x: a sample's*/) {
+    return {};
+  }
+};
 template <class L>
 struct LayerKind;
 
@@ -109,6 +156,13 @@ inline void check_size(std::string_view who, std::string_view option, std::int64
 
 inline void check_sizes(std::string_view who, std::string_view option, const std::array<std::int64_t, 2>& pair) {
   for (std::int64_t value : pair) check_size(who, option, value);
+}
+
+// A layer that joins branches takes two at least.
+inline void check_join(std::string_view who, std::span<const Shape> xs) {
+  if (xs.size() >= 2) return;
+  throw std::invalid_argument(
+      fmt::format("{}: it has {} input{}, it must have two or more", who, xs.size(), xs.size() == 1 ? "" : "s"));
 }
 
 // "5x5"

@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "nn/layer_activation.hpp"
+#include "nn/layer_add.hpp"
 #include "nn/layer_conv2d.hpp"
 #include "nn/layer_dense.hpp"
 #include "nn/layer_flatten.hpp"

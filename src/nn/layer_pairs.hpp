@@ -9,15 +9,16 @@
 
 namespace hubel::detail {
 
-// The plan, when the layers are a convolution on samples of shape x and a max pooling that are better computed
-// together; if it is not for training, only where forward gains by it.
+// The plan, when the layers are a convolution, with this activation, on samples of shape x and a max pooling that are
+// better computed together; if it is not for training, only where forward gains by it.
 template <class T>
-std::optional<ConvPoolPlan<T>> conv_pool_pair(const Layer& first, const Layer& second, const Shape& x, bool training) {
+std::optional<ConvPoolPlan<T>> conv_pool_pair(const Layer& first, Activation activation, const Layer& second,
+                                              const Shape& x, bool training) {
   const auto* conv = std::get_if<Conv2D>(&first);
   const auto* pool = std::get_if<Pool2D>(&second);
-  if (!conv || !pool || derivative_needs_input(conv->activation)) return std::nullopt;
-  if (conv->activation == Activation::softmax || conv->activation == Activation::log_softmax) return std::nullopt;
-  const ConvPool pair{LayerKind<Conv2D>::options(*conv), conv->activation, LayerKind<Pool2D>::options(*pool)};
+  if (!conv || !pool || x.rank() != 3 || derivative_needs_input(activation)) return std::nullopt;
+  if (activation == Activation::softmax || activation == Activation::log_softmax) return std::nullopt;
+  const ConvPool pair{LayerKind<Conv2D>::options(*conv), activation, LayerKind<Pool2D>::options(*pool)};
   const Shape kernel{conv->kernel_size[0], conv->kernel_size[1], x[2] / conv->groups, conv->filters};
   if (!ConvPoolPlan<T>::pays(pair, x, kernel)) return std::nullopt;
   std::optional<ConvPoolPlan<T>> plan(std::in_place, pair, x, kernel);

@@ -7,9 +7,8 @@
 namespace hubel::detail {
 
 template <>
-struct LayerKind<Pool2D> {
+struct LayerKind<Pool2D> : LayerTraits {
   static constexpr std::array<std::string_view, 2> kNames = {"max_pool2d", "avg_pool2d"};
-  static constexpr bool kReshapes = false;
 
   static std::string_view name(const Pool2D& layer) { return kNames[layer.mode == PoolMode::max ? 0 : 1]; }
   static Pool2D of_name(std::string_view name) {
@@ -41,15 +40,13 @@ struct LayerKind<Pool2D> {
   }
 
   template <class T>
-  static void forward(const Pool2D& layer, TensorView<const T> x, std::span<const Parameter<T>>, Activation,
-                      TensorView<T> y) {
-    pool_forward(x, options(layer), y);
+  static void forward(const Pool2D& layer, const ForwardPass<T>& pass, TensorView<T> y) {
+    pool_forward(pass.x(), options(layer), y);
   }
 
   template <class T>
-  static void backward(const Pool2D& layer, TensorView<const T> dz, TensorView<const T> x,
-                       std::span<const Parameter<T>>, TensorView<T> dx, std::span<const TensorView<T>>) {
-    if (is_given(dx)) pool_backward(dz, x, options(layer), dx);
+  static void backward(const Pool2D& layer, const BackwardPass<T>& pass) {
+    if (is_given(pass.dx[0])) pool_backward(pass.d, pass.x(), options(layer), pass.dx[0]);
   }
 
   static PoolOptions options(const Pool2D& layer) { return {layer.pool_size, layer.strides, layer.mode}; }

@@ -21,27 +21,27 @@ std::string parameter_names(std::span<const Parameter<T>> parameters) {
 }  // namespace
 
 template <class T>
-Network<T>::Network(Shape input_shape, std::vector<Layer> layers, std::uint64_t seed)
-    : input_shape_(input_shape), layers_(std::move(layers)) {
-  detail::NetworkPlan plan = detail::plan_network(input_shape_, layers_);
+Network<T>::Network(Graph graph, std::uint64_t seed) : graph_(std::move(graph)) {
+  detail::NetworkPlan plan = detail::plan_network(graph_);
   for (const detail::ParameterSpec& spec : plan.parameters)
-    parameters_.push_back({spec.name, Tensor<T>::uninitialized(spec.shape)});
+    parameters_.push_back({spec.name, Tensor<T>::uninitialized(spec.shape), spec.role});
   info_ = std::move(plan.info);
   output_shape_ = info_.back().output_shape;
   reset(seed);
 }
 
 template <class T>
-Network<T>::Network(Shape input_shape, std::vector<Layer> layers, std::vector<Parameter<T>> parameters)
-    : input_shape_(input_shape), layers_(std::move(layers)), parameters_(std::move(parameters)) {
-  detail::NetworkPlan plan = detail::plan_network(input_shape_, layers_);
+Network<T>::Network(Graph graph, std::vector<Parameter<T>> parameters)
+    : graph_(std::move(graph)), parameters_(std::move(parameters)) {
+  detail::NetworkPlan plan = detail::plan_network(graph_);
   if (parameters_.size() != plan.parameters.size()) {
     throw std::invalid_argument(fmt::format("Network: {} parameters were given, its layers have {}", parameters_.size(),
                                             plan.parameters.size()));
   }
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     const detail::ParameterSpec& wanted = plan.parameters[i];
-    const Parameter<T>& given = parameters_[i];
+    Parameter<T>& given = parameters_[i];
+    given.role = wanted.role;
     if (given.name == wanted.name && given.value.shape() == wanted.shape) continue;
     throw std::invalid_argument(fmt::format("Network: parameter {} is {} {}, it must be {} {}", i, given.name,
                                             given.value.shape().to_string(), wanted.name, wanted.shape.to_string()));
@@ -52,7 +52,7 @@ Network<T>::Network(Shape input_shape, std::vector<Layer> layers, std::vector<Pa
 
 template <class T>
 void Network<T>::reset(std::uint64_t seed) {
-  const detail::NetworkPlan plan = detail::plan_network(input_shape_, layers_);
+  const detail::NetworkPlan plan = detail::plan_network(graph_);
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     const detail::ParameterSpec& spec = plan.parameters[i];
     initialize(parameters_[i].value, spec.initializer, spec.fan_in, spec.fan_out, seed, i);
@@ -81,12 +81,12 @@ std::int64_t Network<T>::parameter_count() const {
 
 template <class T>
 bool Network<T>::ends_in_softmax() const {
-  return detail::softmax_layer(layers_, info_).has_value();
+  return detail::softmax_layer(graph_).has_value();
 }
 
 template <class T>
 std::string Network<T>::summary() const {
-  return detail::summary_table(detail::plan_network(input_shape_, layers_), input_shape_, sizeof(T));
+  return detail::summary_table(graph_, sizeof(T));
 }
 
 template class Network<float>;

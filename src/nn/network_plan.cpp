@@ -2,27 +2,22 @@
 #include "nn/network_plan.hpp"
 
 #include <algorithm>
-#include <map>
 #include <stdexcept>
 
 #include "nn/layer_kinds.hpp"
 
 namespace hubel::detail {
 
-namespace {
-
-void check_input_shape(const Shape& shape) {
-  const bool fits = shape.rank() >= 1 && shape.rank() < Shape::kMaxRank;
-  if (!fits || std::any_of(shape.begin(), shape.end(), [](std::int64_t extent) { return extent < 1; })) {
-    throw std::invalid_argument(
-        fmt::format("Network: input_shape is {}, it must have 1 to {} axes of at least 1, such as (h, w, c) or (n,)",
-                    shape.to_string(), Shape::kMaxRank - 1));
-  }
-}
-
-LayerPlan plan_layer(const Layer& layer, const Shape& input, std::string_view who) {
+LayerPlan plan_layer(const Layer& layer, std::span<const Shape> inputs, std::string_view who) {
   try {
-    return with_kind(layer, [&](auto kind, const auto& l) { return kind.plan(l, input, who); });
+    return with_kind(layer, [&](auto kind, const auto& l) {
+      if constexpr (kind.kJoins) {
+        return kind.plan(l, inputs, who);
+      } else {
+        if (inputs.size() == 1) return kind.plan(l, inputs[0], who);
+        throw std::invalid_argument(fmt::format("{}: it has {} inputs, it takes one", who, inputs.size()));
+      }
+    });
   } catch (const std::invalid_argument& error) {
     const std::string message = error.what();
     if (message.starts_with(who)) throw;
@@ -30,17 +25,16 @@ LayerPlan plan_layer(const Layer& layer, const Shape& input, std::string_view wh
   }
 }
 
-}  // namespace
-
-std::optional<std::size_t> softmax_layer(std::span<const Layer> layers, std::span<const LayerInfo> info) {
-  std::size_t i = layers.size();
-  while (i > 0 && std::holds_alternative<Flatten>(layers[i - 1])) --i;
-  if (i == 0) return std::nullopt;
-  const Shape& output = info[--i].output_shape;
+std::optional<std::size_t> softmax_layer(const Graph& graph) {
+  std::int64_t i = std::ssize(graph.layers()) - 1;
+  const auto layer = [&] { return graph.layers()[static_cast<std::size_t>(i)]; };
+  while (i >= 0 && std::holds_alternative<Flatten>(layer().layer)) i = layer().inputs[0];
+  if (i < 0) return std::nullopt;
+  const Shape& output = graph.shape(graph.value(i));
   const bool over_classes = output.elements() == output.back();
   const bool is_softmax =
-      with_kind(layers[i], [](auto, const auto& l) { return layer_activation(l); }) == Activation::softmax;
-  return over_classes && is_softmax ? std::optional(i) : std::nullopt;
+      with_kind(layer().layer, [](auto, const auto& l) { return layer_activation(l); }) == Activation::softmax;
+  return over_classes && is_softmax ? std::optional(static_cast<std::size_t>(i)) : std::nullopt;
 }
 
 std::int64_t class_count(const Shape& output, std::string_view who) {
@@ -56,30 +50,44 @@ Shape batch_shape(std::int64_t m, const Shape& sample) {
   return Shape(std::span(extents.data(), sample.rank() + 1));
 }
 
-NetworkPlan plan_network(const Shape& input_shape, std::span<const Layer> layers) {
-  check_input_shape(input_shape);
+namespace {
+
+// What feeds no layer is the network's output, and only the last layer may be.
+void check_all_feed(const Graph& graph) {
+  const auto layers = graph.layers();
   if (layers.empty()) throw std::invalid_argument("Network: there are no layers, at least one is needed");
+  std::vector<bool> feeds(layers.size(), false);
+  for (const GraphLayer& layer : layers)
+    for (const std::int64_t input : layer.inputs)
+      if (input >= 0) feeds[static_cast<std::size_t>(input)] = true;
+  for (std::size_t i = 0; i + 1 < layers.size(); ++i) {
+    if (feeds[i]) continue;
+    throw std::invalid_argument(fmt::format("Network: no layer takes the output of {}, and the last one is {}",
+                                            layers[i].name, layers.back().name));
+  }
+}
+
+}  // namespace
+
+NetworkPlan plan_network(const Graph& graph) {
+  check_all_feed(graph);
   NetworkPlan network;
-  std::map<std::string_view, int> count_of_kind;
-  Shape shape = batch_shape(1, input_shape);
-  for (const Layer& layer : layers) {
-    LayerInfo info;
-    info.kind = layer_kind(layer);
-    info.name = fmt::format("{}_{}", info.kind, ++count_of_kind[layer_kind(layer)]);
-    LayerPlan plan = plan_layer(layer, shape, info.name);
-    info.input_shape = shape.without_first();
-    info.output_shape = plan.output.without_first();
-    info.macs = plan.macs;
+  for (std::size_t i = 0; i < graph.layers().size(); ++i) {
+    const auto& [layer, inputs, name] = graph.layers()[i];
+    std::vector<Shape> shapes;
+    for (const std::int64_t input : inputs) shapes.push_back(batch_shape(1, graph.shape(graph.value(input))));
+    LayerPlan plan = plan_layer(layer, shapes, name);
+    LayerInfo info{name,     std::string(layer_kind(layer)), shapes[0].without_first(), plan.output.without_first(), 0,
+                   plan.macs};
     network.parameter_counts.push_back(plan.parameters.size());
     for (ParameterSpec& parameter : plan.parameters) {
-      parameter.name = fmt::format("{}.{}", info.name, parameter.name);
+      parameter.name = fmt::format("{}.{}", name, parameter.name);
       info.parameters += parameter.shape.elements();
       network.parameters.push_back(std::move(parameter));
     }
     const std::string detail = with_kind(layer, [](auto kind, const auto& l) { return kind.detail(l); });
-    network.descriptions.push_back(detail.empty() ? info.name : fmt::format("{} ({})", info.name, detail));
+    network.descriptions.push_back(detail.empty() ? name : fmt::format("{} ({})", name, detail));
     network.info.push_back(std::move(info));
-    shape = plan.output;
   }
   return network;
 }
@@ -97,7 +105,7 @@ Shape layer_output_shape(const Layer& layer, const Shape& input, std::string_vie
     throw std::invalid_argument(fmt::format(
         "{}: the input has shape {}, it must have a batch axis and at least one more", who, input.to_string()));
   }
-  return detail::plan_layer(layer, input, who).output;
+  return detail::plan_layer(layer, std::span(&input, 1), who).output;
 }
 
 }  // namespace hubel

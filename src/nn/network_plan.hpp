@@ -18,12 +18,16 @@ struct NetworkPlan {
   std::vector<ParameterSpec> parameters;      // of all layers, in their order; named in full: "conv2d_1.kernel"
 };
 
-// Throws std::invalid_argument, its message beginning with the layer's name, when a layer does not fit.
-NetworkPlan plan_network(const Shape& input_shape, std::span<const Layer> layers);
+// A layer on inputs of these shapes, with the batch axis. Throws std::invalid_argument, its message beginning with
+// `who`.
+LayerPlan plan_layer(const Layer& layer, std::span<const Shape> inputs, std::string_view who);
+
+// Throws std::invalid_argument when there are no layers, or one feeds none and is not the last.
+NetworkPlan plan_network(const Graph& graph);
 
 // The layer whose softmax over the classes is the network's output, if it ends so. (A Flatten after it, as behind a
 // convolution that has shrunk the image to one pixel, changes nothing.)
-std::optional<std::size_t> softmax_layer(std::span<const Layer> layers, std::span<const LayerInfo> info);
+std::optional<std::size_t> softmax_layer(const Graph& graph);
 
 // The classes of a classifier with this output for a sample: (classes), or (1, 1, classes), an image of one pixel.
 // Throws std::invalid_argument, its message beginning with `who`, for another.
@@ -33,6 +37,6 @@ std::int64_t class_count(const Shape& output, std::string_view who);
 Shape batch_shape(std::int64_t m, const Shape& sample);
 
 // The table of a summary; see Network::summary.
-std::string summary_table(const NetworkPlan& plan, const Shape& input_shape, std::int64_t bytes_per_weight);
+std::string summary_table(const Graph& graph, std::int64_t bytes_per_weight);
 
 }  // namespace hubel::detail

@@ -1,14 +1,16 @@
 // A layer at work, on some samples of a batch at a time.
 //
-// A layer is a linear part z = linear(x) and an activation y = activation(z) (see layer_kind.hpp). Where the
-// activation's derivative can be had from y, or none is wanted, the two run as one and z is not kept. A convolution and
-// the max pooling behind it may run as one node (layer_pairs.hpp); the pooling's own node then has nothing to do.
+// A layer is a linear part z = linear(inputs) and an activation y = activation(z) (see layer_kind.hpp). Where the
+// activation's derivative can be had from y, or none is wanted, the two run as one and z is not kept. An activation
+// that is a layer of its own, and the max pooling behind a convolution (layer_pairs.hpp), are absorbed by the node
+// before them where that pays; their own nodes then have nothing to do.
 #pragma once
 
 #include <algorithm>
 #include <cstring>
 #include <optional>
 #include <span>
+#include <vector>
 
 #include "hubel/network.hpp"
 #include "nn/layer_kinds.hpp"
@@ -22,34 +24,45 @@ template <class T>
 struct Node {
   const Layer* layer = nullptr;
   Activation activation = Activation::identity;
+  bool own_activation = false;          // the kind does the activation, forward and backward
   bool reshapes = false;                // no linear part: z is the input, seen in the output's shape
-  std::optional<ConvPoolPlan<T>> pair;  // runs as one with the next layer, and y is the next layer's
-  bool absorbed = false;                // runs with the layer before
+  std::optional<ConvPoolPlan<T>> pair;  // runs as one with the pooling that it absorbs
+  std::size_t absorbs = 0;              // layers behind it that run with it, whose last has y for its output
+  bool absorbed = false;                // runs with a layer before
   std::optional<SmallDense> dense;      // a dense layer whose weights stay in the cache
+  bool training = false;
+  std::uint64_t number = 0;  // among the layers
   // A few samples may pass through it, and through its neighbours, while others wait. Its gradients with respect to
   // parameters are then finished later: `sums` of a pair and `dz` of a dense layer hold what they are made of.
   bool by_sample = false;
   std::size_t first_parameter = 0, parameter_count = 0;
-  Shape input, output;                     // one sample's; of a pair, the pair's
-  std::int64_t in_size = 0, out_size = 0;  // their elements
+  std::vector<std::size_t> inputs;         // values: 0 is the network's input, i + 1 what layer i makes
+  std::vector<Shape> input_shapes;         // a sample's
+  Shape output;                            // one sample's; of what it absorbs, the last's
+  std::int64_t in_size = 0, out_size = 0;  // elements, of several inputs the first's
+  KeptSize kept_size;
 
-  // Memory for a batch, in the execution's arena; null where there is none. z: it is the input or y, or is not kept.
-  // y: it is z.
-  T *z = nullptr, *y = nullptr;
+  // Memory for a batch; null where there is none. z: it is the input or y, or is not kept. y: it is z.
+  T *z = nullptr, *y = nullptr, *kept = nullptr;
   T *winners = nullptr, *packed = nullptr, *packed_from = nullptr;  // of a pair; the last: the weights packed
   bool is_packed = false;
   std::int64_t sums = 0;  // of a pair: where in a part's sums its own are
   T* dz = nullptr;        // of a small dense layer
 
   // What the batch is, once aimed; z_now is only right where the backward pass or the final softmax reads it.
-  const T *x_now = nullptr, *z_now = nullptr, *y_now = nullptr;
+  std::vector<const T*> xs_now;
+  const T *z_now = nullptr, *y_now = nullptr;
+  // Room for the views that a layer is given of a whole batch.
+  std::vector<TensorView<const T>> xs;
+  std::vector<TensorView<T>> dxs;
 
   using Parameters = std::span<const Parameter<T>>;
   using Gradients = std::span<const TensorView<T>>;
 
   bool activates() const { return activation != Activation::identity; }
+  const T* x_now() const { return xs_now[0]; }
   TensorView<const T> view_x(std::int64_t begin, std::int64_t count) const {
-    return {x_now + begin * in_size, batch_shape(count, input)};
+    return {x_now() + begin * in_size, batch_shape(count, input_shapes[0])};
   }
   TensorView<const T> view_z(std::int64_t begin, std::int64_t count) const {
     return {z_now + begin * out_size, batch_shape(count, output)};
@@ -58,33 +71,49 @@ struct Node {
     return {y_now + begin * out_size, batch_shape(count, output)};
   }
 
-  // Points it to its input; returns its output.
-  const T* aim(const T* x);
+  // Points it to its inputs for m samples, of which values[i] is value i; returns its output.
+  const T* aim(std::span<const T* const> values, std::int64_t m);
   // Floating-point operations for a sample.
   double forward_flops() const;
   double backward_flops(bool to_input) const;
 
   // Packs a pair's weights if they are not those of the last time.
   void pack(Parameters parameters, bool backward);
-  // Samples [begin, begin + count). put_off: the activation is left out.
-  void forward(Parameters parameters, std::int64_t begin, std::int64_t count, bool put_off) const;
-  // From d, their gradient with respect to y or, past_activation, to z: that with respect to x goes to dx unless it is
-  // null, and that with respect to z replaces d. Of a node by_sample `part` gets the pairs' gradients added; another
-  // one writes those of its parameters, whence it takes the whole batch.
-  void backward(Parameters parameters, Gradients gradients, std::int64_t begin, std::int64_t count, T* d,
-                bool past_activation, T* dx, T* part) const;
+  // Samples [begin, begin + count); of a node that is not by_sample, all of them. put_off: the activation is left out.
+  void forward(Parameters parameters, std::int64_t begin, std::int64_t count, const DropoutKey& key,
+               bool put_off) const;
+  // From d, their gradient with respect to y or, past_activation, to z: that with respect to the inputs goes to dx, one
+  // for each, unless it is empty, and that with respect to z may replace d. Of a node by_sample `part` gets the pairs'
+  // gradients added; another one writes those of its parameters, whence it takes the whole batch.
+  void backward(Parameters parameters, Gradients gradients, std::int64_t begin, std::int64_t count,
+                const DropoutKey& key, T* d, bool past_activation, std::span<const TensorView<T>> dx, T* part) const;
 
  private:
   typename ConvPoolPlan<T>::Weights pair_weights(Parameters parameters) const {
     return {parameters[0].value.data(), parameters.size() > 1 ? parameters[1].value.data() : nullptr, packed};
   }
+  ForwardPass<T> forward_pass(Parameters parameters, std::span<const TensorView<const T>> given, std::int64_t begin,
+                              const DropoutKey& key) const {
+    ForwardPass<T> pass;
+    pass.inputs = given;
+    pass.parameters = parameters;
+    pass.training = training;
+    pass.kept = kept ? kept + begin * kept_size.of_sample : nullptr;
+    pass.key = key;
+    pass.key.layer = number;
+    pass.first_sample = begin;
+    return pass;
+  }
 };
 
 template <class T>
-const T* Node<T>::aim(const T* x) {
-  x_now = x;
-  if (absorbed) return z_now = y_now = x;
-  z_now = reshapes ? x : z ? z : y;
+const T* Node<T>::aim(std::span<const T* const> values, std::int64_t m) {
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    xs_now[i] = values[inputs[i]];
+    xs[i] = {xs_now[i], batch_shape(m, input_shapes[i])};
+  }
+  if (absorbed) return z_now = y_now = x_now();
+  z_now = reshapes ? x_now() : z ? z : y;
   y_now = y ? y : z_now;
   return y_now;
 }
@@ -107,14 +136,14 @@ void Node<T>::pack(Parameters parameters, bool backward) {
   if (!pair) return;
   // Anyone may write to the weights at any time, and comparing them costs a tenth of packing them.
   bool same = is_packed;
-  const auto keep = [&](const Tensor<T>& value, T* kept) {
+  const auto keep = [&](const Tensor<T>& value, T* copied) {
     const auto bytes = static_cast<std::size_t>(value.size()) * sizeof(T);
-    if (same) same = std::memcmp(kept, value.data(), bytes) == 0;
-    if (!same) std::memcpy(kept, value.data(), bytes);
-    return kept + value.size();
+    if (same) same = std::memcmp(copied, value.data(), bytes) == 0;
+    if (!same) std::memcpy(copied, value.data(), bytes);
+    return copied + value.size();
   };
-  T* kept = packed_from;
-  for (const Parameter<T>& parameter : parameters) kept = keep(parameter.value, kept);
+  T* copied = packed_from;
+  for (const Parameter<T>& parameter : parameters) copied = keep(parameter.value, copied);
   if (same) return;
   is_packed = true;
   const auto weights = pair_weights(parameters);
@@ -122,23 +151,26 @@ void Node<T>::pack(Parameters parameters, bool backward) {
 }
 
 template <class T>
-void Node<T>::forward(Parameters parameters, std::int64_t begin, std::int64_t count, bool put_off) const {
+void Node<T>::forward(Parameters parameters, std::int64_t begin, std::int64_t count, const DropoutKey& key,
+                      bool put_off) const {
   if (absorbed) return;
   if (pair) {
     T* places = winners ? winners + begin * pair->winners_size() : nullptr;
-    pair->forward(pair_weights(parameters), x_now + begin * in_size, count, y + begin * out_size, places);
+    pair->forward(pair_weights(parameters), x_now() + begin * in_size, count, y + begin * out_size, places);
     return;
   }
-  const bool fused = !z && !reshapes;
+  const bool fused = own_activation || (!z && !reshapes);
   const Activation own = fused ? activation : Activation::identity;
   T* to = (z ? z : y) + begin * out_size;
   if (dense) {
     const T* bias = parameters.size() > 1 ? parameters[1].value.data() : nullptr;
-    dense->forward(x_now + begin * in_size, parameters[0].value.data(), bias, own, count, to);
+    dense->forward(x_now() + begin * in_size, parameters[0].value.data(), bias, own, count, to);
   } else if (!reshapes) {
+    const TensorView<const T> some = view_x(begin, count);
+    ForwardPass<T> pass = forward_pass(parameters, by_sample ? std::span(&some, 1) : std::span(xs), begin, key);
+    pass.activation = own;
     with_kind(*layer, [&](auto kind, const auto& l) {
-      if constexpr (!kind.kReshapes)
-        kind.template forward<T>(l, view_x(begin, count), parameters, own, {to, batch_shape(count, output)});
+      if constexpr (!kind.kReshapes) kind.template forward<T>(l, pass, {to, batch_shape(count, output)});
     });
   }
   if (activates() && !fused && !put_off)
@@ -146,24 +178,33 @@ void Node<T>::forward(Parameters parameters, std::int64_t begin, std::int64_t co
 }
 
 template <class T>
-void Node<T>::backward(Parameters parameters, Gradients gradients, std::int64_t begin, std::int64_t count, T* d,
-                       bool past_activation, T* dx, T* part) const {
+void Node<T>::backward(Parameters parameters, Gradients gradients, std::int64_t begin, std::int64_t count,
+                       const DropoutKey& key, T* d, bool past_activation, std::span<const TensorView<T>> dx,
+                       T* part) const {
   const TensorView<T> view_d(d, batch_shape(count, output));
-  if (activates() && !past_activation)
+  if (activates() && !own_activation && !past_activation)
     activation_backward(view_d, view_z(begin, count), view_y(begin, count), activation, view_d);
   if (pair) {
     for (std::int64_t i = 0; i < count; ++i) {
       pair->add_gradients(packed, d + i * out_size, winners + (begin + i) * pair->winners_size(),
-                          x_now + (begin + i) * in_size, dx ? dx + i * in_size : nullptr, part + sums);
+                          x_now() + (begin + i) * in_size, is_given(dx[0]) ? dx[0].data() + i * in_size : nullptr,
+                          part + sums);
     }
   } else if (dense) {
     std::copy_n(d, count * out_size, dz + begin * out_size);
-    if (dx) dense->backward_data(d, parameters[0].value.data(), count, dx);
+    if (is_given(dx[0])) dense->backward_data(d, parameters[0].value.data(), count, dx[0].data());
   } else if (!reshapes) {
-    const TensorView<T> view_dx = dx ? TensorView<T>(dx, batch_shape(count, input)) : TensorView<T>();
+    const TensorView<const T> some = view_x(begin, count);
+    BackwardPass<T> pass;
+    static_cast<ForwardPass<T>&>(pass) =
+        forward_pass(parameters, by_sample ? std::span(&some, 1) : std::span(xs), begin, key);
+    pass.activation = activation;
+    pass.d = view_d;
+    pass.y = view_y(begin, count);
+    pass.dx = dx;
+    pass.gradients = gradients;
     with_kind(*layer, [&](auto kind, const auto& l) {
-      if constexpr (!kind.kReshapes)
-        kind.template backward<T>(l, view_d, view_x(begin, count), parameters, view_dx, gradients);
+      if constexpr (!kind.kReshapes) kind.template backward<T>(l, pass);
     });
   }
 }

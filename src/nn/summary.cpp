@@ -49,9 +49,10 @@ std::string table(const std::vector<Row>& rows) {
 
 }  // namespace
 
-std::string summary_table(const NetworkPlan& plan, const Shape& input_shape, std::int64_t bytes_per_weight) {
+std::string summary_table(const Graph& graph, std::int64_t bytes_per_weight) {
+  const NetworkPlan plan = plan_network(graph);
   std::vector<Row> rows = {{"Layer", "Output shape", "Params", "MACs"}};
-  rows.push_back({"input", input_shape.to_string(), "0", "0"});
+  rows.push_back({"input", graph.input_shape().to_string(), "0", "0"});
   std::int64_t parameters = 0, macs = 0;
   for (std::size_t i = 0; i < plan.info.size(); ++i) {
     const LayerInfo& layer = plan.info[i];

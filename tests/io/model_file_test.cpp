@@ -35,8 +35,7 @@ Network<float> varied_network() {
 }
 
 void expect_same(const Network<float>& a, const Network<float>& b) {
-  EXPECT_EQ(a.input_shape(), b.input_shape());
-  ASSERT_TRUE(std::equal(a.layers().begin(), a.layers().end(), b.layers().begin(), b.layers().end()));
+  ASSERT_EQ(a.graph(), b.graph());
   ASSERT_EQ(a.parameters().size(), b.parameters().size());
   for (std::size_t i = 0; i < a.parameters().size(); ++i) {
     EXPECT_EQ(a.parameters()[i].name, b.parameters()[i].name);
@@ -103,7 +102,7 @@ TEST(ModelFile, LoadingTellsTheFile) {
 // ---- Architectures ---------------------------------------------------------------------------------------------
 
 TEST(Architecture, AsJson) {
-  EXPECT_EQ(architecture_to_json(Shape{8, 8, 1}, std::vector<Layer>{Conv2D{.filters = 2}, Flatten{}}),
+  EXPECT_EQ(architecture_to_json(Graph({8, 8, 1}, std::vector<Layer>{Conv2D{.filters = 2}, Flatten{}})),
             R"({"input_shape":[8,8,1],"layers":[{"activation":"identity","dilation_rate":[1,1],"filters":2,"groups":1,)"
             R"("kernel_initializer":"he_normal","kernel_size":[3,3],"kind":"conv2d","padding":"valid","strides":[1,1],)"
             R"("use_bias":true},{"kind":"flatten"}]})");
@@ -111,19 +110,34 @@ TEST(Architecture, AsJson) {
 
 TEST(Architecture, RoundTrip) {
   const Network<float> network = varied_network();
-  const auto [shape, layers] = architecture_from_json(architecture_to_json(network.input_shape(), network.layers()));
-  EXPECT_EQ(shape, network.input_shape());
-  EXPECT_TRUE(std::equal(layers.begin(), layers.end(), network.layers().begin(), network.layers().end()));
+  EXPECT_EQ(architecture_from_json(architecture_to_json(network.graph())), network.graph());
 }
 
 TEST(Architecture, OptionsLeftOutHaveTheirDefaults) {
-  const auto [shape, layers] = architecture_from_json(
+  const Graph graph = architecture_from_json(
       R"({"input_shape": [28, 28, 1], "layers": [{"kind": "conv2d", "filters": 8}, {"kind": "avg_pool2d"},
           {"kind": "flatten"}, {"kind": "dense", "units": 10}]})");
-  EXPECT_EQ(shape, Shape({28, 28, 1}));
   const std::vector<Layer> wanted = {Conv2D{.filters = 8}, Pool2D{.mode = PoolMode::avg}, Flatten{},
                                      Dense{.units = 10}};
-  EXPECT_EQ(layers, wanted);
+  EXPECT_EQ(graph, Graph({28, 28, 1}, wanted));
+}
+
+TEST(Architecture, BranchesAndNames) {
+  Graph graph({8, 8, 2});
+  const auto a = graph(Conv2D{.filters = 2, .padding = Padding::same()}, graph.input(), "stem");
+  const auto b = graph(Conv2D{.filters = 2, .padding = Padding::same()}, a);
+  const auto c = graph(Conv2D{.filters = 2, .padding = Padding::same()}, graph.input(), "conv2d_9");
+  graph(Add{.activation = Activation::relu}, {a, b, c});
+  graph(Flatten{}, graph.value(3));
+  EXPECT_EQ(architecture_from_json(architecture_to_json(graph)), graph);
+  const Graph read = architecture_from_json(
+      R"({"input_shape": [8, 8, 2], "layers": [
+          {"kind": "conv2d", "filters": 2, "padding": "same", "name": "stem"},
+          {"kind": "conv2d", "filters": 2, "padding": "same"},
+          {"kind": "conv2d", "filters": 2, "padding": "same", "name": "conv2d_9", "inputs": ["input"]},
+          {"kind": "add", "activation": "relu", "inputs": ["stem", "conv2d_2", "conv2d_9"]},
+          {"kind": "flatten"}]})");
+  EXPECT_EQ(read, graph);
 }
 
 TEST(Architecture, TellsTheKeyAtFault) {
@@ -143,6 +157,15 @@ TEST(Architecture, TellsTheKeyAtFault) {
     EXPECT_TRUE(
         says(fmt::format(R"({{"input_shape":{},"layers":[{{"kind":"flatten"}}]}})", shape), {"'input_shape' is"}));
   EXPECT_TRUE(layer("5", {"layer 2 is 5", "'kind'"}));
+  for (const char* inputs : {"3", "[]", "\"flatten_1\"", "[5]", "[\"flatten_2\"]", "[[]]", "null"})
+    EXPECT_TRUE(layer(fmt::format(R"({{"kind":"flatten","inputs":{}}})", inputs), {"layer 2: 'inputs' is"}));
+  EXPECT_TRUE(layer(R"({"kind":"flatten","inputs":["input","input"]})", {"2 inputs", "one"}));
+  EXPECT_TRUE(layer(R"({"kind":"flatten","inputs":["input"]})", {"no layer takes the output of flatten_1"}));
+  EXPECT_TRUE(layer(R"({"kind":"add"})", {"add_1", "1 input", "two or more"}));
+  EXPECT_TRUE(layer(R"({"kind":"add","name":3})", {"layer 2: 'name' is 3"}));
+  EXPECT_TRUE(layer(R"({"kind":"flatten","name":"flatten_1"})", {"'flatten_1' already"}));
+  EXPECT_TRUE(layer(R"({"kind":"flatten","name":"input"})", {"'input' already"}));
+  EXPECT_TRUE(layer(R"({"kind":"flatten","name":""})", {"name must be 1 to"}));
   EXPECT_TRUE(layer("{}", {"layer 2", "'kind'"}));
   EXPECT_TRUE(layer(R"({"kind":"conv3d"})", {"layer 2: 'kind' is \"conv3d\"", "conv2d, max_pool2d, avg_pool2d"}));
   EXPECT_TRUE(layer(R"({"kind":["dense"]})", {"layer 2: 'kind' is"}));

@@ -75,7 +75,6 @@ TEST(Allocation, NoneInForwardBackwardAndStep) {
           execution.backward({dout.data(), Shape{m, 4}});
           execution.loss(batch, batch_labels);
           execution.loss_and_gradients(batch, batch_labels);
-          execution.layer_output(layers.size() - 1);
           optimizer.step(network.parameters(), execution.gradients());
         };
         run(16);

@@ -10,7 +10,7 @@ namespace {
 constexpr std::int64_t kAll = 1 << 20;
 
 void check(Shape input, std::vector<Layer> layers, std::uint64_t seed = 7) {
-  Network<double> network(input, std::move(layers), seed);
+  Network<double> network(input, layers, seed);
   expect_network_gradients(network, 3, kAll, seed);
 }
 

@@ -67,7 +67,7 @@ TEST(Layers, RefuseOptionsOutOfRange) {
 }
 
 TEST(Layers, NetworkNamesTheLayerThatDoesNotFit) {
-  const auto make = [](Shape input, std::vector<Layer> layers) { Network<float>(input, std::move(layers), 0); };
+  const auto make = [](Shape input, std::vector<Layer> layers) { Network<float>(input, layers, 0); };
   EXPECT_TRUE(refuses(
       [&] {
         make({28, 28, 1}, {Conv2D{}, Pool2D{}, Conv2D{.kernel_size = {15, 15}}});

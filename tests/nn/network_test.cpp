@@ -121,7 +121,7 @@ TEST(Network, GivenWeights) {
   const auto with = [&](auto change) {
     std::vector<Parameter<float>> weights(a.parameters().begin(), a.parameters().end());
     change(weights);
-    return Network<float>(a.input_shape(), lenet5_layers(), std::move(weights));
+    return Network<float>(a.graph(), std::move(weights));
   };
   EXPECT_TRUE(same_weights(a, with([](auto&) {})));
   EXPECT_TRUE(refuses([&] { with([](auto& w) { w.pop_back(); }); }, "Network", {"9 parameters", "have 10"}));
@@ -136,7 +136,7 @@ TEST(Network, UnknownParameter) {
 
 TEST(Network, EndsInSoftmax) {
   const auto ends = [](Shape input, std::vector<Layer> layers) {
-    return Network<float>(input, std::move(layers), 0).ends_in_softmax();
+    return Network<float>(input, layers, 0).ends_in_softmax();
   };
   EXPECT_TRUE(ends({4}, {Dense{.units = 3, .activation = Activation::softmax}}));
   EXPECT_TRUE(ends({4}, {Dense{.units = 3}, ActivationLayer{Activation::softmax}}));
@@ -168,23 +168,22 @@ std::vector<Tensor<float>> layer_by_layer(const Network<float>& n, const Tensor<
   return y;
 }
 
-TEST(Execution, EveryLayersOutputInEveryWayOfRunning) {
+TEST(Execution, EveryLayersOutputAndTheSameInEveryWayOfRunning) {
   const Network<float> network = quadrant_network(3);
   const Samples samples = quadrants(6, 1);
   const std::vector<Tensor<float>> wanted = layer_by_layer(network, samples.x());
-  const auto expect_outputs = [&](const Execution<float>& execution, const char* how) {
+  Execution<float> inspection(network, 6, Mode::inspection);
+  const auto expect_outputs = [&](const char* how) {
     for (std::size_t i = wanted.size(); i-- > 0;)
-      EXPECT_TRUE(same_bits(execution.layer_output(i), wanted[i].view())) << how << ", layer " << i;
+      EXPECT_TRUE(same_bits(inspection.layer_output(i), wanted[i].view())) << how << ", layer " << i;
   };
+  inspection.forward(samples.x());
+  expect_outputs("forward");
+  inspection.loss(samples.x(), samples.labels());
+  expect_outputs("loss");
   Execution<float> inference(network, 6, Mode::inference), training(network, 9, Mode::training);
   EXPECT_TRUE(same_bits(inference.forward(samples.x()), wanted.back().view()));
-  expect_outputs(inference, "inference forward");
-  inference.loss(samples.x(), samples.labels());
-  expect_outputs(inference, "inference loss");
-  training.forward(samples.x());
-  expect_outputs(training, "training forward");
-  training.loss_and_gradients(samples.x(), samples.labels());
-  expect_outputs(training, "loss_and_gradients");
+  EXPECT_TRUE(same_bits(training.forward(samples.x()), wanted.back().view()));
 }
 
 TEST(Execution, LossIsTheCrossEntropyOfTheLogits) {
@@ -196,7 +195,7 @@ TEST(Execution, LossIsTheCrossEntropyOfTheLogits) {
   EXPECT_EQ(loss.loss, again.loss);
   EXPECT_EQ(loss.correct, again.correct);
   double sum = 0;
-  const auto p = execution.layer_output(6);
+  const auto p = execution.forward(samples.x());
   for (std::int64_t i = 0; i < 7; ++i) sum -= std::log(static_cast<double>(p[i * 4 + i % 4])) / 7;
   EXPECT_NEAR(loss.loss, sum, 1e-6);
 }
@@ -271,7 +270,9 @@ TEST(Execution, RefusesWhatDoesNotFit) {
   EXPECT_THROW(execution.loss_and_gradients(samples.x(), std::vector<std::int32_t>{0, 1, 2, 4}), std::invalid_argument);
   forward({3, 8, 8, 1});
   EXPECT_TRUE(refuses([&] { execution.backward(Tensor<float>({4, 4})); }, "Execution", {"(4, 4)", "(3, 4)"}));
-  EXPECT_TRUE(refuses([&] { execution.layer_output(7); }, "Execution", {"no layer 7", "has 7"}));
+  Execution<float> inspection(network, 4, Mode::inspection);
+  inspection.forward(Tensor<float>({3, 8, 8, 1}));
+  EXPECT_TRUE(refuses([&] { inspection.layer_output(7); }, "Execution", {"no layer 7", "has 7"}));
   const Network<float> images({8, 8, 1}, {Conv2D{.filters = 2}}, 0);
   Execution<float> of_images(images, 4, Mode::inference);
   EXPECT_TRUE(refuses([&] { of_images.loss(samples.x(), labels); }, "Execution", {"(6, 6, 2)", "(classes,)"}));
@@ -285,7 +286,13 @@ TEST(Execution, TellsWhatIsCalledInTheWrongOrder) {
   EXPECT_THROW(inference.gradients(), std::logic_error);
   EXPECT_THROW(training.backward(Tensor<float>({4, 4})), std::logic_error);
   EXPECT_THROW(training.layer_output(0), std::logic_error);
+  EXPECT_THROW(Execution<float>(network, 4, Mode::inspection).layer_output(0), std::logic_error);
   EXPECT_THROW(training.logits(), std::logic_error);
+  training.loss_and_gradients(samples.x(), samples.labels());
+  EXPECT_THROW(training.backward(Tensor<float>({4, 4})), std::logic_error);  // what it needs is gone
+  training.forward(samples.x());
+  training.backward(Tensor<float>({4, 4}));
+  EXPECT_THROW(training.backward(Tensor<float>({4, 4})), std::logic_error);
 }
 
 }  // namespace

@@ -1,0 +1,274 @@
+// See execution_plan.hpp.
+#include "nn/execution_plan.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "ops/parts.hpp"
+
+namespace hubel::detail {
+
+namespace {
+
+// Elements of a sample up to which a layer that needs no other memory goes by sample.
+constexpr std::int64_t kMaxSample = std::int64_t{1} << 14;
+
+// Elements that the gradients of all parts may have: of large kernels there are fewer parts.
+constexpr std::int64_t kMaxPartElements = std::int64_t{1} << 20;
+
+// Rows of a dense layer's gradient that are computed in one go.
+constexpr std::int64_t kGradientRows = 32;
+
+}  // namespace
+
+template <class T>
+ExecutionPlan<T>::ExecutionPlan(const Network<T>& net, std::int64_t max_batch_, Mode mode_)
+    : network(&net), max_batch(max_batch_), mode(mode_) {
+  if (max_batch < 1) {
+    throw std::invalid_argument(fmt::format("Execution: max_batch = {}, it must be at least 1", max_batch));
+  }
+  make_nodes();
+  make_segments();
+  place_values();
+  if (training()) {
+    find_needed();
+    place_gradients();
+  }
+  arena_.make();
+  for (std::size_t i = 0; i < gradient_places_.size(); ++i)
+    gradients.emplace_back(gradient_places_[i], net.parameters()[i].value.shape());
+}
+
+// ---- Nodes -----------------------------------------------------------------------------------------------------
+
+template <class T>
+void ExecutionPlan<T>::make_nodes() {
+  const NetworkPlan plan = plan_network(network->graph());
+  const auto layers = network->layers();
+  nodes.resize(layers.size());
+  values.resize(layers.size() + 1);
+  for (std::size_t i = 0, parameter = 0; i < nodes.size(); ++i) {
+    Node<T>& node = nodes[i];
+    node.layer = &layers[i].layer;
+    node.number = i;
+    node.training = training();
+    node.output = plan.info[i].output_shape;
+    node.first_parameter = parameter;
+    node.parameter_count = plan.parameter_counts[i];
+    parameter += node.parameter_count;
+    for (const std::int64_t input : layers[i].inputs) {
+      node.inputs.push_back(static_cast<std::size_t>(input + 1));
+      node.input_shapes.push_back(network->graph().shape(network->graph().value(input)));
+      values[node.inputs.back()].consumers.push_back(i);
+    }
+    node.xs_now.resize(node.inputs.size());
+    node.xs.resize(node.inputs.size());
+    node.dxs.resize(node.inputs.size());
+  }
+  if (const auto final_softmax = softmax_layer(network->graph())) softmax = &nodes[*final_softmax];
+  for (std::size_t i = 0; i < nodes.size(); ++i)
+    if (!nodes[i].absorbed) choose_kind(i);
+}
+
+// Whether layer i takes nothing but what the layer before it makes, which nothing else takes.
+template <class T>
+bool ExecutionPlan<T>::follows_alone(std::size_t i) const {
+  return i < nodes.size() && nodes[i].inputs == std::vector{i} && values[i].consumers.size() == 1;
+}
+
+// The next layer that node i does not yet run with.
+template <class T>
+void ExecutionPlan<T>::absorb(std::size_t i) {
+  Node<T>& next = nodes[i + ++nodes[i].absorbs];
+  next.absorbed = true;
+  next.activation = Activation::identity;
+  nodes[i].output = next.output;
+  if (softmax == &next) softmax = &nodes[i];
+}
+
+template <class T>
+void ExecutionPlan<T>::choose_kind(std::size_t i) {
+  Node<T>& node = nodes[i];
+  bool fuses = false;
+  with_kind(*node.layer, [&](auto kind, const auto& l) {
+    node.activation = layer_activation(l);
+    node.own_activation = kind.kOwnActivation;
+    node.reshapes = kind.kReshapes || (kind.kTrainingOnly && !training());
+    node.kept_size = kind.kept_size(l, node.input_shapes[0]);
+    fuses = kind.kFusesActivation;
+  });
+  const auto next = [&] { return i + node.absorbs + 1; };
+  const bool inspects = mode == Mode::inspection;
+  if (fuses && !inspects && !node.activates() && follows_alone(next())) {
+    if (const auto* behind = std::get_if<ActivationLayer>(nodes[next()].layer)) {
+      node.activation = behind->activation;
+      absorb(i);
+    }
+  }
+  if (!inspects && follows_alone(next())) {
+    node.pair = conv_pool_pair<T>(*node.layer, node.activation, *nodes[next()].layer, node.input_shapes[0], training());
+    if (node.pair) absorb(i);
+  }
+  if (const auto* dense = std::get_if<Dense>(node.layer)) {
+    const SmallDense small{node.input_shapes[0][0], dense->units};
+    if (small.pays()) node.dense = small;
+  }
+  node.in_size = node.input_shapes[0].elements();
+  node.out_size = node.output.elements();
+  const bool small = std::max(node.in_size, node.out_size) <= kMaxSample;
+  const bool plain = node.parameter_count == 0 && node.inputs.size() == 1 && node.kept_size.of_batch == 0;
+  node.by_sample = node.pair || node.dense || (plain && small);
+}
+
+// ---- Segments --------------------------------------------------------------------------------------------------
+
+template <class T>
+void ExecutionPlan<T>::make_segments() {
+  segment_of_.resize(nodes.size());
+  for (std::size_t i = 0; i < nodes.size();) {
+    const Node<T>& node = nodes[i];
+    const std::size_t end = i + node.absorbs + 1;
+    if (!segments.empty() && segments.back().by_sample && node.by_sample && follows_alone(i)) {
+      segments.back().end = end;
+    } else {
+      segments.push_back({i, end, node.by_sample, {}});
+    }
+    for (; i < end; ++i) {
+      segment_of_[i] = segments.size() - 1;
+      Node<T>& absorbed = nodes[i];
+      if (!absorbed.absorbed) continue;
+      absorbed.by_sample = node.by_sample;
+      absorbed.output = node.output;
+      absorbed.in_size = absorbed.out_size = node.out_size;
+    }
+    if (node.by_sample) widest = std::max({widest, node.in_size, node.out_size});
+  }
+  top = softmax ? segment_of_[static_cast<std::size_t>(softmax - nodes.data())] : segments.size() - 1;
+}
+
+// ---- Memory ----------------------------------------------------------------------------------------------------
+
+template <class T>
+void ExecutionPlan<T>::place_values() {
+  memory_of_.resize(values.size());
+  for (std::size_t s = 0; s < segments.size(); ++s)
+    for (std::size_t i = segments[s].begin; i < segments[s].end; ++i) place_node(s, i);
+  keep(nodes.size(), end_time());
+  if (mode != Mode::inspection) return;
+  for (std::size_t value = 1; value < values.size(); ++value) keep(value, end_time());
+}
+
+// The value is read at that time.
+template <class T>
+void ExecutionPlan<T>::keep(std::size_t value, std::int64_t time) {
+  if (memory_of_[value]) arena_.extend(*memory_of_[value], time);
+}
+
+template <class T>
+void ExecutionPlan<T>::place_node(std::size_t segment, std::size_t i) {
+  Node<T>& node = nodes[i];
+  const auto forward = static_cast<std::int64_t>(segment);
+  const std::int64_t backward = backward_time(segment);
+  for (const std::size_t input : node.inputs) keep(input, backward);
+  memory_of_[i + 1] = memory_of_[node.inputs[0]];  // unless it has memory of its own
+  if (node.absorbed) return;
+  const bool put_off = &node == softmax;
+  const bool wants_z = put_off || (training() && !node.own_activation && derivative_needs_input(node.activation));
+  if (put_off && node.reshapes) keep(node.inputs[0], end_time());
+  if (wants_z && node.activates() && !node.reshapes)
+    arena_.place(node.z, max_batch, node.output, forward, put_off ? end_time() : backward);
+  if (node.activates() || !node.reshapes)
+    memory_of_[i + 1] = arena_.place(node.y, max_batch, node.output, forward, put_off ? end_time() : backward);
+  if (const auto [of_sample, of_batch] = node.kept_size; training() && of_sample + of_batch > 0)
+    arena_.place(node.kept, batch_shape(max_batch, Shape{of_sample}).elements() + of_batch, forward, backward);
+  if (node.dense && training()) {
+    keep(node.inputs[0], end_time());
+    arena_.place(node.dz, max_batch, node.output, forward, end_time());
+  }
+  if (!node.pair) return;
+  if (training()) arena_.place(node.winners, max_batch, Shape{node.pair->winners_size()}, forward, backward);
+  std::int64_t weights = 0;
+  for (std::size_t p = 0; p < node.parameter_count; ++p)
+    weights += network->parameters()[node.first_parameter + p].value.size();
+  arena_.place(node.packed_from, weights, 0, end_time());
+  arena_.place(node.packed, node.pair->packed_size(), 0, end_time());
+  node.sums = part_size;
+  part_size += node.pair->gradient_size();
+}
+
+// ---- Gradients -------------------------------------------------------------------------------------------------
+
+template <class T>
+void ExecutionPlan<T>::find_needed() {
+  values[0].needed = {false, true};
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    for (const std::size_t flag : {0, 1}) {
+      bool needed = nodes[i].parameter_count > 0;
+      for (const std::size_t input : nodes[i].inputs) needed = needed || values[input].needed[flag];
+      values[i + 1].needed[flag] = needed;
+    }
+  }
+}
+
+template <class T>
+void ExecutionPlan<T>::place_gradients() {
+  flow_.resize(values.size());
+  const auto last = static_cast<std::int64_t>(segments.size() - 1);
+  for (std::size_t s = segments.size(); s-- > 0;) {
+    const std::size_t value = segments[s].output();
+    if (!flow_[value])
+      flow_[value] = arena_.place(values[value].gradient, max_batch, nodes[value - 1].output, last, last);
+    arena_.extend(*flow_[value], backward_time(s));
+    place_flow(s);
+  }
+  arena_.extend(*flow_[segments[top].output()], last);  // where the loss writes
+  if (flow_[0]) arena_.extend(*flow_[0], end_time());
+  place_parts();
+  gradient_places_.resize(network->parameters().size());
+  for (std::size_t i = 0; i < gradient_places_.size(); ++i)
+    arena_.place(gradient_places_[i], network->parameters()[i].value.size(), 0, end_time());
+}
+
+// The gradients of a segment's inputs, at its turn in backward.
+template <class T>
+void ExecutionPlan<T>::place_flow(std::size_t s) {
+  Segment<T>& segment = segments[s];
+  const Node<T>& node = nodes[segment.begin];
+  const std::int64_t now = backward_time(s);
+  bool in_place = !segment.by_sample &&
+                  (node.reshapes || with_kind(*node.layer, [](auto kind, const auto&) { return kind.kInPlace; }));
+  segment.aside.assign(node.inputs.size(), nullptr);
+  for (std::size_t k = 0; k < node.inputs.size(); ++k) {
+    const std::size_t value = node.inputs[k];
+    if (flow_[value]) {  // another consumer, of a later turn forward and so an earlier one backward, has written it
+      arena_.place(segment.aside[k], max_batch, node.input_shapes[k], now, now);
+    } else if (in_place && value != 0 && values[value].consumers.size() == 1) {
+      flow_[value] = flow_[segment.output()];
+      arena_.share(values[value].gradient, *flow_[value]);
+      in_place = false;
+    } else {
+      flow_[value] = arena_.place(values[value].gradient, max_batch, node.input_shapes[k], now, now);
+    }
+    arena_.extend(*flow_[value], now);
+  }
+}
+
+template <class T>
+void ExecutionPlan<T>::place_parts() {
+  most_parts = std::clamp<std::int64_t>(kMaxPartElements / std::max<std::int64_t>(part_size, 1), 1, kMaxParts);
+  most_parts = std::min(most_parts, group_count(max_batch));
+  arena_.place(sums, most_parts, Shape{std::max<std::int64_t>(part_size, 1)}, 0, end_time());
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    if (nodes[i].pair) rests.push_back({Rest::Kind::pair, i});
+    if (!nodes[i].dense) continue;
+    const std::int64_t rows = nodes[i].dense->n_in;
+    for (std::int64_t row = 0; row < rows; row += kGradientRows)
+      rests.push_back({Rest::Kind::rows, i, row, std::min(row + kGradientRows, rows)});
+    if (nodes[i].parameter_count > 1) rests.push_back({Rest::Kind::bias, i});
+  }
+}
+
+template struct ExecutionPlan<float>;
+template struct ExecutionPlan<double>;
+
+}  // namespace hubel::detail

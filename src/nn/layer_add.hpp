@@ -1,0 +1,50 @@
+// The layer Add.
+#pragma once
+
+#include "hubel/combine.hpp"
+#include "nn/layer_kind.hpp"
+
+namespace hubel::detail {
+
+template <>
+struct LayerKind<Add> : LayerTraits {
+  static constexpr std::array<std::string_view, 1> kNames = {"add"};
+  static constexpr bool kJoins = true;
+  static constexpr bool kFusesActivation = true;
+  static constexpr bool kInPlace = true;
+
+  static std::string_view name(const Add&) { return kNames[0]; }
+  static Add of_name(std::string_view) { return {}; }
+  template <class Self, class F>
+  static void fields(Self& layer, F&& f) {
+    f.optional("activation", layer.activation);
+  }
+  static std::string detail(const Add& layer) {
+    return layer.activation == Activation::identity ? "" : std::string(activation_name(layer.activation));
+  }
+
+  static LayerPlan plan(const Add&, std::span<const Shape> xs, std::string_view who) {
+    check_join(who, xs);
+    for (const Shape& x : xs) {
+      if (x == xs[0]) continue;
+      throw std::invalid_argument(fmt::format("{}: the inputs have shapes {} and {}, they must have one shape", who,
+                                              xs[0].without_first().to_string(), x.without_first().to_string()));
+    }
+    LayerPlan plan;
+    plan.output = xs[0];
+    return plan;
+  }
+
+  template <class T>
+  static void forward(const Add&, const ForwardPass<T>& pass, TensorView<T> y) {
+    add_forward(pass.inputs, pass.activation, y);
+  }
+
+  template <class T>
+  static void backward(const Add&, const BackwardPass<T>& pass) {
+    for (const TensorView<T>& dx : pass.dx)
+      if (is_given(dx) && dx.data() != pass.d.data()) std::copy(pass.d.begin(), pass.d.end(), dx.begin());
+  }
+};
+
+}  // namespace hubel::detail
