@@ -1,24 +1,28 @@
 // The layers of a network, as plain descriptions: what a layer is, without its weights. A Network makes weights and
 // memory from them, a model file stores them.
 //
-// An image layer takes (m, h, w, c), Dense takes (m, n). Defaults are Keras's.
+// An image layer takes (m, h, w, c), Dense takes (m, n). Defaults are Keras's. Parameters that are called bias or beta
+// start at 0, gamma at 1.
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 #include "hubel/activation.hpp"
 #include "hubel/conv.hpp"
 #include "hubel/initializer.hpp"
+#include "hubel/pad.hpp"
 #include "hubel/pool.hpp"
+#include "hubel/resize.hpp"
 #include "hubel/tensor.hpp"
 
 namespace hubel {
 
 // (m, h, w, c) -> (m, h_new, w_new, filters); see conv.hpp for h_new.
-// Parameters: kernel (kh, kw, c / groups, filters) and, with use_bias, bias (filters), which starts at 0.
+// Parameters: kernel (kh, kw, c / groups, filters) and, with use_bias, bias (filters).
 struct Conv2D {
   std::int64_t filters = 1;
   std::array<std::int64_t, 2> kernel_size = {3, 3};
@@ -33,13 +37,119 @@ struct Conv2D {
   friend bool operator==(const Conv2D&, const Conv2D&) = default;
 };
 
-// (m, h, w, c) -> (m, floor((h - ph) / sh) + 1, floor((w - pw) / sw) + 1, c).
+// Each channel by itself: (m, h, w, c) -> (m, h_new, w_new, c depth_multiplier), output channel k being of input channel
+// k / depth_multiplier. Parameters: kernel (kh, kw, 1, c depth_multiplier) and, with use_bias, bias.
+struct DepthwiseConv2D {
+  std::array<std::int64_t, 2> kernel_size = {3, 3};
+  std::array<std::int64_t, 2> strides = {1, 1};
+  Padding padding = Padding::valid();
+  std::array<std::int64_t, 2> dilation_rate = {1, 1};
+  std::int64_t depth_multiplier = 1;
+  Activation activation = Activation::identity;
+  bool use_bias = true;
+  Initializer kernel_initializer = Initializer::he_normal;
+
+  friend bool operator==(const DepthwiseConv2D&, const DepthwiseConv2D&) = default;
+};
+
+// (m, h, w, c) -> (m, h_new, w_new, filters), larger by the strides; see conv_transpose.hpp for h_new. Parameters: kernel
+// (kh, kw, filters / groups, c) and, with use_bias, bias (filters).
+struct Conv2DTranspose {
+  std::int64_t filters = 1;
+  std::array<std::int64_t, 2> kernel_size = {3, 3};
+  std::array<std::int64_t, 2> strides = {1, 1};
+  Padding padding = Padding::valid();
+  std::array<std::int64_t, 2> output_padding = {0, 0};
+  std::array<std::int64_t, 2> dilation_rate = {1, 1};
+  std::int64_t groups = 1;
+  Activation activation = Activation::identity;
+  bool use_bias = true;
+  Initializer kernel_initializer = Initializer::he_normal;
+
+  friend bool operator==(const Conv2DTranspose&, const Conv2DTranspose&) = default;
+};
+
+// (m, w, c) -> (m, w_new, filters), as a Conv2D over images of one row: padding's left and right count. Parameters:
+// kernel (k, c / groups, filters) and, with use_bias, bias (filters).
+struct Conv1D {
+  std::int64_t filters = 1;
+  std::int64_t kernel_size = 3;
+  std::int64_t strides = 1;
+  Padding padding = Padding::valid();
+  std::int64_t dilation_rate = 1;
+  std::int64_t groups = 1;
+  Activation activation = Activation::identity;
+  bool use_bias = true;
+  Initializer kernel_initializer = Initializer::he_normal;
+
+  friend bool operator==(const Conv1D&, const Conv1D&) = default;
+};
+
+// (m, h, w, c) -> (m, h_new, w_new, c); see pool.hpp for h_new and what the options mean.
 struct Pool2D {
   PoolMode mode = PoolMode::max;
   std::array<std::int64_t, 2> pool_size = {2, 2};
   std::array<std::int64_t, 2> strides = {2, 2};
+  Padding padding = Padding::valid();
+  bool ceil_mode = false;
+  bool count_include_pad = false;
 
   friend bool operator==(const Pool2D&, const Pool2D&) = default;
+};
+
+// (m, h, w, c) -> (m, c), or (m, 1, 1, c) with keepdims.
+struct GlobalPool2D {
+  PoolMode mode = PoolMode::avg;
+  bool keepdims = false;
+
+  friend bool operator==(const GlobalPool2D&, const GlobalPool2D&) = default;
+};
+
+// (m, h, w, c) -> (m, output_size[0], output_size[1], c); see adaptive_pool.hpp for the windows.
+struct AdaptivePool2D {
+  PoolMode mode = PoolMode::avg;
+  std::array<std::int64_t, 2> output_size = {1, 1};
+
+  friend bool operator==(const AdaptivePool2D&, const AdaptivePool2D&) = default;
+};
+
+// (m, h, w, c) -> (m, h size[0], w size[1], c); see resize.hpp for the interpolations.
+struct UpSampling2D {
+  std::array<std::int64_t, 2> size = {2, 2};
+  Interpolation interpolation = Interpolation::nearest;
+  bool align_corners = false;
+
+  friend bool operator==(const UpSampling2D&, const UpSampling2D&) = default;
+};
+
+// (m, h, w, c) -> (m, size[0], size[1], c).
+struct Resizing {
+  std::array<std::int64_t, 2> size = {1, 1};
+  Interpolation interpolation = Interpolation::bilinear;
+  bool align_corners = false;
+
+  friend bool operator==(const Resizing&, const Resizing&) = default;
+};
+
+// (m, h, w, c) -> (m, top + h + bottom, left + w + right, c), with zeros around.
+struct ZeroPadding2D {
+  Margins padding = {1, 1, 1, 1};
+
+  friend bool operator==(const ZeroPadding2D&, const ZeroPadding2D&) = default;
+};
+
+// (m, h, w, c) -> (m, h - top - bottom, w - left - right, c).
+struct Cropping2D {
+  Margins cropping = {1, 1, 1, 1};
+
+  friend bool operator==(const Cropping2D&, const Cropping2D&) = default;
+};
+
+// The same numbers, row-major, in another shape; one extent may be -1, for what is left.
+struct Reshape {
+  std::vector<std::int64_t> target_shape;
+
+  friend bool operator==(const Reshape&, const Reshape&) = default;
 };
 
 // (m, ...) -> (m, product of the rest), row-major.
@@ -47,7 +157,7 @@ struct Flatten {
   friend bool operator==(const Flatten&, const Flatten&) = default;
 };
 
-// (m, n) -> (m, units). Parameters: kernel (n, units) and, with use_bias, bias (units), which starts at 0.
+// (m, n) -> (m, units). Parameters: kernel (n, units) and, with use_bias, bias (units).
 struct Dense {
   std::int64_t units = 1;
   Activation activation = Activation::identity;
@@ -64,17 +174,90 @@ struct ActivationLayer {
   friend bool operator==(const ActivationLayer&, const ActivationLayer&) = default;
 };
 
-// The sum of two or more inputs of one shape: what closes a residual block (He et al. 2016).
+// Activations with a number or weights of their own; the shape stays. PReLU's parameter: alpha (c) or, shared, (1).
+struct LeakyReLU {
+  double negative_slope = 0.3;
+
+  friend bool operator==(const LeakyReLU&, const LeakyReLU&) = default;
+};
+struct ELU {
+  double alpha = 1;
+
+  friend bool operator==(const ELU&, const ELU&) = default;
+};
+struct PReLU {
+  bool shared = false;
+  double initial = 0.25;  // as in the paper and PyTorch; Keras starts from 0
+
+  friend bool operator==(const PReLU&, const PReLU&) = default;
+};
+
+// In training each number, or with SpatialDropout2D each channel of an image, is left out with probability `rate` and
+// the rest made larger by 1 / (1 - rate); see dropout.hpp. Else nothing is done.
+struct Dropout {
+  double rate = 0.5;
+
+  friend bool operator==(const Dropout&, const Dropout&) = default;
+};
+struct SpatialDropout2D {
+  double rate = 0.5;
+
+  friend bool operator==(const SpatialDropout2D&, const SpatialDropout2D&) = default;
+};
+
+// Normalisations over the channels, with what they scale and shift by; see norm.hpp. The shape stays.
+//
+// Parameters: gamma (c) with scale, beta (c) with center; BatchNorm's running_mean and running_variance (c) move in
+// training by running = momentum running + (1 - momentum) batch's, the variance unbiased as in PyTorch (whose momentum
+// is 1 less this one), and are what it normalises with outside of training.
+struct BatchNorm {
+  double momentum = 0.99;
+  double epsilon = 1e-3;
+  bool center = true;
+  bool scale = true;
+  Activation activation = Activation::identity;
+
+  friend bool operator==(const BatchNorm&, const BatchNorm&) = default;
+};
+struct GroupNorm {
+  std::int64_t groups = 32;  // divides c; c is instance normalisation, 1 is layer normalisation over whole images
+  double epsilon = 1e-3;
+  bool center = true;
+  bool scale = true;
+
+  friend bool operator==(const GroupNorm&, const GroupNorm&) = default;
+};
+// Over the last `axes` axes, whose extents gamma and beta have.
+struct LayerNorm {
+  std::int64_t axes = 1;
+  double epsilon = 1e-3;
+  bool center = true;
+  bool scale = true;
+
+  friend bool operator==(const LayerNorm&, const LayerNorm&) = default;
+};
+
+// What joins branches; see combine.hpp. Add: the sum of two or more of one shape, as closes a residual block (He et al.
+// 2016). Multiply: the product of two, of which the second may be (1, 1, c) or (h, w, 1) beside (h, w, c). Concatenate:
+// two or more side by side along the last axis.
 struct Add {
   Activation activation = Activation::identity;
 
   friend bool operator==(const Add&, const Add&) = default;
 };
+struct Multiply {
+  friend bool operator==(const Multiply&, const Multiply&) = default;
+};
+struct Concatenate {
+  friend bool operator==(const Concatenate&, const Concatenate&) = default;
+};
 
-using Layer = std::variant<Conv2D, Pool2D, Flatten, Dense, ActivationLayer, Add>;
+using Layer = std::variant<Conv2D, DepthwiseConv2D, Conv2DTranspose, Conv1D, Pool2D, GlobalPool2D, AdaptivePool2D,
+                           UpSampling2D, Resizing, ZeroPadding2D, Cropping2D, Reshape, Flatten, Dense, ActivationLayer,
+                           LeakyReLU, ELU, PReLU, Dropout, SpatialDropout2D, BatchNorm, GroupNorm, LayerNorm, Add,
+                           Multiply, Concatenate>;
 
-// The layer's kind as files and summaries name it: "conv2d", "max_pool2d", "avg_pool2d", "flatten", "dense",
-// "activation".
+// The layer's kind as files and summaries name it: "conv2d", "max_pool2d", "flatten", "batch_norm", ...
 std::string_view layer_kind(const Layer& layer);
 
 // The output's shape for an input's (both with the batch axis first). Throws std::invalid_argument, its message

@@ -4,7 +4,7 @@ The four functions of a convolutional and a pooling layer on NumPy arrays::
 
     conv_forward  pool_forward  conv_backward  pool_backward
 
-more operations in `hubel.ops`; models with `Sequential` and its layers, `lenet5` and `load_model`; data with
+more operations in `hubel.ops`; models with `Sequential` or `Model` and their layers, `lenet5` and `load_model`; data with
 `load_dataset` and `load_npz`.
 
 >>> import hubel
@@ -24,10 +24,12 @@ from . import _core
 from .functions import conv_backward, conv_forward, pool_backward, pool_forward
 
 if TYPE_CHECKING:
-    from . import data, layers, model, ops, optimizers
+    from . import data, graph, layers, model, ops, optimizers
     from .data import Dataset, load_dataset, load_npz
+    from .graph import Input, Value
     from .layers import (
         Activation,
+        Add,
         AveragePooling2D,
         AvgPool2D,
         Conv2D,
@@ -39,7 +41,7 @@ if TYPE_CHECKING:
         ReLU,
         Softmax,
     )
-    from .model import History, Sequential, lenet5, load_model
+    from .model import History, Model, Sequential, lenet5, load_model
     from .optimizers import SGD, Adam, AdamW, Optimizer
 
 __version__: str = _core.version
@@ -67,6 +69,7 @@ __all__ = [
     "Flatten",
     "Dense",
     "Activation",
+    "Add",
     "ReLU",
     "Softmax",
     "optimizers",
@@ -74,7 +77,11 @@ __all__ = [
     "SGD",
     "Adam",
     "AdamW",
+    "graph",
+    "Input",
+    "Value",
     "model",
+    "Model",
     "Sequential",
     "History",
     "lenet5",
@@ -82,7 +89,7 @@ __all__ = [
 ]
 
 # Modules that are imported when they, or a name of theirs, are first used: so that `import hubel` costs little.
-_LAZY_MODULES = ("data", "layers", "model", "ops", "optimizers")
+_LAZY_MODULES = ("data", "graph", "layers", "model", "ops", "optimizers")
 
 
 def __getattr__(name: str) -> Any:

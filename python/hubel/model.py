@@ -1,4 +1,4 @@
-"""`Sequential`: a network with weights, trained and used as in Keras.
+"""`Model` and `Sequential`: a network with weights, trained and used as in Keras.
 
 The network itself is C++ (``hubel._core.Network``); here its arguments are made ready, and one thread at a time is let
 in: a call from a second thread waits until the first is done.
@@ -15,13 +15,14 @@ import numpy as np
 from . import _core
 from ._progress import Progress
 from ._samples import as_labels, as_samples
+from .graph import Value, entries_of
 from .layers import Layer, layer_of
 from .optimizers import Optimizer, optimizer_of
 
 if TYPE_CHECKING:
     from ._types import AnyArray, Array
 
-__all__ = ["Sequential", "History", "lenet5", "load_model"]
+__all__ = ["Model", "Sequential", "History", "lenet5", "load_model"]
 
 _LOSSES = ("sparse_categorical_crossentropy", "categorical_crossentropy")
 _METRICS = ("accuracy", "acc")
@@ -34,7 +35,7 @@ Callback = Union[Callable[[int, Dict[str, float]], Any], Any]
 
 
 class History:
-    """What `Sequential.fit` returns: .epoch, the numbers of the epochs from 0, and .history, a list for each of "loss",
+    """What `Model.fit` returns: .epoch, the numbers of the epochs from 0, and .history, a list for each of "loss",
     "accuracy" and, with validation data, "val_loss" and "val_accuracy"."""
 
     def __init__(self) -> None:
@@ -50,15 +51,16 @@ class History:
         return f"<hubel.History of {len(self.epoch)} epochs: {', '.join(self.history)}>"
 
 
-class Sequential:
-    """A network of layers one after another, with weights.
+class Model:
+    """A network of layers, with weights.
 
     Parameters
     ----------
-    layers : sequence of layers
-        `hubel.Conv2D`, `hubel.MaxPool2D`, `hubel.AvgPool2D`, `hubel.Flatten`, `hubel.Dense`, `hubel.Activation`.
-    input_shape : tuple
-        One sample's shape: (h, w, c), or (n,) for dense layers.
+    inputs : Value
+        From `hubel.Input`.
+    outputs : Value
+        What the layers make of it at last: see `hubel.graph` for how layers are called. `Sequential` is the short way for
+        layers one after another.
     seed : int
         Of the starting weights, and of the order of samples in the first `fit`: the same seed, the same bits.
     name : str, optional
@@ -66,39 +68,12 @@ class Sequential:
     Samples ``x`` are arrays (m, h, w, c), or (m, h, w) when c is 1. Arrays of uint8 are taken as image bytes and scaled
     to [0, 1]; those of other integers, float32 and float64 are taken as they are. Labels ``y`` are integers (m,) or
     (m, 1), or one-hot rows (m, classes).
-
-    Examples
-    --------
-    >>> import numpy as np, hubel
-    >>> model = hubel.Sequential(
-    ...     [hubel.Conv2D(4, 3, activation="relu"), hubel.MaxPool2D(), hubel.Flatten(), hubel.Dense(2, "softmax")],
-    ...     input_shape=(8, 8, 1),
-    ... )
-    >>> x = np.zeros((20, 8, 8, 1), dtype=np.float32)
-    >>> x[10:, :, 4:] = 1
-    >>> history = model.fit(x, [0] * 10 + [1] * 10, epochs=20, verbose=0)
-    >>> model.evaluate(x, [0] * 10 + [1] * 10)[1]
-    1.0
-    >>> model.predict(x[:1]).shape
-    (1, 2)
     """
 
-    def __init__(
-        self,
-        layers: Iterable[Layer],
-        input_shape: Tuple[int, ...],
-        seed: int = 0,
-        name: Optional[str] = None,
-    ) -> None:
-        if isinstance(layers, (str, Layer)) or not isinstance(layers, Iterable):
-            raise TypeError(f"Sequential: layers must be a list of layers, such as [hubel.Dense(10)], got {layers!r}")
-        layers = list(layers)
-        for layer in layers:
-            if not isinstance(layer, Layer):
-                raise TypeError(f"Sequential: layers must be hubel's, such as hubel.Dense(10), got {layer!r}")
-        _check_seed("Sequential", seed)
-        network = _core.Network(input_shape, [(layer.kind, layer.get_config()) for layer in layers], seed)
-        self._set_up(network, "sequential" if name is None else str(name), seed)
+    def __init__(self, inputs: Value, outputs: Value, seed: int = 0, name: Optional[str] = None) -> None:
+        _check_seed("Model", seed)
+        network = _core.Network(inputs.shape, entries_of(inputs, outputs), seed)
+        self._set_up(network, "model" if name is None else str(name), seed)
 
     def _set_up(self, network: _core.Network, name: str, next_seed: int = 0) -> None:
         self._network = network
@@ -114,7 +89,7 @@ class Sequential:
     @property
     def layers(self) -> List[Layer]:
         """The layers, as descriptions."""
-        return [layer_of(kind, options) for kind, options in self._network.layers()]
+        return [layer_of(kind, options, name) for kind, options, name, _ in self._network.layers()]
 
     @property
     def layer_names(self) -> List[str]:
@@ -162,7 +137,7 @@ class Sequential:
 
     def __repr__(self) -> str:
         shape = f"{self.input_shape} -> {self.output_shape}"
-        return f"<hubel.Sequential {self.name!r}, {shape}, {self.count_params():,} parameters>"
+        return f"<hubel.{type(self).__name__} {self.name!r}, {shape}, {self.count_params():,} parameters>"
 
     # --- weights
 
@@ -377,6 +352,27 @@ class Sequential:
             x = as_samples("layer_output", x, self.input_shape)
             return self._network.layer_output(x, _size("layer_output", batch_size), index)
 
+    def gradients(
+        self, x: AnyArray, dout: AnyArray, dropout_seed: int = 0, dropout_step: int = 0
+    ) -> Tuple[Array, Array, Dict[str, Array]]:
+        """(output, dx, {name: gradient}): the samples through the network as in training, and back.
+
+        dout, (m, ...output_shape), is dL/d(output) for any L that is a function of the output; dx is dL/dx and the dict
+        has dL/d(weight) for each of `parameters`. As in training batch normalisation uses the batch's statistics and
+        Dropout is at work, with masks from (dropout_seed, dropout_step). What stands for the gradient of a running
+        statistic is the step that the batch would move it back by.
+        """
+        with self._lock:
+            x = as_samples("gradients", x, self.input_shape)
+            shape = (len(x), *self.output_shape)
+            dout = np.require(dout, np.float32, ["C", "A", "W"])
+            if dout.shape != shape:
+                raise ValueError(f"gradients: dout has shape {dout.shape}, it must be {shape}")
+            for seed in (dropout_seed, dropout_step):
+                _check_seed("gradients", seed)
+            output, dx, gradients = self._network.gradients(x, dout, dropout_seed, dropout_step)
+            return output, dx, dict(zip(self.parameters(), gradients))
+
     # --- files and copies
 
     def save(self, path: Union[str, "os.PathLike[str]"]) -> None:
@@ -386,15 +382,16 @@ class Sequential:
             self._network.notes = {**notes, _NAME_NOTE: self.name}
             self._network.save(os.fsencode(path))
 
-    @classmethod
-    def load(cls, path: Union[str, "os.PathLike[str]"]) -> Sequential:
-        """The model of a file that `save`, or the command hubel, wrote.
+    @staticmethod
+    def load(path: Union[str, "os.PathLike[str]"]) -> Model:
+        """The model of a file that `save`, or the command hubel, wrote; a `Sequential` where it is one.
 
         Raises OSError when it cannot be read and ValueError when it is no such file.
         """
         network = _core.Network.load(os.fsencode(path))
-        model = cls.__new__(cls)
-        model._set_up(network, network.notes.get(_NAME_NOTE, "sequential"))
+        chain = all(inputs == [i - 1] for i, (_, _, _, inputs) in enumerate(network.layers()))
+        model: Model = object.__new__(Sequential if chain else Model)
+        model._set_up(network, network.notes.get(_NAME_NOTE, type(model).__name__.lower()))
         return model
 
     def __getstate__(self) -> Dict[str, Any]:
@@ -417,6 +414,53 @@ class Sequential:
         self.optimizer = state["optimizer"]
 
 
+class Sequential(Model):
+    """A network of layers one after another, with weights. See `Model` for samples and labels.
+
+    Parameters
+    ----------
+    layers : sequence of layers
+        `hubel.Conv2D`, `hubel.MaxPool2D`, `hubel.Flatten`, `hubel.Dense`, ...: see `hubel.layers`.
+    input_shape : tuple
+        One sample's shape: (h, w, c), or (n,) for dense layers.
+    seed : int
+        Of the starting weights, and of the order of samples in the first `fit`: the same seed, the same bits.
+    name : str, optional
+
+    Examples
+    --------
+    >>> import numpy as np, hubel
+    >>> model = hubel.Sequential(
+    ...     [hubel.Conv2D(4, 3, activation="relu"), hubel.MaxPool2D(), hubel.Flatten(), hubel.Dense(2, "softmax")],
+    ...     input_shape=(8, 8, 1),
+    ... )
+    >>> x = np.zeros((20, 8, 8, 1), dtype=np.float32)
+    >>> x[10:, :, 4:] = 1
+    >>> history = model.fit(x, [0] * 10 + [1] * 10, epochs=20, verbose=0)
+    >>> model.evaluate(x, [0] * 10 + [1] * 10)[1]
+    1.0
+    >>> model.predict(x[:1]).shape
+    (1, 2)
+    """
+
+    def __init__(
+        self,
+        layers: Iterable[Layer],
+        input_shape: Tuple[int, ...],
+        seed: int = 0,
+        name: Optional[str] = None,
+    ) -> None:
+        if isinstance(layers, (str, Layer)) or not isinstance(layers, Iterable):
+            raise TypeError(f"Sequential: layers must be a list of layers, such as [hubel.Dense(10)], got {layers!r}")
+        layers = list(layers)
+        for layer in layers:
+            if not isinstance(layer, Layer):
+                raise TypeError(f"Sequential: layers must be hubel's, such as hubel.Dense(10), got {layer!r}")
+        _check_seed("Sequential", seed)
+        entries = [(layer.kind, layer.get_config(), layer.name, [i - 1]) for i, layer in enumerate(layers)]
+        self._set_up(_core.Network(input_shape, entries, seed), "sequential" if name is None else str(name), seed)
+
+
 def lenet5(classes: int = 10, seed: int = 0, input_shape: Tuple[int, ...] = (28, 28, 1)) -> Sequential:
     """LeNet-5 as trained today: LeCun, Bottou, Bengio & Haffner 1998, with ReLU and max pooling.
 
@@ -431,9 +475,9 @@ def lenet5(classes: int = 10, seed: int = 0, input_shape: Tuple[int, ...] = (28,
     return Sequential(layers, input_shape, seed, name="lenet5")
 
 
-def load_model(path: Union[str, "os.PathLike[str]"]) -> Sequential:
-    """The model of a file: see `Sequential.load`."""
-    return Sequential.load(path)
+def load_model(path: Union[str, "os.PathLike[str]"]) -> Model:
+    """The model of a file: see `Model.load`."""
+    return Model.load(path)
 
 
 def _labels_for(who: str, y: Any, x: AnyArray, classes: int) -> AnyArray:
@@ -443,7 +487,7 @@ def _labels_for(who: str, y: Any, x: AnyArray, classes: int) -> AnyArray:
     return labels
 
 
-def _callables(model: Sequential, callbacks: Sequence[Callback]) -> List[Callable[[int, Dict[str, float]], Any]]:
+def _callables(model: Model, callbacks: Sequence[Callback]) -> List[Callable[[int, Dict[str, float]], Any]]:
     result = []
     for callback in callbacks:
         if hasattr(callback, "set_model"):

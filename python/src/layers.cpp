@@ -14,6 +14,7 @@
 #include "bindings.hpp"
 #include "hubel/network.hpp"
 #include "nn/layer_kinds.hpp"
+#include "nn/network_plan.hpp"
 
 namespace hubel::python {
 
@@ -54,6 +55,22 @@ class Reader {
   void read(const char* name, nb::handle value, bool& field) const {
     field = boolean({who_, name, "True or False"}, value);
   }
+  void read(const char* name, nb::handle value, double& field) const { field = real({who_, name, "a number"}, value); }
+  void read(const char* name, nb::handle value, std::vector<std::int64_t>& field) const {
+    const Context context{who_, name, "a tuple of integers"};
+    if (!PyTuple_Check(value.ptr()) && !PyList_Check(value.ptr())) raise_type_error(context, value);
+    field.clear();
+    for (nb::handle extent : nb::borrow<nb::sequence>(value)) field.push_back(integer(context, extent));
+  }
+  void read(const char*, nb::handle value, Margins& field) const {
+    const Padding p = padding(who_, value);
+    if (p.kind != Padding::Kind::explicit_sides)
+      throw nb::value_error(fmt::format("{}: padding must be numbers, a pair or ((top, bottom), (left, right))", who_).c_str());
+    field = {p.top, p.bottom, p.left, p.right};
+  }
+  void read(const char* name, nb::handle value, Interpolation& field) const {
+    field = interpolation_from_name(text({who_, name, "\"nearest\" or \"bilinear\""}, value), who_);
+  }
   void read(const char*, nb::handle value, Padding& field) const { field = padding(who_, value); }
   void read(const char* name, nb::handle value, Activation& field) const {
     // A model is saved with its activations, and a Python function cannot be.
@@ -84,6 +101,16 @@ struct Writer {
 
  private:
   static nb::object value(std::int64_t field) { return nb::int_(field); }
+  static nb::object value(double field) { return nb::float_(field); }
+  static nb::object value(const std::vector<std::int64_t>& field) {
+    nb::list extents;
+    for (const std::int64_t extent : field) extents.append(extent);
+    return nb::tuple(extents);
+  }
+  static nb::object value(const Margins& field) {
+    return nb::make_tuple(nb::make_tuple(field.top, field.bottom), nb::make_tuple(field.left, field.right));
+  }
+  static nb::object value(Interpolation field) { return python_text(interpolation_name(field)); }
   static nb::object value(bool field) { return nb::bool_(field); }
   static nb::object value(const std::array<std::int64_t, 2>& field) { return nb::make_tuple(field[0], field[1]); }
   static nb::object value(Activation field) { return python_text(activation_name(field)); }
@@ -105,6 +132,20 @@ nb::list lenet5_layers_(nb::handle classes) {
     result.append(layer_to_python(layer));
   }
   return result;
+}
+
+// The shape that a layer makes of a sample's inputs.
+nb::tuple layer_shape(const nb::str& who, const nb::str& kind, const nb::dict& options, const nb::list& inputs) {
+  std::vector<Shape> shapes;
+  for (nb::handle input : inputs) {
+    std::vector<std::int64_t> extents = {1};
+    for (nb::handle extent : nb::cast<nb::tuple>(input)) extents.push_back(integer({who.c_str(), "shape", "a tuple of integers"}, extent));
+    shapes.emplace_back(std::span<const std::int64_t>(extents));
+  }
+  const Shape output = detail::plan_layer(layer_from_python(who.c_str(), kind.c_str(), options), shapes, who.c_str()).output;
+  nb::list result;
+  for (const std::int64_t extent : output.without_first()) result.append(extent);
+  return nb::tuple(result);
 }
 
 }  // namespace
@@ -134,6 +175,7 @@ nb::tuple layer_to_python(const Layer& layer) {
 void bind_layers(nb::module_& m) {
   m.def("canonical_layer", &canonical_layer);
   define(m, "lenet5_layers", &lenet5_layers_);
+  m.def("layer_shape", &layer_shape);
 }
 
 }  // namespace hubel::python

@@ -1,4 +1,4 @@
-// hubel._core.Network: a network with its weights and notes, trained and run on NumPy arrays. hubel.Sequential is its
+// hubel._core.Network: a network with its weights and notes, trained and run on NumPy arrays. hubel.Model is its
 // face; it prepares the arrays and lets one thread at a time in.
 #include "hubel/network.hpp"
 
@@ -63,14 +63,19 @@ void check_result(nb::handle array, const Shape& shape) {
   }
 }
 
-std::vector<Layer> layer_list(nb::handle layers) {
-  std::vector<Layer> result;
+// A graph from its layers: (kind, options, name or None, numbers of the layers that it takes, -1 for the input).
+Graph graph_of(const Shape& input_shape, nb::handle layers) {
+  Graph graph(input_shape);
   for (nb::handle layer : nb::borrow<nb::sequence>(layers)) {
     const nb::tuple t = nb::cast<nb::tuple>(layer);
-    result.push_back(
-        layer_from_python("Sequential", nb::cast<nb::str>(t[0]).c_str(), nb::cast<nb::dict>(nb::object(t[1]))));
+    const Layer description =
+        layer_from_python("Model", nb::cast<nb::str>(t[0]).c_str(), nb::cast<nb::dict>(nb::object(t[1])));
+    const std::string name = t[2].is_none() ? graph.default_name(description) : text({"Model", "name", "a str"}, t[2]);
+    std::vector<Graph::Value> inputs;
+    for (nb::handle input : nb::borrow<nb::sequence>(t[3])) inputs.push_back(graph.value(nb::cast<std::int64_t>(input)));
+    graph(description, inputs, name);
   }
-  return result;
+  return graph;
 }
 
 // An optimiser from its name and its options' values, as hubel's optimiser classes give them.
@@ -106,12 +111,12 @@ class PythonNetwork {
 
   // The network's output for every sample, written to `out` unless that is None; or a layer's.
   nb::object predict(nb::handle x, std::int64_t batch_size, nb::handle out) {
-    return run(x, batch_size, network().output_shape(), out,
+    return run(x, batch_size, network().output_shape(), out, Execution<float>::Mode::inference,
                [](Execution<float>&, TensorView<const float> output) { return output; });
   }
   nb::object layer_output(nb::handle x, std::int64_t batch_size, std::size_t layer) {
     if (layer >= network().info().size()) throw nb::index_error("layer_output: no such layer");
-    return run(x, batch_size, network().info()[layer].output_shape, nb::none(),
+    return run(x, batch_size, network().info()[layer].output_shape, nb::none(), Execution<float>::Mode::inspection,
                [layer](Execution<float>& execution, TensorView<const float>) { return execution.layer_output(layer); });
   }
 
@@ -130,12 +135,15 @@ class PythonNetwork {
   void fit(nb::handle x, nb::handle y, nb::handle x_val, nb::handle y_val, const nb::dict& settings, nb::handle on_step,
            nb::handle on_epoch);
 
+  // (output, dx, [gradient of each parameter]) for dout = dL/d(output), in training's way of running.
+  nb::tuple gradients(nb::handle x, nb::handle dout, std::uint64_t seed, std::uint64_t step);
+
  private:
   // x in batches through an execution; choose() picks from each what goes to the result, `sample_shape` for each
   // sample.
   template <class Choose>
   nb::object run(nb::handle x, std::int64_t batch_size, const Shape& sample_shape, nb::handle out,
-                 const Choose& choose) {
+                 Execution<float>::Mode mode, const Choose& choose) {
     const ArraySource source(x, nb::none());
     const Shape shape = batched(source.count(), sample_shape);
     nb::object result = out.is_none() ? NewArray<float>(shape).object : nb::borrow(out);
@@ -146,7 +154,7 @@ class PythonNetwork {
       nb::gil_scoped_release release;
       const std::int64_t m = source.count(), step = std::min(batch_size, std::max<std::int64_t>(m, 1));
       std::unique_ptr<Execution<float>> large;
-      Execution<float>& execution = execution_for(step, large);
+      Execution<float>& execution = execution_for(step, mode, large);
       Tensor<float> scratch;
       for (std::int64_t begin = 0; begin < m && watch.glance(); begin += step) {
         const TensorView<const float> output =
@@ -159,11 +167,12 @@ class PythonNetwork {
     return result;
   }
 
-  Execution<float>& execution_for(std::int64_t batch, std::unique_ptr<Execution<float>>& large) {
-    const bool keep = batch <= kKeptBatch;
+  Execution<float>& execution_for(std::int64_t batch, Execution<float>::Mode mode,
+                                  std::unique_ptr<Execution<float>>& large) {
+    const bool keep = batch <= kKeptBatch && mode == Execution<float>::Mode::inference;
     std::unique_ptr<Execution<float>>& execution = keep ? kept_ : large;
     if (!execution || (keep && kept_batch_ < batch)) {
-      execution = std::make_unique<Execution<float>>(network(), batch, Execution<float>::Mode::inference);
+      execution = std::make_unique<Execution<float>>(network(), batch, mode);
       if (keep) kept_batch_ = batch;
     }
     return *execution;
@@ -231,16 +240,36 @@ void PythonNetwork::fit(nb::handle x, nb::handle y, nb::handle x_val, nb::handle
 
 // --- weights
 
-nb::object copy_of(const Tensor<float>& tensor) {
+nb::object copy_of(TensorView<const float> tensor) {
   const NewArray<float> array(tensor.shape());
   std::copy(tensor.begin(), tensor.end(), array.view.data());
   return array.object;
 }
 
+nb::tuple PythonNetwork::gradients(nb::handle x, nb::handle dout, std::uint64_t seed, std::uint64_t step) {
+  const ArraySource source(x, nb::none());
+  const std::int64_t m = source.count();
+  check_result(dout, batched(m, network().output_shape()));
+  Execution<float> execution(network(), std::max<std::int64_t>(m, 1), Execution<float>::Mode::training);
+  execution.set_dropout(seed, step);
+  Tensor<float> scratch, output;
+  TensorView<const float> dx;
+  {
+    nb::gil_scoped_release release;
+    const TensorView<const float> y = execution.forward(source.batch(0, m, scratch));
+    output = Tensor<float>::uninitialized(y.shape());
+    std::copy(y.begin(), y.end(), output.begin());
+    dx = execution.backward({static_cast<const float*>(PyArray_DATA(as_array(dout))), output.shape()});
+  }
+  nb::list gradients;
+  for (const TensorView<float>& gradient : execution.gradients()) gradients.append(copy_of(gradient));
+  return nb::make_tuple(copy_of(output.view()), copy_of(dx), gradients);
+}
+
 nb::list parameters(PythonNetwork& self) {
   nb::list result;
   for (const Parameter<float>& p : self.network().parameters()) {
-    result.append(nb::make_tuple(python_text(p.name), copy_of(p.value)));
+    result.append(nb::make_tuple(python_text(p.name), copy_of(p.value.view())));
   }
   return result;
 }
@@ -276,7 +305,12 @@ void set_parameters(PythonNetwork& self, const nb::list& values) {
 
 nb::list layers(PythonNetwork& self) {
   nb::list result;
-  for (const Layer& layer : self.network().layers()) result.append(layer_to_python(layer));
+  for (const GraphLayer& placed : self.network().layers()) {
+    const nb::tuple layer = layer_to_python(placed.layer);
+    nb::list inputs;
+    for (const std::int64_t input : placed.inputs) inputs.append(input);
+    result.append(nb::make_tuple(layer[0], layer[1], python_text(placed.name), inputs));
+  }
   return result;
 }
 
@@ -316,10 +350,9 @@ void set_notes(PythonNetwork& self, const nb::dict& values) {
 }
 
 void construct(PythonNetwork* self, nb::handle input_shape, nb::handle layer_tuples, nb::handle seed) {
-  const Shape shape = shape_argument("Sequential", input_shape);
-  const std::int64_t number = integer({"Sequential", "seed", "an integer"}, seed);
-  new (self)
-      PythonNetwork({Network<float>(shape, layer_list(layer_tuples), static_cast<std::uint64_t>(number)), {}, {}});
+  const Shape shape = shape_argument("Model", input_shape);
+  const std::int64_t number = integer({"Model", "seed", "an integer"}, seed);
+  new (self) PythonNetwork({Network<float>(graph_of(shape, layer_tuples), static_cast<std::uint64_t>(number)), {}, {}});
 }
 
 PythonNetwork* load(const nb::bytes& path_bytes) {
@@ -345,6 +378,7 @@ void bind_network(nb::module_& m) {
       .def("evaluate", &PythonNetwork::evaluate)
       .def("fit", &PythonNetwork::fit, nb::arg(), nb::arg(), nb::arg().none(), nb::arg().none(), nb::arg(),
            nb::arg().none(), nb::arg())
+      .def("gradients", &PythonNetwork::gradients)
       .def("parameters", &parameters)
       .def("set_parameters", &set_parameters)
       .def("layers", &layers)

@@ -9,6 +9,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
 #include <optional>
 #include <stdexcept>
 #include <utility>
@@ -30,6 +31,10 @@ using Pair = std::array<std::int64_t, 2>;
 json to_json(std::int64_t value) { return value; }
 json to_json(bool value) { return value; }
 json to_json(const Pair& value) { return value; }
+json to_json(double value) { return value; }
+json to_json(const std::vector<std::int64_t>& value) { return value; }
+json to_json(const Margins& m) { return {{m.top, m.bottom}, {m.left, m.right}}; }
+json to_json(Interpolation value) { return interpolation_name(value); }
 json to_json(Activation value) { return activation_name(value); }
 json to_json(Initializer value) { return initializer_name(value); }
 json to_json(const Padding& p) {
@@ -65,12 +70,33 @@ void from_json(const json& value, std::string_view where, Pair& out) {
   if (!is_pair(value)) wrong(value, where, "two whole numbers below 2^31");
   out = value.get<Pair>();
 }
-void from_json(const json& value, std::string_view where, Padding& out) {
+void from_json(const json& value, std::string_view where, double& out) {
+  if (!value.is_number() || !std::isfinite(value.get<double>())) wrong(value, where, "a number");
+  out = value.get<double>();
+}
+// Extents, of which one may be -1.
+void from_json(const json& value, std::string_view where, std::vector<std::int64_t>& out) {
+  const auto is_extent = [](const json& e) { return is_size(e) || e == -1; };
+  if (!value.is_array() || value.size() >= Shape::kMaxRank || !std::all_of(value.begin(), value.end(), is_extent))
+    wrong(value, where, fmt::format("up to {} whole numbers below 2^31", Shape::kMaxRank - 1));
+  out = value.get<std::vector<std::int64_t>>();
+}
+// [[top, bottom], [left, right]], or nothing.
+std::optional<Margins> margins_from_json(const json& value) {
   const bool sides = value.is_array() && value.size() == 2 && is_pair(value[0]) && is_pair(value[1]);
-  if (sides) {
-    const auto [top, bottom] = value[0].get<Pair>();
-    const auto [left, right] = value[1].get<Pair>();
-    out = Padding::sides(top, bottom, left, right);
+  if (!sides) return std::nullopt;
+  const auto [top, bottom] = value[0].get<Pair>();
+  const auto [left, right] = value[1].get<Pair>();
+  return Margins{top, bottom, left, right};
+}
+void from_json(const json& value, std::string_view where, Margins& out) {
+  const auto margins = margins_from_json(value);
+  if (!margins) wrong(value, where, "[[top, bottom], [left, right]]");
+  out = *margins;
+}
+void from_json(const json& value, std::string_view where, Padding& out) {
+  if (const auto sides = margins_from_json(value)) {
+    out = Padding::sides(sides->top, sides->bottom, sides->left, sides->right);
   } else if (value == "same" || value == "valid") {
     out = value == "same" ? Padding::same() : Padding::valid();
   } else {
@@ -90,6 +116,9 @@ void from_name(const json& value, std::string_view where, Value& out, OfName of_
 }
 void from_json(const json& value, std::string_view where, Activation& out) {
   from_name(value, where, out, [](const std::string& name) { return activation_from_name(name); });
+}
+void from_json(const json& value, std::string_view where, Interpolation& out) {
+  from_name(value, where, out, [](const std::string& name) { return interpolation_from_name(name); });
 }
 void from_json(const json& value, std::string_view where, Initializer& out) {
   from_name(value, where, out, [](const std::string& name) { return initializer_from_name(name); });

@@ -29,7 +29,7 @@ struct LayerKind<Conv2D> : LayerTraits {
 
   static std::string detail(const Conv2D& layer) {
     constexpr std::array<std::int64_t, 2> kOnes = {1, 1};
-    std::string text = fmt::format("{} @ {}, {}", layer.filters, extent_text(layer.kernel_size), padding_text(layer));
+    std::string text = fmt::format("{} @ {}, {}", layer.filters, extent_text(layer.kernel_size), padding_text(layer.padding));
     if (layer.strides != kOnes) text += fmt::format(", stride {}", extent_text(layer.strides));
     if (layer.dilation_rate != kOnes) text += fmt::format(", dilation {}", extent_text(layer.dilation_rate));
     if (layer.groups != 1) text += fmt::format(", groups {}", layer.groups);
@@ -38,10 +38,7 @@ struct LayerKind<Conv2D> : LayerTraits {
   }
 
   static LayerPlan plan(const Conv2D& layer, const Shape& x, std::string_view who) {
-    if (x.rank() != 4) {
-      throw std::invalid_argument(
-          fmt::format("{}: the input has shape {}, a convolution takes images, (m, h, w, c)", who, x.to_string()));
-    }
+    check_images(who, x, "a convolution takes");
     check_size(who, "filters", layer.filters);
     check_sizes(who, "kernel_size", layer.kernel_size);
     check_size(who, "groups", layer.groups);
@@ -79,14 +76,6 @@ struct LayerKind<Conv2D> : LayerTraits {
 
   static ConvOptions options(const Conv2D& layer) {
     return {layer.padding, layer.strides, layer.dilation_rate, layer.groups};
-  }
-
- private:
-  static std::string padding_text(const Conv2D& layer) {
-    const Padding& p = layer.padding;
-    if (p.kind == Padding::Kind::same) return "same";
-    if (p.kind == Padding::Kind::valid) return "valid";
-    return fmt::format("padding {},{},{},{}", p.top, p.bottom, p.left, p.right);
   }
 };
 

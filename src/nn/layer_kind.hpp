@@ -10,9 +10,11 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstdint>
 #include <initializer_list>
 #include <limits>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -31,6 +33,7 @@ struct ParameterSpec {
   Initializer initializer = Initializer::zeros;
   std::int64_t fan_in = 1, fan_out = 1;
   ParameterRole role = ParameterRole::weight;
+  std::optional<double> constant = {};  // the start of all elements, instead of the initializer's
 };
 
 // What follows from a layer's description and its input's shape.
@@ -158,6 +161,21 @@ inline void check_sizes(std::string_view who, std::string_view option, const std
   for (std::int64_t value : pair) check_size(who, option, value);
 }
 
+// A layer on images takes (m, h, w, c); `what` says who it is: "pooling takes".
+inline void check_images(std::string_view who, const Shape& x, std::string_view what) {
+  if (x.rank() == 4) return;
+  throw std::invalid_argument(
+      fmt::format("{}: the input has shape {}, {} images, (m, h, w, c)", who, x.to_string(), what));
+}
+
+// What keeps its input's shape and has one number for an option, which must be finite.
+inline LayerPlan same_shape_plan(std::string_view who, std::string_view option, double value, const Shape& x) {
+  if (!std::isfinite(value)) throw std::invalid_argument(fmt::format("{}: {} = {}, it must be finite", who, option, value));
+  LayerPlan plan;
+  plan.output = x;
+  return plan;
+}
+
 // A layer that joins branches takes two at least.
 inline void check_join(std::string_view who, std::span<const Shape> xs) {
   if (xs.size() >= 2) return;
@@ -168,6 +186,13 @@ inline void check_join(std::string_view who, std::span<const Shape> xs) {
 // "5x5"
 inline std::string extent_text(const std::array<std::int64_t, 2>& pair) {
   return fmt::format("{}x{}", pair[0], pair[1]);
+}
+
+// "same", "valid", or "padding 1,1,2,2": top, bottom, left, right.
+inline std::string padding_text(const Padding& p) {
+  if (p.kind == Padding::Kind::same) return "same";
+  if (p.kind == Padding::Kind::valid) return "valid";
+  return fmt::format("padding {},{},{},{}", p.top, p.bottom, p.left, p.right);
 }
 
 }  // namespace hubel::detail

@@ -6,12 +6,26 @@
 #include <variant>
 
 #include "nn/layer_activation.hpp"
+#include "nn/layer_adaptive_pool2d.hpp"
 #include "nn/layer_add.hpp"
+#include "nn/layer_batch_norm.hpp"
+#include "nn/layer_conv1d.hpp"
 #include "nn/layer_conv2d.hpp"
+#include "nn/layer_conv2d_transpose.hpp"
 #include "nn/layer_dense.hpp"
+#include "nn/layer_depthwise_conv2d.hpp"
+#include "nn/layer_dropout.hpp"
 #include "nn/layer_flatten.hpp"
+#include "nn/layer_global_pool2d.hpp"
+#include "nn/layer_group_norm.hpp"
+#include "nn/layer_join.hpp"
 #include "nn/layer_kind.hpp"
+#include "nn/layer_layer_norm.hpp"
+#include "nn/layer_margins.hpp"
 #include "nn/layer_pool2d.hpp"
+#include "nn/layer_reshape.hpp"
+#include "nn/layer_resize.hpp"
+#include "nn/layer_slopes.hpp"
 
 namespace hubel::detail {
 

@@ -21,17 +21,20 @@ struct LayerKind<Pool2D> : LayerTraits {
   static void fields(Self& layer, F&& f) {
     f.optional("pool_size", layer.pool_size);
     f.optional("strides", layer.strides);
+    f.optional("padding", layer.padding);
+    f.optional("ceil_mode", layer.ceil_mode);
+    if (layer.mode == PoolMode::avg) f.optional("count_include_pad", layer.count_include_pad);
   }
 
   static std::string detail(const Pool2D& layer) {
-    return fmt::format("{}, stride {}", extent_text(layer.pool_size), extent_text(layer.strides));
+    std::string text = fmt::format("{}, stride {}", extent_text(layer.pool_size), extent_text(layer.strides));
+    if (layer.padding != Padding::valid()) text += ", " + padding_text(layer.padding);
+    if (layer.ceil_mode) text += ", ceil";
+    return text;
   }
 
   static LayerPlan plan(const Pool2D& layer, const Shape& x, std::string_view who) {
-    if (x.rank() != 4) {
-      throw std::invalid_argument(
-          fmt::format("{}: the input has shape {}, pooling takes images, (m, h, w, c)", who, x.to_string()));
-    }
+    check_images(who, x, "pooling takes");
     check_sizes(who, "pool_size", layer.pool_size);
     check_sizes(who, "strides", layer.strides);
     LayerPlan plan;
@@ -49,7 +52,9 @@ struct LayerKind<Pool2D> : LayerTraits {
     if (is_given(pass.dx[0])) pool_backward(pass.d, pass.x(), options(layer), pass.dx[0]);
   }
 
-  static PoolOptions options(const Pool2D& layer) { return {layer.pool_size, layer.strides, layer.mode}; }
+  static PoolOptions options(const Pool2D& layer) { 
+    return {layer.pool_size, layer.strides, layer.mode, layer.padding, layer.ceil_mode, layer.count_include_pad};
+  }
 };
 
 }  // namespace hubel::detail

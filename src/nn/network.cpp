@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <stdexcept>
 
 #include "nn/network_plan.hpp"
@@ -55,7 +56,12 @@ void Network<T>::reset(std::uint64_t seed) {
   const detail::NetworkPlan plan = detail::plan_network(graph_);
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     const detail::ParameterSpec& spec = plan.parameters[i];
-    initialize(parameters_[i].value, spec.initializer, spec.fan_in, spec.fan_out, seed, i);
+    Tensor<T>& value = parameters_[i].value;
+    if (spec.constant) {
+      std::fill(value.begin(), value.end(), static_cast<T>(*spec.constant));
+    } else {
+      initialize(value, spec.initializer, spec.fan_in, spec.fan_out, seed, i);
+    }
   }
 }
 

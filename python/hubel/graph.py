@@ -1,0 +1,120 @@
+"""Networks that branch, as in Keras's functional style: `Input` and calling layers on what other layers make.
+
+>>> import hubel
+>>> image = hubel.Input((32, 32, 3))
+>>> x = hubel.Conv2D(16, 3, padding="same", activation="relu")(image)
+>>> y = hubel.Conv2D(16, 3, padding="same")(x)
+>>> x = hubel.Add(activation="relu")([x, y])
+>>> x = hubel.Dense(10, activation="softmax")(hubel.Flatten()(x))
+>>> hubel.Model(image, x)
+<hubel.Model 'model', (32, 32, 3) -> (10,), 166,618 parameters>
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence, Tuple, Union
+
+from . import _core
+
+if TYPE_CHECKING:
+    from .layers import Layer
+
+__all__ = ["Input", "Value"]
+
+_numbers = itertools.count()  # values are numbered as they are made, so that what feeds comes before what is fed
+
+
+class Value:
+    """What a layer makes, or a network's input, before there is a model: a sample's shape, and where it comes from.
+
+    Made by `Input` and by calling a layer. ``value.shape`` is a sample's, without the batch axis.
+    """
+
+    __slots__ = ("shape", "layer", "inputs", "name", "_number")
+
+    def __init__(
+        self,
+        shape: Tuple[int, ...],
+        layer: Optional[Layer] = None,
+        inputs: Tuple[Value, ...] = (),
+        name: Optional[str] = None,
+    ) -> None:
+        self.shape = shape
+        self.layer = layer
+        self.inputs = inputs
+        self.name = name
+        self._number = next(_numbers)
+
+    def __repr__(self) -> str:
+        what = "Input" if self.layer is None else type(self.layer).__name__
+        return f"<hubel.Value of {what}, {self.shape}>"
+
+
+def Input(shape: Union[Sequence[int], int]) -> Value:
+    """A network's input; shape is one sample's: (h, w, c), or (n,) or n for dense layers.
+
+    Raises ValueError for extents below 1 and TypeError for what are no integers.
+    """
+    extents = (shape,) if isinstance(shape, int) else shape
+    if isinstance(extents, str) or not isinstance(extents, Sequence):
+        raise TypeError(f"Input: shape must be a tuple of integers, such as (28, 28, 1), got {shape!r}")
+    return Value(_core.layer_shape("Input", "activation", {"activation": "identity"}, [tuple(extents)]))
+
+
+def call(layer: Layer, x: Union[Value, Sequence[Value]], name: Optional[str]) -> Value:
+    """What a layer makes of one value, or of several."""
+    who = type(layer).__name__
+    inputs = (x,) if isinstance(x, Value) else tuple(x) if isinstance(x, (list, tuple)) else (x,)
+    for value in inputs:
+        if not isinstance(value, Value):
+            raise TypeError(
+                f"{who}: a layer is called on what hubel.Input or another layer gives, or a list of such, got {value!r}; "
+                "to compute with arrays, make a hubel.Model and call that"
+            )
+    shape = _core.layer_shape(who, layer.kind, layer.get_config(), [value.shape for value in inputs])
+    return Value(shape, layer, inputs, name if name is not None else layer.name)
+
+
+def entries_of(inputs: Value, outputs: Value) -> List[_core.LayerEntry]:
+    """The layers from the one to the other, for ``_core.Network``. Raises ValueError when outputs do not come from inputs
+    alone, or a layer with weights is there twice."""
+    for name, value in (("inputs", inputs), ("outputs", outputs)):
+        if not isinstance(value, Value):
+            raise TypeError(f"Model: {name} must be a value, from hubel.Input or from calling a layer, got {value!r}")
+    if inputs.layer is not None:
+        raise ValueError("Model: inputs must come from hubel.Input")
+    reached: Dict[int, Value] = {}
+    waiting = [outputs]
+    while waiting:
+        value = waiting.pop()
+        if value._number in reached:
+            continue
+        reached[value._number] = value
+        waiting.extend(value.inputs)
+    order = [reached[number] for number in sorted(reached) if reached[number].layer is not None]
+    for value in reached.values():
+        if value.layer is None and value is not inputs:
+            raise ValueError("Model: outputs comes from another hubel.Input too, and a model has one input")
+    if inputs._number not in reached:
+        raise ValueError("Model: outputs does not come from inputs")
+    _check_shared(order)
+    number = {value._number: i for i, value in enumerate(order)}
+    number[inputs._number] = -1
+    return [_entry(value, [number[x._number] for x in value.inputs]) for value in order]
+
+
+def _entry(value: Value, inputs: List[int]) -> _core.LayerEntry:
+    layer: Any = value.layer
+    return layer.kind, layer.get_config(), value.name, inputs
+
+
+def _check_shared(order: List[Value]) -> None:
+    called = set()
+    for value in order:
+        layer: Any = value.layer
+        if id(layer) in called and layer.has_weights:
+            raise ValueError(
+                f"Model: {layer!r} is called twice, but each call would have weights of its own; make two layers"
+            )
+        called.add(id(layer))

@@ -1,0 +1,65 @@
+// The layer GroupNorm. In training it keeps each sample's and group's mean and 1 / deviation; else they have no use
+// after forward.
+#pragma once
+
+#include "hubel/norm.hpp"
+#include "nn/layer_kind.hpp"
+#include "nn/norm_parameters.hpp"
+#include "ops/workspace.hpp"
+
+namespace hubel::detail {
+
+template <>
+struct LayerKind<GroupNorm> : LayerTraits {
+  static constexpr std::array<std::string_view, 1> kNames = {"group_norm"};
+  static constexpr bool kInPlace = true;
+
+  static std::string_view name(const GroupNorm&) { return kNames[0]; }
+  static GroupNorm of_name(std::string_view) { return {}; }
+  template <class Self, class F>
+  static void fields(Self& layer, F&& f) {
+    f.optional("groups", layer.groups);
+    f.optional("epsilon", layer.epsilon);
+    f.optional("center", layer.center);
+    f.optional("scale", layer.scale);
+  }
+  static std::string detail(const GroupNorm& layer) { return fmt::format("{} groups", layer.groups); }
+
+  static LayerPlan plan(const GroupNorm& layer, const Shape& x, std::string_view who) {
+    check_size(who, "groups", layer.groups);
+    check_epsilon(who, layer.epsilon);
+    if (x.back() % layer.groups != 0) {
+      throw std::invalid_argument(
+          fmt::format("{}: groups = {} must divide the input's channels ({})", who, layer.groups, x.back()));
+    }
+    LayerPlan plan;
+    plan.output = x;
+    add_norm_parameters(plan, layer, Shape{x.back()});
+    return plan;
+  }
+
+  static KeptSize kept_size(const GroupNorm& layer, const Shape&) { return {.of_sample = 2 * layer.groups}; }
+
+  template <class T>
+  static void forward(const GroupNorm& layer, const ForwardPass<T>& pass, TensorView<T> y) {
+    const NormParameters<const T> p = norm_parameters(layer, pass.parameters);
+    const auto [mean, inv_std] = statistics(layer, pass);
+    group_norm_forward(pass.x(), layer.groups, p.gamma, p.beta, layer.epsilon, y, mean, inv_std);
+  }
+
+  template <class T>
+  static void backward(const GroupNorm& layer, const BackwardPass<T>& pass) {
+    const NormParameters<const T> p = norm_parameters(layer, pass.parameters);
+    const NormParameters<T> d = norm_gradients(layer, pass.gradients);
+    const auto [mean, inv_std] = statistics(layer, pass);
+    group_norm_backward(pass.d, pass.x(), layer.groups, p.gamma, mean, inv_std, pass.dx[0], d.gamma, d.beta);
+  }
+
+ private:
+  template <class T>
+  static std::array<TensorView<T>, 2> statistics(const GroupNorm& layer, const ForwardPass<T>& pass) {
+    return kept_pair(pass, Shape{pass.x().shape()[0], layer.groups});
+  }
+};
+
+}  // namespace hubel::detail

@@ -1,0 +1,57 @@
+// What the normalising layers share: gamma and beta, each of which may be left out.
+#pragma once
+
+#include "nn/layer_kind.hpp"
+#include "ops/workspace.hpp"
+
+namespace hubel::detail {
+
+inline void check_epsilon(std::string_view who, double epsilon) {
+  if (epsilon > 0 && epsilon < std::numeric_limits<double>::infinity()) return;
+  throw std::invalid_argument(fmt::format("{}: epsilon = {}, it must be above 0", who, epsilon));
+}
+
+template <class L>
+void add_norm_parameters(LayerPlan& plan, const L& layer, const Shape& shape) {
+  if (layer.scale)
+    plan.parameters.push_back({.name = "gamma", .shape = shape, .role = ParameterRole::offset, .constant = 1});
+  if (layer.center)
+    plan.parameters.push_back({.name = "beta", .shape = shape, .role = ParameterRole::offset, .constant = 0});
+}
+
+// gamma and beta, empty views where the layer has none, and what parameters it has beside them.
+template <class T>
+struct NormParameters {
+  TensorView<T> gamma, beta;
+  std::array<TensorView<T>, 2> rest;
+};
+
+template <class T, class L, class View>
+NormParameters<T> norm_views(const L& layer, std::size_t count, const View& view) {
+  NormParameters<T> views;
+  std::size_t next = 0;
+  if (layer.scale) views.gamma = view(next++);
+  if (layer.center) views.beta = view(next++);
+  for (std::size_t i = 0; next < count; ++i) views.rest[i] = view(next++);
+  return views;
+}
+
+template <class T, class L>
+NormParameters<const T> norm_parameters(const L& layer, std::span<const Parameter<T>> parameters) {
+  return norm_views<const T>(layer, parameters.size(), [&](std::size_t i) { return parameters[i].value.view(); });
+}
+
+template <class T, class L>
+NormParameters<T> norm_gradients(const L& layer, std::span<const TensorView<T>> gradients) {
+  return norm_views<T>(layer, gradients.size(), [&](std::size_t i) { return gradients[i]; });
+}
+
+// Two tensors of that shape in what is kept, or for this call only where nothing is.
+template <class T>
+std::array<TensorView<T>, 2> kept_pair(const ForwardPass<T>& pass, const Shape& shape) {
+  const std::int64_t n = shape.elements();
+  T* memory = pass.kept ? pass.kept : scratch<T>(Scratch::statistics, static_cast<std::size_t>(2 * n));
+  return {TensorView<T>(memory, shape), TensorView<T>(memory + n, shape)};
+}
+
+}  // namespace hubel::detail
