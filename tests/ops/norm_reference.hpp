@@ -56,6 +56,7 @@ Norm norm_forward(const NormMap& map, const Tensor<T>& x, const Tensor<T>* gamma
 
 struct NormGradients {
   Array dx, dgamma, dbeta;
+  Real largest = 0;  // of the terms that each dx is the difference of
 };
 
 // From dz, the gradient with respect to z. frozen: mean and inv_std do not depend on x.
@@ -77,6 +78,7 @@ NormGradients norm_backward(const NormMap& map, const Norm& f, const Array& dz, 
     const Index s = map.set(i);
     const Real through = frozen ? 0 : (sum[s] + normal(i) * product[s]) / count[s];
     r.dx[i] = f.inv_std[s] * (scaled(i) - through);
+    r.largest = std::max({r.largest, std::abs(f.inv_std[s] * scaled(i)), std::abs(f.inv_std[s] * through)});
   }
   return r;
 }

@@ -20,6 +20,10 @@ constexpr double kTolerance = std::is_same_v<T, float> ? 3e-6 : 1e-14;
 
 constexpr double kEpsilon = 1e-3;
 
+// The same for values about 1000 with a deviation of 1: their mean is known to a few units of a double's precision.
+template <class T>
+constexpr double kFarTolerance = kTolerance<T> + 1000 * 0x1p-51;
+
 template <class T>
 class NormTest : public ::testing::Test {};
 TYPED_TEST_SUITE(NormTest, FloatTypes);
@@ -168,7 +172,8 @@ void check(const NormCase& c, std::uint64_t seed) {
   EXPECT_TRUE(close(r.y, reference::activated(c.activation, f.z), kTolerance<T>));
   const reference::Array dz = reference::through(c.activation, reference::Array::of(d.dy.view()), f.z);
   const reference::NormGradients g = reference::norm_backward(map, f, dz, gamma, c.parameter().elements());
-  EXPECT_TRUE(close(r.dx, g.dx, 2 * kTolerance<T>));
+  for (std::int64_t i = 0; i < r.dx.size(); ++i)
+    ASSERT_LE(std::abs(r.dx[i] - g.dx[i]), kTolerance<T> * g.largest) << position(c.x, i);
   const std::int64_t terms = c.x.elements() / c.parameter().elements();
   expect_sums(r.dgamma, g.dgamma, kTolerance<T>, terms);
   expect_sums(r.dbeta, g.dbeta, kTolerance<T>, terms);
@@ -211,7 +216,7 @@ TYPED_TEST(NormTest, MeansFarFromZero) {
         EXPECT_NEAR(r.variance[i] / static_cast<double>(f.variance[i]), 1, kTolerance<T>) << first << ", " << c;
         EXPECT_NEAR(r.mean[i] / static_cast<double>(f.mean[i]), 1, kTolerance<T> / 10) << first << ", " << c;
       }
-      EXPECT_TRUE(close(r.y, f.z, kTolerance<T>)) << first << ", " << c;
+      EXPECT_TRUE(close(r.y, f.z, kFarTolerance<T>)) << first << ", " << c;
     }
 }
 
@@ -223,7 +228,7 @@ TYPED_TEST(NormTest, MeansFarFromZeroInGroupsAndLayers) {
     const NormResult<T> r =
         kind == Kind::group ? group_norm_forward(x, 3, {}, {}, 0) : layer_norm_forward(x, 3, {}, {}, 0);
     const reference::Norm f = reference::norm_forward<T>(c.map(), x, nullptr, nullptr, 0);
-    EXPECT_TRUE(close(r.y, f.z, kTolerance<T>)) << c;
+    EXPECT_TRUE(close(r.y, f.z, kFarTolerance<T>)) << c;
     EXPECT_TRUE(close(r.inv_std, f.inv_std, kTolerance<T>)) << c;
   }
 }
