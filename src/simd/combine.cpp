@@ -46,7 +46,7 @@ HWY_INLINE void added(std::size_t rows, std::size_t columns, const T* a, const T
 }
 
 // Elements that are summed in T, in the lanes of a vector, before the sums are added in double.
-inline constexpr std::size_t kRun = 4096;
+inline constexpr std::size_t kRun = 512;
 
 template <class T>
 HWY_INLINE double run_sum(std::size_t n, const T* x, const T* y) {
