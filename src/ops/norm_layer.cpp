@@ -47,13 +47,17 @@ void for_each_segment(const Rows& r, const F& f) {
   });
 }
 
-// Calls f(row): some short rows are an item.
-template <class F>
-void for_each_row(const Rows& r, const F& f) {
-  const std::int64_t step = std::max<std::int64_t>(1, 2 * kSegment / std::max<std::int64_t>(r.length, 1));
-  detail::for_each_sample((r.rows + step - 1) / step, step * r.length, 10, [&](std::int64_t item) {
-    for (std::int64_t row = item * step; row < std::min((item + 1) * step, r.rows); ++row) f(row);
-  });
+// Calls short(first row, rows) for rows that are one segment, some of them an item, or else segmented(row) for each.
+template <class Short, class Segmented>
+void for_each_row(const Rows& r, const Short& short_rows, const Segmented& segmented) {
+  if (r.length > kSegment) return detail::for_each_sample(r.rows, r.length, 10, segmented);
+  if (r.length == 0) return;
+  const std::int64_t step = std::max<std::int64_t>(1, 2 * kSegment / r.length);
+  detail::parallel_for((r.rows + step - 1) / step, 10.0 * static_cast<double>(r.rows * r.length),
+                       [&](std::int64_t item) {
+                         const std::int64_t first = item * step;
+                         short_rows(first, static_cast<std::size_t>(std::min(step, r.rows - first)));
+                       });
 }
 
 template <class T>
@@ -84,19 +88,27 @@ void forward(TensorView<const T> x, std::int64_t axes, TensorView<const T> gamma
   detail::check_epsilon(who, epsilon);
   detail::check_shape(who, "y", y.shape(), x.shape(), "the shape of x");
   check_statistics(who, r, mean, inv_std);
-  for_each_row(r, [&](std::int64_t row) {
+  if (r.length == 0) {
+    std::fill(mean.begin(), mean.end(), T(0));
+    std::fill(inv_std.begin(), inv_std.end(), static_cast<T>(detail::inverse_deviation(0, epsilon)));
+  }
+  const auto short_rows = [&](std::int64_t first, std::size_t rows) {
+    const std::int64_t at = first * r.length;
+    simd::layer_rows<T>(rows, static_cast<std::size_t>(r.length), x.data() + at, data_at(gamma, 0), data_at(beta, 0),
+                        epsilon, {mean.data() + first, inv_std.data() + first}, y.data() + at);
+  };
+  for_each_row(r, short_rows, [&](std::int64_t row) {
     const T* from = x.data() + row * r.length;
     T* to = y.data() + row * r.length;
     const detail::Moments moments = row_moments(r, from);
-    const double inverse = detail::inverse_deviation(moments.variance(), epsilon);
-    const T centre = static_cast<T>(moments.mean);
-    mean[row] = centre;
-    inv_std[row] = static_cast<T>(inverse);
-    // What the centre has lost of the mean comes back in the shift.
-    const T shift = static_cast<T>((static_cast<double>(centre) - moments.mean) * inverse);
+    const auto numbers = simd::normalising<T>(moments.mean, moments.variance(), epsilon, nullptr, nullptr);
+    mean[row] = numbers.centre;
+    inv_std[row] = numbers.scale;
     for_each_segment(r, [&](std::int64_t, std::int64_t at, std::size_t n) {
-      simd::segment_affine<T>(from + at, n, {centre, inv_std[row], shift, data_at(gamma, at), data_at(beta, at)},
-                              to + at);
+      auto own = numbers;
+      own.gamma = data_at(gamma, at);
+      own.beta = data_at(beta, at);
+      simd::segment_affine<T>(from + at, n, own, to + at);
     });
   });
 }
@@ -108,28 +120,37 @@ struct Backward {
   TensorView<T> dx, dgamma, dbeta;
 };
 
-// With g = dy gamma and x^ = (x - mean) inv_std, dx = inv_std (g - mean(g) - x^ mean(g x^)).
+// A long row's gradient.
 template <class T>
 void row_backward(const Backward<T>& b, std::int64_t row) {
   const Rows& r = b.r;
   const T *dy = b.dy.data() + row * r.length, *x = b.x.data() + row * r.length;
-  const T centre = b.mean[row];
+  const T mean = b.mean[row], inv_std = b.inv_std[row];
   auto* parts = detail::scratch<simd::SegmentSums>(detail::Scratch::moments, static_cast<std::size_t>(r.segments()));
   for_each_segment(r, [&](std::int64_t i, std::int64_t at, std::size_t n) {
-    parts[i] = simd::segment_sums(dy + at, x + at, data_at(b.gamma, at), centre, n);
+    parts[i] = simd::segment_sums(dy + at, x + at, data_at(b.gamma, at), mean, n);
   });
-  double sum = 0, product = 0;
+  simd::SegmentSums sums{0, 0};
   for (std::int64_t i = 0; i < r.segments(); ++i) {
-    sum += parts[i].gradient;
-    product += parts[i].product;
+    sums.gradient += parts[i].gradient;
+    sums.product += parts[i].product;
   }
-  const double inverse = b.inv_std[row], share = inverse / static_cast<double>(std::max<std::int64_t>(r.length, 1));
-  const T scale = static_cast<T>(-share * inverse * inverse * product), shift = static_cast<T>(-share * sum);
   T* dx = b.dx.data() + row * r.length;
   for_each_segment(r, [&](std::int64_t, std::int64_t at, std::size_t n) {
-    simd::segment_backward<T>(dy + at, x + at, b.inv_std[row], {centre, scale, shift, data_at(b.gamma, at), nullptr}, n,
-                              dx + at);
+    const auto numbers =
+        simd::normalising_backward(sums, static_cast<double>(r.length), mean, inv_std, data_at(b.gamma, at));
+    simd::segment_backward<T>(dy + at, x + at, inv_std, numbers, n, dx + at);
   });
+}
+
+template <class T>
+void input_gradient(const Backward<T>& b) {
+  const auto short_rows = [&](std::int64_t first, std::size_t rows) {
+    const std::int64_t at = first * b.r.length;
+    simd::layer_rows_backward(rows, static_cast<std::size_t>(b.r.length), b.dy.data() + at, b.x.data() + at,
+                              data_at(b.gamma, 0), b.mean.data() + first, b.inv_std.data() + first, b.dx.data() + at);
+  };
+  for_each_row(b.r, short_rows, [&](std::int64_t row) { row_backward(b, row); });
 }
 
 // dgamma = the sum over the rows of dy x^, dbeta = that of dy. Read before dx is written, which may be dy.
@@ -165,7 +186,7 @@ void backward(TensorView<const T> dy, TensorView<const T> x, std::int64_t axes, 
   check_parameter(who, "dbeta", dbeta, r);
   const Backward<T> b{r, dy, x, gamma, mean, inv_std, dx, dgamma, dbeta};
   if (detail::is_given(dgamma) || detail::is_given(dbeta)) parameter_gradients(b);
-  if (detail::is_given(dx)) for_each_row(r, [&](std::int64_t row) { row_backward(b, row); });
+  if (detail::is_given(dx)) input_gradient(b);
 }
 
 template <class T>

@@ -19,15 +19,16 @@ namespace hubel::simd::HWY_NAMESPACE {
 
 // Rows whose sums are kept in T before they are added in double.
 inline constexpr std::size_t kRun = 64;
-// Rows that an accumulator takes at once.
-inline constexpr std::size_t kRowsAtOnce = 4;
+// Rows that an accumulator takes at once of one array, and of up to three: where these lie powers of two apart, all
+// their lines want the same places of L1, which has eight of each or more.
+inline constexpr std::size_t kRowsAtOnce = 4, kRowsAtOnceOfThree = 2;
 
 // Calls f(d, count, r, c) for each vector of columns from c on and each `count` rows from r on; count is an
-// integral_constant of at most kRowsAtOnce.
-template <class T, class F>
+// integral_constant of at most kRows.
+template <class T, std::size_t kRows, class F>
 HWY_INLINE void for_each_row_group(std::size_t rows, std::size_t columns, const F& f) {
-  for (std::size_t r = 0; r < rows; r += kRowsAtOnce) {
-    with_constant<static_cast<int>(kRowsAtOnce)>(rows - r, [&](auto n) HWY_ATTR {
+  for (std::size_t r = 0; r < rows; r += kRows) {
+    with_constant<static_cast<int>(kRows)>(rows - r, [&](auto n) HWY_ATTR {
       constexpr std::integral_constant<std::size_t, n()> count;
       for_each_vector<T>(columns, [&](auto d, std::size_t c) HWY_ATTR { f(d, count, r, c); });
     });
@@ -46,19 +47,20 @@ template <class T>
 HWY_INLINE void shifted_sums(const ColumnRange& range, const T* x, const T* pivot, T* sum, T* square) {
   std::fill_n(sum, range.columns, T(0));
   std::fill_n(square, range.columns, T(0));
-  for_each_row_group<T>(range.rows, range.columns, [&](auto d, auto count, std::size_t r, std::size_t c) HWY_ATTR {
-    const T* from = x + r * range.stride + c;
-    const auto p = hn::LoadU(d, pivot + c);
-    const auto first = hn::Sub(hn::LoadU(d, from), p);
-    auto s = first, q = hn::Mul(first, first);
-    for (std::size_t i = 1; i < count(); ++i) {
-      const auto next = hn::Sub(hn::LoadU(d, from + i * range.stride), p);
-      s = hn::Add(s, next);
-      q = hn::MulAdd(next, next, q);
-    }
-    add_to(d, s, sum + c);
-    add_to(d, q, square + c);
-  });
+  for_each_row_group<T, kRowsAtOnce>(range.rows, range.columns,
+                                     [&](auto d, auto count, std::size_t r, std::size_t c) HWY_ATTR {
+                                       const T* from = x + r * range.stride + c;
+                                       const auto p = hn::LoadU(d, pivot + c);
+                                       const auto first = hn::Sub(hn::LoadU(d, from), p);
+                                       auto s = first, q = hn::Mul(first, first);
+                                       for (std::size_t i = 1; i < count(); ++i) {
+                                         const auto next = hn::Sub(hn::LoadU(d, from + i * range.stride), p);
+                                         s = hn::Add(s, next);
+                                         q = hn::MulAdd(next, next, q);
+                                       }
+                                       add_to(d, s, sum + c);
+                                       add_to(d, q, square + c);
+                                     });
 }
 
 // Adds a run's sums, of `rows` rows, to the moments of the `before` rows before it (Chan, Golub & LeVeque 1983).
@@ -107,14 +109,15 @@ HWY_INLINE void sum_terms(const ColumnRange& range, double* sums, double* produc
     std::fill_n(sum, range.columns, T(0));
     std::fill_n(product, range.columns, T(0));
     const std::size_t run = HWY_MIN(kRun, range.rows - begin);
-    for_each_row_group<T>(run, range.columns, [&](auto d, auto count, std::size_t r, std::size_t c) HWY_ATTR {
-      auto s = hn::Zero(d), p = hn::Zero(d);
-      for (std::size_t row = begin + r; row < begin + r + count(); ++row) {
-        terms(d, row * range.stride + c, row, c, s, p);
-      }
-      add_to(d, s, sum + c);
-      if constexpr (kProducts) add_to(d, p, product + c);
-    });
+    for_each_row_group<T, kRowsAtOnceOfThree>(run, range.columns,
+                                              [&](auto d, auto count, std::size_t r, std::size_t c) HWY_ATTR {
+                                                auto s = hn::Zero(d), p = hn::Zero(d);
+                                                for (std::size_t row = begin + r; row < begin + r + count(); ++row) {
+                                                  terms(d, row * range.stride + c, row, c, s, p);
+                                                }
+                                                add_to(d, s, sum + c);
+                                                if constexpr (kProducts) add_to(d, p, product + c);
+                                              });
     for (std::size_t c = 0; c < range.columns; ++c) sums[c] += static_cast<double>(sum[c]);
     if constexpr (kProducts) {
       for (std::size_t c = 0; c < range.columns; ++c) products[c] += static_cast<double>(product[c]);

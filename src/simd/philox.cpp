@@ -15,59 +15,73 @@ namespace hubel::simd::HWY_NAMESPACE {
 
 inline constexpr std::size_t kCounters = 16;  // of a row
 
-// The high and low 32 bits of the products of each lane with the same number. (Vectors multiply every other lane; the
-// baseline has one lane, and no wider ones.)
-template <class D, class V = hn::Vec<D>>
-HWY_INLINE void multiply(D d, V a, V b, V& high, V& low) {
+// Counters are kept in the low halves of lanes of 64 bits: products of 32 bits need no shuffling then, and what stands
+// in the high halves is never looked at. The baseline's one lane is an integer.
 #if HWY_TARGET == HWY_SCALAR
-  const std::uint64_t product = std::uint64_t{hn::GetLane(a)} * hn::GetLane(b);
-  high = hn::Set(d, static_cast<std::uint32_t>(product >> 32));
-  low = hn::Set(d, static_cast<std::uint32_t>(product));
-#else
-  const hn::RepartitionToWide<D> wide;
-  const V even = hn::BitCast(d, hn::MulEven(a, b));
-  const V odd = hn::BitCast(d, hn::MulEven(hn::BitCast(d, hn::ShiftRight<32>(hn::BitCast(wide, a))), b));
-  high = hn::OddEven(odd, hn::BitCast(d, hn::ShiftRight<32>(hn::BitCast(wide, even))));
-  low = hn::OddEven(hn::BitCast(d, hn::ShiftLeft<32>(hn::BitCast(wide, odd))), even);
-#endif
+using Lanes = std::uint64_t;
+HWY_INLINE Lanes set_lanes(std::uint32_t value) { return value; }
+HWY_INLINE Lanes multiply(Lanes a, std::uint32_t b) { return (a & 0xFFFFFFFFu) * b; }
+HWY_INLINE Lanes high_half(Lanes a) { return a >> 32; }
+HWY_INLINE Lanes exclusive_or(Lanes a, Lanes b) { return a ^ b; }
+// Counters n, n + 2, ... of a vector.
+HWY_INLINE Lanes every_other(std::uint32_t n) { return n; }
+// 16 bits of each of the counters n, n + 1, ... from two vectors of every other.
+HWY_INLINE void store_halves(Lanes even, Lanes odd, std::uint32_t* low, std::uint32_t* high) {
+  low[0] = even & 0xFFFFu;
+  low[1] = odd & 0xFFFFu;
+  high[0] = (even & 0xFFFFFFFFu) >> 16;
+  high[1] = (odd & 0xFFFFFFFFu) >> 16;
 }
+inline constexpr std::size_t kLanes = 1;
+#else
+using Wide = hn::CappedTag<std::uint64_t, kCounters / 2>;
+using Narrow = hn::Repartition<std::uint32_t, Wide>;
+using Lanes = hn::Vec<Wide>;
+HWY_INLINE Lanes set_lanes(std::uint32_t value) { return hn::Set(Wide(), value); }
+HWY_INLINE Lanes multiply(Lanes a, std::uint32_t b) {
+  return hn::MulEven(hn::BitCast(Narrow(), a), hn::Set(Narrow(), b));
+}
+HWY_INLINE Lanes high_half(Lanes a) { return hn::ShiftRight<32>(a); }
+HWY_INLINE Lanes exclusive_or(Lanes a, Lanes b) { return hn::Xor(a, b); }
+HWY_INLINE Lanes every_other(std::uint32_t n) { return hn::Add(set_lanes(n), hn::ShiftLeft<1>(hn::Iota(Wide(), 0))); }
+HWY_INLINE void store_halves(Lanes even, Lanes odd, std::uint32_t* low, std::uint32_t* high) {
+  const Narrow d;
+  const auto words = hn::OddEven(hn::BitCast(d, hn::ShiftLeft<32>(odd)), hn::BitCast(d, even));
+  hn::StoreU(hn::And(words, hn::Set(d, 0xFFFFu)), d, low);
+  hn::StoreU(hn::ShiftRight<16>(words), d, high);
+}
+inline constexpr std::size_t kLanes = hn::MaxLanes(Wide());
+#endif
 
-// The ten rounds, on a vector of counters (Salmon et al. 2011; constants and order as in ops/random.cpp).
-template <class D, class V = hn::Vec<D>>
-HWY_INLINE void philox(D d, const PhiloxRun& run, V& c0, V& c1, V& c2, V& c3) {
-  const V m0 = hn::Set(d, 0xD2511F53u), m1 = hn::Set(d, 0xCD9E8D57u);
-  std::uint32_t k0 = run.key[0], k1 = run.key[1];
-  for (int round = 0; round < 10; ++round) {
-    V high0, low0, high1, low1;
-    multiply(d, c0, m0, high0, low0);
-    multiply(d, c2, m1, high1, low1);
-    c0 = hn::Xor(hn::Xor(high1, c1), hn::Set(d, k0));
-    c2 = hn::Xor(hn::Xor(high0, c3), hn::Set(d, k1));
-    c1 = low1;
-    c3 = low0;
-    k0 += 0x9E3779B9u;
-    k1 += 0xBB67AE85u;
-  }
+struct Counters {
+  Lanes c0, c1, c2, c3;
+};
+
+// One of the ten rounds (Salmon et al. 2011; constants and order as in ops/random.cpp).
+HWY_INLINE void philox_round(Counters& c, std::uint32_t k0, std::uint32_t k1) {
+  const Lanes p0 = multiply(c.c0, 0xD2511F53u), p1 = multiply(c.c2, 0xCD9E8D57u);
+  c.c0 = exclusive_or(exclusive_or(high_half(p1), c.c1), set_lanes(k0));
+  c.c2 = exclusive_or(exclusive_or(high_half(p0), c.c3), set_lanes(k1));
+  c.c1 = p1;
+  c.c3 = p0;
 }
 
 void PhiloxRows(const PhiloxRun& run, std::uint32_t first, std::size_t rows, std::uint32_t* to) {
-  const hn::CappedTag<std::uint32_t, kCounters> d;
-  const auto half = hn::Set(d, 0xFFFFu);
-  for (std::size_t r = 0; r < rows; ++r, to += kPhiloxRow) {
-    const std::uint32_t counter = (first + static_cast<std::uint32_t>(r)) * static_cast<std::uint32_t>(kCounters);
-    for (std::size_t i = 0; i < kCounters; i += hn::Lanes(d)) {
-      auto c0 = hn::Iota(d, counter + static_cast<std::uint32_t>(i)), c1 = hn::Set(d, run.words[0]);
-      auto c2 = hn::Set(d, run.words[1]), c3 = hn::Set(d, run.words[2]);
-      philox(d, run, c0, c1, c2, c3);
-      const auto store = [&](auto word, std::size_t w) HWY_ATTR {
-        hn::StoreU(hn::And(word, half), d, to + kCounters * w + i);
-        hn::StoreU(hn::ShiftRight<16>(word), d, to + kPhiloxRow / 2 + kCounters * w + i);
-      };
-      store(c0, 0);
-      store(c1, 1);
-      store(c2, 2);
-      store(c3, 3);
+  const Lanes w0 = set_lanes(run.words[0]), w1 = set_lanes(run.words[1]), w2 = set_lanes(run.words[2]);
+  for (std::size_t i = 0; i < rows * kCounters; i += 2 * kLanes) {
+    const std::uint32_t n = first * static_cast<std::uint32_t>(kCounters) + static_cast<std::uint32_t>(i);
+    Counters even{every_other(n), w0, w1, w2}, odd{every_other(n + 1), w0, w1, w2};
+    std::uint32_t k0 = run.key[0], k1 = run.key[1];
+    for (int round = 0; round < 10; ++round, k0 += 0x9E3779B9u, k1 += 0xBB67AE85u) {
+      philox_round(even, k0, k1);
+      philox_round(odd, k0, k1);
     }
+    std::uint32_t* low = to + i / kCounters * kPhiloxRow + i % kCounters;
+    std::uint32_t* high = low + kPhiloxRow / 2;
+    store_halves(even.c0, odd.c0, low, high);
+    store_halves(even.c1, odd.c1, low + kCounters, high + kCounters);
+    store_halves(even.c2, odd.c2, low + 2 * kCounters, high + 2 * kCounters);
+    store_halves(even.c3, odd.c3, low + 3 * kCounters, high + 3 * kCounters);
   }
 }
 

@@ -92,6 +92,29 @@ HWY_INLINE void backward(const T* dy, const T* x, T factor, const SegmentAffine<
   });
 }
 
+template <class T>
+HWY_INLINE void rows_forward(std::size_t rows, std::size_t n, const T* x, const T* gamma, const T* beta, double epsilon,
+                             const RowStatistics<T>& statistics, T* y) {
+  for (std::size_t r = 0; r < rows; ++r) {
+    const SegmentMoments m = moments(x + r * n, n);
+    const SegmentAffine<T> numbers = normalising(m.mean, m.squares / static_cast<double>(n), epsilon, gamma, beta);
+    statistics.mean[r] = numbers.centre;
+    statistics.inv_std[r] = numbers.scale;
+    affine(x + r * n, n, numbers, y + r * n);
+  }
+}
+
+template <class T>
+HWY_INLINE void rows_backward(std::size_t rows, std::size_t n, const T* dy, const T* x, const T* gamma, const T* mean,
+                              const T* inv_std, T* dx) {
+  for (std::size_t r = 0; r < rows; ++r) {
+    const std::size_t at = r * n;
+    const SegmentSums sums = sums_of(dy + at, x + at, gamma, mean[r], n);
+    const auto numbers = normalising_backward(sums, static_cast<double>(n), mean[r], inv_std[r], gamma);
+    backward(dy + at, x + at, inv_std[r], numbers, n, dx + at);
+  }
+}
+
 SegmentMoments MomentsF32(const float* x, std::size_t n) { return moments(x, n); }
 SegmentMoments MomentsF64(const double* x, std::size_t n) { return moments(x, n); }
 SegmentSums SumsF32(const float* dy, const float* x, const float* gamma, float centre, std::size_t n) {
@@ -106,6 +129,23 @@ void AffineF32(const float* x, std::size_t n, const SegmentAffine<float>& number
 void AffineF64(const double* x, std::size_t n, const SegmentAffine<double>& numbers, double* y) {
   affine(x, n, numbers, y);
 }
+void RowsF32(std::size_t rows, std::size_t n, const float* x, const float* gamma, const float* beta, double epsilon,
+             const RowStatistics<float>& statistics, float* y) {
+  rows_forward(rows, n, x, gamma, beta, epsilon, statistics, y);
+}
+void RowsF64(std::size_t rows, std::size_t n, const double* x, const double* gamma, const double* beta, double epsilon,
+             const RowStatistics<double>& statistics, double* y) {
+  rows_forward(rows, n, x, gamma, beta, epsilon, statistics, y);
+}
+void RowsBackwardF32(std::size_t rows, std::size_t n, const float* dy, const float* x, const float* gamma,
+                     const float* mean, const float* inv_std, float* dx) {
+  rows_backward(rows, n, dy, x, gamma, mean, inv_std, dx);
+}
+void RowsBackwardF64(std::size_t rows, std::size_t n, const double* dy, const double* x, const double* gamma,
+                     const double* mean, const double* inv_std, double* dx) {
+  rows_backward(rows, n, dy, x, gamma, mean, inv_std, dx);
+}
+
 void BackwardF32(const float* dy, const float* x, float factor, const SegmentAffine<float>& numbers, std::size_t n,
                  float* dx) {
   backward(dy, x, factor, numbers, n, dx);
@@ -129,6 +169,32 @@ HWY_EXPORT(AffineF32);
 HWY_EXPORT(AffineF64);
 HWY_EXPORT(BackwardF32);
 HWY_EXPORT(BackwardF64);
+
+HWY_EXPORT(RowsF32);
+HWY_EXPORT(RowsF64);
+HWY_EXPORT(RowsBackwardF32);
+HWY_EXPORT(RowsBackwardF64);
+
+template <>
+void layer_rows(std::size_t rows, std::size_t n, const float* x, const float* gamma, const float* beta, double epsilon,
+                const RowStatistics<float>& statistics, float* y) {
+  HWY_DYNAMIC_DISPATCH(RowsF32)(rows, n, x, gamma, beta, epsilon, statistics, y);
+}
+template <>
+void layer_rows(std::size_t rows, std::size_t n, const double* x, const double* gamma, const double* beta,
+                double epsilon, const RowStatistics<double>& statistics, double* y) {
+  HWY_DYNAMIC_DISPATCH(RowsF64)(rows, n, x, gamma, beta, epsilon, statistics, y);
+}
+template <>
+void layer_rows_backward(std::size_t rows, std::size_t n, const float* dy, const float* x, const float* gamma,
+                         const float* mean, const float* inv_std, float* dx) {
+  HWY_DYNAMIC_DISPATCH(RowsBackwardF32)(rows, n, dy, x, gamma, mean, inv_std, dx);
+}
+template <>
+void layer_rows_backward(std::size_t rows, std::size_t n, const double* dy, const double* x, const double* gamma,
+                         const double* mean, const double* inv_std, double* dx) {
+  HWY_DYNAMIC_DISPATCH(RowsBackwardF64)(rows, n, dy, x, gamma, mean, inv_std, dx);
+}
 
 template <>
 void segment_affine(const float* x, std::size_t n, const SegmentAffine<float>& numbers, float* y) {
