@@ -23,6 +23,8 @@
 #include "hubel/dropout.hpp"
 #include "hubel/layers.hpp"
 #include "hubel/network.hpp"
+#include "ops/checks.hpp"
+#include "ops/derivative.hpp"
 
 namespace hubel::detail {
 
@@ -118,26 +120,6 @@ Activation layer_activation(const L& layer) {
   } else {
     return Activation::identity;
   }
-}
-
-// Whether activation_backward looks at the pre-activation; for the others the output says enough.
-inline bool derivative_needs_input(Activation activation) {
-  switch (activation) {
-    case Activation::gelu:
-    case Activation::silu:
-    case Activation::softplus:
-    case Activation::hard_sigmoid:
-    case Activation::hard_swish:
-      return true;
-    default:
-      return false;
-  }
-}
-
-// Whether a view was given at all; one of zero samples was.
-template <class T>
-bool is_given(TensorView<T> view) {
-  return view.shape().rank() > 0;
 }
 
 // a * b for sizes that only inform: it stays at the largest number instead of overflowing.

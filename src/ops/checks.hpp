@@ -10,6 +10,12 @@
 
 namespace hubel::detail {
 
+// Whether a view was given at all; one of zero samples was.
+template <class T>
+bool is_given(TensorView<T> view) {
+  return view.shape().rank() > 0;
+}
+
 // `meaning` says what the axes are: "(m, h_prev, w_prev, c_prev)".
 inline void check_rank(std::string_view who, std::string_view name, const Shape& got, std::size_t rank,
                        std::string_view meaning) {

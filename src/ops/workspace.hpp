@@ -29,6 +29,10 @@ enum class Scratch {
   fused,
   fused_gradients,
   flow,
+  moments,
+  widened,
+  blocks,
+  samples,
   count
 };
 

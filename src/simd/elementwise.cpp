@@ -62,7 +62,7 @@ inline constexpr double kSeluAlpha = 1.6732632423543772848170429916717;
 inline constexpr double kLeakySlope = 0.01;
 
 // Each activation: forward(d, x), and slope(d, x, y), its derivative. Whether slope reads x is derivative_needs_input's
-// business (ops/activation.cpp).
+// business (ops/derivative.hpp).
 struct Identity {
   template <class D, class V>
   static HWY_INLINE V forward(D, V x) {

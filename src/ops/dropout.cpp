@@ -1,0 +1,172 @@
+// Dropout: each sample is cut into rows of Philox's numbers (simd/philox.hpp), some of which are an item of work.
+#include "hubel/dropout.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "ops/checks.hpp"
+#include "ops/columns.hpp"
+#include "simd/philox.hpp"
+
+namespace hubel {
+
+namespace {
+
+constexpr std::int64_t kRow = static_cast<std::int64_t>(simd::kPhiloxRow);
+// Rows of numbers that are made at once; they stay in L1.
+constexpr std::int64_t kRowsAtOnce = 16;
+constexpr std::int64_t kPiece = kRow * kRowsAtOnce;
+
+void check_number(std::string_view who, std::string_view name, std::uint64_t value, int bits) {
+  if (value >> bits == 0) return;
+  throw std::invalid_argument(fmt::format("{}: {} = {}, it must be below 2^{}", who, name, value, bits));
+}
+
+template <class T>
+void check(std::string_view who, std::string_view in, std::string_view out, TensorView<const T> x, double rate,
+           const DropoutKey& key, std::int64_t first_sample, TensorView<T> y) {
+  if (!(rate >= 0 && rate < 1)) {
+    throw std::invalid_argument(fmt::format("{}: rate = {}, it must be at least 0 and below 1", who, rate));
+  }
+  check_number(who, "key.layer", key.layer, 16);
+  check_number(who, "key.step", key.step, 48);
+  if (x.shape().rank() == 0) {
+    throw std::invalid_argument(fmt::format("{}: {} has shape () but must have samples, (m, ...)", who, in));
+  }
+  const std::int64_t m = x.shape()[0];
+  if (first_sample < 0 || first_sample > (std::int64_t{1} << 32) - m) {
+    throw std::invalid_argument(fmt::format("{}: first_sample = {}, it and the {} samples of {} must be in [0, 2^32)",
+                                            who, first_sample, m, in));
+  }
+  check_number(who, "a sample's size", static_cast<std::uint64_t>(x.shape().without_first().elements()), 35);
+  detail::check_shape(who, out, y.shape(), x.shape(), fmt::format("the shape of {}", in));
+}
+
+// The numbers of one sample, and what they decide.
+template <class T>
+class Mask {
+ public:
+  Mask(double rate, const DropoutKey& key)
+      : key_(key),
+        threshold_(static_cast<std::uint32_t>(std::min(std::round(rate * 0x1p16), 0x1p16 - 1))),
+        scale_(static_cast<T>(1 / (1 - rate))) {}
+
+  // Numbers of the sample from row `first` on. The seed is marked, lest the bits be those that Random takes from it.
+  void numbers(std::int64_t sample, std::int64_t first, std::int64_t rows, std::uint32_t* to) const {
+    constexpr std::uint32_t kMark = 0x64726F70;  // "drop"
+    const auto low = [](std::uint64_t x) { return static_cast<std::uint32_t>(x); };
+    const simd::PhiloxRun run{
+        {low(key_.seed), low(key_.seed >> 32) ^ kMark},
+        {static_cast<std::uint32_t>(sample), low(key_.step), low(key_.step >> 32 << 16 | key_.layer)}};
+    simd::philox_rows(run, static_cast<std::uint32_t>(first), static_cast<std::size_t>(rows), to);
+  }
+  void keep(std::size_t n, const std::uint32_t* numbers, const T* x, T* y) const {
+    simd::keep_elements(n, numbers, threshold_, scale_, x, y);
+  }
+
+ private:
+  DropoutKey key_;
+  std::uint32_t threshold_;
+  T scale_;
+};
+
+// y = x with elements dropped.
+template <class T>
+void drop(TensorView<const T> x, double rate, const DropoutKey& key, std::int64_t first_sample, TensorView<T> y) {
+  const Mask<T> mask(rate, key);
+  const std::int64_t m = x.shape()[0], size = x.shape().without_first().elements();
+  if (x.size() == 0) return;
+  const std::int64_t pieces = (size + kPiece - 1) / kPiece;                // of a sample
+  const std::int64_t together = std::max<std::int64_t>(1, kPiece / size);  // samples of an item
+  const auto piece = [&](std::int64_t sample, std::int64_t index) {
+    std::uint32_t numbers[kPiece];
+    const std::int64_t begin = index * kPiece, n = std::min(kPiece, size - begin), at = sample * size + begin;
+    mask.numbers(first_sample + sample, index * kRowsAtOnce, (n + kRow - 1) / kRow, numbers);
+    mask.keep(static_cast<std::size_t>(n), numbers, x.data() + at, y.data() + at);
+  };
+  const std::int64_t groups = (m + together - 1) / together;
+  detail::parallel_for(groups * pieces, 12.0 * static_cast<double>(x.size()), [&](std::int64_t item) {
+    const std::int64_t first = item / pieces * together;
+    for (std::int64_t i = first; i < std::min(first + together, m); ++i) piece(i, item % pieces);
+  });
+}
+
+// y = x with channels dropped: a sample's numbers, one a channel, meet each of its pixels.
+template <class T>
+void drop_channels(TensorView<const T> x, double rate, const DropoutKey& key, std::int64_t first_sample,
+                   TensorView<T> y) {
+  if (x.size() == 0) return;
+  const Mask<T> mask(rate, key);
+  const std::int64_t m = x.shape()[0], c = x.shape().back(), rows = (c + kRow - 1) / kRow;
+  const detail::Columns k(x.size() / (m * c), c);
+  detail::for_each_sample(m, k.size(), 4, [&](std::int64_t sample) {
+    auto* numbers =
+        detail::scratch<std::uint32_t>(detail::Scratch::widened, static_cast<std::size_t>(rows * kRow + k.width()));
+    std::uint32_t* wide = numbers + rows * kRow;
+    mask.numbers(first_sample + sample, 0, rows, numbers);
+    k.widen(numbers, wide);
+    k.for_each_piece(4, [&](std::int64_t at, std::size_t count, std::size_t columns) {
+      for (std::size_t r = 0; r < count; ++r) {
+        const std::int64_t from = sample * k.size() + at + static_cast<std::int64_t>(r * columns);
+        mask.keep(columns, wide, x.data() + from, y.data() + from);
+      }
+    });
+  });
+}
+
+template <class T>
+void spatial(std::string_view who, std::string_view in, std::string_view out, TensorView<const T> x, double rate,
+             const DropoutKey& key, std::int64_t first_sample, TensorView<T> y) {
+  check(who, in, out, x, rate, key, first_sample, y);
+  if (x.shape().rank() < 2) {
+    throw std::invalid_argument(fmt::format("{}: {} has shape {} but must have 2 or more dimensions: (m, ..., c)", who,
+                                            in, x.shape().to_string()));
+  }
+  drop_channels(x, rate, key, first_sample, y);
+}
+
+template <class T>
+void elements(std::string_view who, std::string_view in, std::string_view out, TensorView<const T> x, double rate,
+              const DropoutKey& key, std::int64_t first_sample, TensorView<T> y) {
+  check(who, in, out, x, rate, key, first_sample, y);
+  drop(x, rate, key, first_sample, y);
+}
+
+}  // namespace
+
+void dropout_forward(TensorView<const float> x, double rate, const DropoutKey& key, std::int64_t first_sample,
+                     TensorView<float> y) {
+  elements("dropout_forward", "x", "y", x, rate, key, first_sample, y);
+}
+void dropout_forward(TensorView<const double> x, double rate, const DropoutKey& key, std::int64_t first_sample,
+                     TensorView<double> y) {
+  elements("dropout_forward", "x", "y", x, rate, key, first_sample, y);
+}
+void dropout_backward(TensorView<const float> dy, double rate, const DropoutKey& key, std::int64_t first_sample,
+                      TensorView<float> dx) {
+  elements("dropout_backward", "dy", "dx", dy, rate, key, first_sample, dx);
+}
+void dropout_backward(TensorView<const double> dy, double rate, const DropoutKey& key, std::int64_t first_sample,
+                      TensorView<double> dx) {
+  elements("dropout_backward", "dy", "dx", dy, rate, key, first_sample, dx);
+}
+void spatial_dropout_forward(TensorView<const float> x, double rate, const DropoutKey& key, std::int64_t first_sample,
+                             TensorView<float> y) {
+  spatial("spatial_dropout_forward", "x", "y", x, rate, key, first_sample, y);
+}
+void spatial_dropout_forward(TensorView<const double> x, double rate, const DropoutKey& key, std::int64_t first_sample,
+                             TensorView<double> y) {
+  spatial("spatial_dropout_forward", "x", "y", x, rate, key, first_sample, y);
+}
+void spatial_dropout_backward(TensorView<const float> dy, double rate, const DropoutKey& key, std::int64_t first_sample,
+                              TensorView<float> dx) {
+  spatial("spatial_dropout_backward", "dy", "dx", dy, rate, key, first_sample, dx);
+}
+void spatial_dropout_backward(TensorView<const double> dy, double rate, const DropoutKey& key,
+                              std::int64_t first_sample, TensorView<double> dx) {
+  spatial("spatial_dropout_backward", "dy", "dx", dy, rate, key, first_sample, dx);
+}
+
+}  // namespace hubel
