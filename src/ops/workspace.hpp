@@ -29,6 +29,10 @@ enum class Scratch {
   fused,
   fused_gradients,
   flow,
+  windows,
+  window_runs,
+  rows,
+  pixel_sums,
   count
 };
 
