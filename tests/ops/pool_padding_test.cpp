@@ -223,8 +223,8 @@ void check_fenced(const PaddedPool& c, Fence fence) {
   pool_forward(A_prev, c.options, out);
   pool_backward(dA, A_prev, c.options, dA_prev);
   EXPECT_TRUE(out.untouched() && dA_prev.untouched()) << c;
-  EXPECT_TRUE(same_bits(out.view(), pool_forward(A, c.options).view())) << c;
-  EXPECT_TRUE(same_bits(dA_prev.view(), pool_backward(d, A, c.options).view())) << c;
+  EXPECT_TRUE(same_bits<T>(out.view(), pool_forward(A, c.options))) << c;
+  EXPECT_TRUE(same_bits<T>(dA_prev.view(), pool_backward(d, A, c.options))) << c;
   check(c, A, d);
 }
 

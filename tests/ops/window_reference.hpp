@@ -17,7 +17,7 @@ struct Range {
   Index counted() const { return std::min(end, counted_end) - std::max(begin, counted_begin); }
 };
 
-// Window after window. In ceil_mode there is one more as long as the last one did not reach the end, unless it would
+// Window after window. In ceil_mode there is one more as long as the one before does not reach the end, unless it would
 // begin past the image; "same" has them begin at each stride of the image and then shares out what they reach beyond.
 inline std::vector<Range> axis_windows(Index extent, std::size_t axis, const PoolOptions& o) {
   const Index k = o.kernel_shape[axis], stride = o.stride[axis];
@@ -27,7 +27,7 @@ inline std::vector<Range> axis_windows(Index extent, std::size_t axis, const Poo
   std::vector<Index> begins;
   const auto goes_on = [&](Index begin) {
     if (same || begin >= extent) return begin < extent;
-    return o.ceil_mode ? begins.empty() || begins.back() + k < extent + after : begin + k <= extent + after;
+    return o.ceil_mode ? begin - stride + k < extent + after : begin + k <= extent + after;
   };
   for (Index begin = -before; goes_on(begin); begin += stride) begins.push_back(begin);
   if (same && !begins.empty()) {
