@@ -2,6 +2,7 @@
 #include "ops/pool_rows.hpp"
 
 #include <algorithm>
+#include <limits>
 
 #include "ops/parallel.hpp"
 #include "simd/pixels.hpp"
@@ -86,6 +87,36 @@ void spread(const T* dout, std::int64_t n, std::int64_t channels, T count, T* di
   }
 }
 
+// The gradient of the maxima of an image's n pixels.
+template <class T>
+void send_to_maxima(const T* dout, const T* in, std::int64_t n, std::int64_t channels, T* din) {
+  const auto pixels = static_cast<std::size_t>(n), c = static_cast<std::size_t>(channels);
+  T* buffers = scratch<T>(Scratch::pixel_sums, simd::pixel_buffers(pixels, c));
+  auto* places = scratch<std::int64_t>(Scratch::pixel_places, c);
+  simd::max_places_of_pixels(in, pixels, c, buffers, places);
+  std::fill_n(din, n * channels, T(0));
+  for (std::int64_t k = 0; k < channels; ++k) din[places[k] * channels + k] = dout[k];
+}
+
+// Whether there is one window, of the whole image.
+bool is_global(const PoolRows& p) {
+  if (p.rows.size() != 1 || p.w_new != 1) return false;
+  const AxisWindow &row = p.rows[0], &column = p.runs[0].window;
+  const std::int64_t pixels = p.h * p.w;
+  return row.end - row.begin == p.h && column.end - column.begin == p.w &&
+         pixels >= static_cast<std::int64_t>(kManyPixels) && pixels <= std::numeric_limits<std::int32_t>::max();
+}
+
+template <class T>
+void backward_global(const PoolRows& p, std::int64_t image, const T* dout, const T* in, T* din) {
+  const Part part(p, image, 0, p.runs[0]);
+  if (p.mode == PoolMode::max) {
+    send_to_maxima(dout + part.out, in + part.in, p.h * p.w, p.c, din + part.in);
+  } else {
+    spread(dout + part.out, p.h * p.w, p.c, static_cast<T>(part.count), din + part.in);
+  }
+}
+
 }  // namespace
 
 template <class T>
@@ -101,13 +132,9 @@ template <class T>
 void pool_rows_backward(const PoolRows& p, const T* dout, const T* in, T* din) {
   const std::int64_t image_size = p.h * p.w * p.c;
   if (p.m * image_size == 0) return;
-  const bool whole_image = p.rows.size() == 1 && p.w_new == 1 && p.rows[0].end - p.rows[0].begin == p.h &&
-                           p.runs[0].window.end - p.runs[0].window.begin == p.w;
+  const bool global = is_global(p);
   parallel_for(p.m, 2 * work(p), [&](std::int64_t image) {
-    if (whole_image && p.mode == PoolMode::avg) {
-      const Part part(p, image, 0, p.runs[0]);
-      return spread(dout + part.out, p.h * p.w, p.c, static_cast<T>(part.count), din + part.in);
-    }
+    if (global) return backward_global(p, image, dout, in, din);
     std::fill_n(din + image * image_size, image_size, T(0));
     for (std::int64_t y = 0; y < static_cast<std::int64_t>(p.rows.size()); ++y) {
       for (const WindowRun& run : p.runs) {

@@ -33,6 +33,7 @@ enum class Scratch {
   window_runs,
   rows,
   pixel_sums,
+  pixel_places,
   count
 };
 

@@ -91,6 +91,64 @@ HWY_INLINE void reduce_pixels(const T* in, std::size_t n, std::size_t channels, 
   take_more<Op>(in + folds * wide, n - folds * kFold, channels, out);
 }
 
+// best = the maximum so far, at pixel `place`, which is kept in the bits of a T; N pixels more, from the p-th on.
+template <int N, class T>
+HWY_INLINE void track_pixels(const T* in, std::size_t p, std::size_t channels, T* best, T* place) {
+  for_each_vector<T>(channels, [&](auto d, std::size_t c) HWY_ATTR {
+    const hn::RebindToSigned<decltype(d)> di;
+    auto most = hn::LoadU(d, best + c);
+    auto at = hn::BitCast(di, hn::LoadU(d, place + c));
+    for (std::size_t k = 0; k < N; ++k) {
+      const auto value = hn::LoadU(d, in + k * channels + c);
+      const auto larger = hn::AndNot(hn::IsNaN(most), hn::Or(hn::Gt(value, most), hn::IsNaN(value)));
+      most = hn::IfThenElse(larger, value, most);
+      at = hn::IfThenElse(hn::RebindMask(di, larger), hn::Set(di, static_cast<hn::TFromD<decltype(di)>>(p + k)), at);
+    }
+    hn::StoreU(most, d, best + c);
+    hn::StoreU(hn::BitCast(d, at), d, place + c);
+  });
+}
+
+template <class T>
+HWY_INLINE void track(const T* in, std::size_t n, std::size_t channels, T* best, T* place) {
+  take_pixels<Maximum, 1, false>(in, channels, best);
+  for_each_vector<T>(channels, [&](auto d, std::size_t c) HWY_ATTR { hn::StoreU(hn::Zero(d), d, place + c); });
+  std::size_t p = 1;
+  for (; p + 4 <= n; p += 4) track_pixels<4>(in + p * channels, p, channels, best, place);
+  for (; p < n; ++p) track_pixels<1>(in + p * channels, p, channels, best, place);
+}
+
+// The larger value of two, a NaN being larger than all else, or of equals the first.
+template <class T>
+struct Winner {
+  T value;
+  std::int64_t place;
+
+  void meet(const Winner& other) {
+    const bool nan = value != value, other_nan = other.value != other.value;
+    const bool equal = value == other.value || (nan && other_nan);
+    const bool larger = other_nan ? !nan : other.value > value;
+    if (larger || (equal && other.place < place)) *this = other;
+  }
+};
+
+template <class T>
+HWY_INLINE void max_places(const T* in, std::size_t n, std::size_t channels, T* buffers, std::int64_t* places) {
+  const std::size_t fold = channels < kFewChannels && n >= kFold ? kFold : 1, wide = fold * channels, folds = n / fold;
+  T *best = buffers, *place = buffers + wide;
+  track(in, folds, wide, best, place);
+  for (std::size_t c = 0; c < channels; ++c) {
+    const auto winner = [&](std::size_t i) {
+      const auto folded = static_cast<std::size_t>(std::bit_cast<hwy::MakeSigned<T>>(place[i]));
+      return Winner<T>{best[i], static_cast<std::int64_t>(folded * fold + i / channels)};
+    };
+    Winner<T> first = winner(c);
+    for (std::size_t i = c + channels; i < wide; i += channels) first.meet(winner(i));
+    for (std::size_t p = folds * fold; p < n; ++p) first.meet({in[p * channels + c], static_cast<std::int64_t>(p)});
+    places[c] = first.place;
+  }
+}
+
 void SumOfPixelsF32(const float* in, std::size_t n, std::size_t channels, float* buffers, float* out) {
   reduce_pixels<Sum>(in, n, channels, buffers, out);
 }
@@ -103,6 +161,12 @@ void MaxOfPixelsF32(const float* in, std::size_t n, std::size_t channels, float*
 void MaxOfPixelsF64(const double* in, std::size_t n, std::size_t channels, double* buffers, double* out) {
   reduce_pixels<Maximum>(in, n, channels, buffers, out);
 }
+void MaxPlacesF32(const float* in, std::size_t n, std::size_t channels, float* buffers, std::int64_t* places) {
+  max_places(in, n, channels, buffers, places);
+}
+void MaxPlacesF64(const double* in, std::size_t n, std::size_t channels, double* buffers, std::int64_t* places) {
+  max_places(in, n, channels, buffers, places);
+}
 
 }  // namespace hubel::simd::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -114,6 +178,8 @@ HWY_EXPORT(SumOfPixelsF32);
 HWY_EXPORT(SumOfPixelsF64);
 HWY_EXPORT(MaxOfPixelsF32);
 HWY_EXPORT(MaxOfPixelsF64);
+HWY_EXPORT(MaxPlacesF32);
+HWY_EXPORT(MaxPlacesF64);
 
 std::size_t pixel_buffers(std::size_t pixels, std::size_t channels) {
   const std::size_t pixel = channels < kFewChannels ? kFold * channels : channels;
@@ -135,6 +201,16 @@ void max_of_pixels(const float* in, std::size_t pixels, std::size_t channels, fl
 template <>
 void max_of_pixels(const double* in, std::size_t pixels, std::size_t channels, double* buffers, double* out) {
   HWY_DYNAMIC_DISPATCH(MaxOfPixelsF64)(in, pixels, channels, buffers, out);
+}
+template <>
+void max_places_of_pixels(const float* in, std::size_t pixels, std::size_t channels, float* buffers,
+                          std::int64_t* places) {
+  HWY_DYNAMIC_DISPATCH(MaxPlacesF32)(in, pixels, channels, buffers, places);
+}
+template <>
+void max_places_of_pixels(const double* in, std::size_t pixels, std::size_t channels, double* buffers,
+                          std::int64_t* places) {
+  HWY_DYNAMIC_DISPATCH(MaxPlacesF64)(in, pixels, channels, buffers, places);
 }
 
 }  // namespace hubel::simd

@@ -3,10 +3,11 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 namespace hubel::simd {
 
-// Elements of room that both need.
+// Elements of room that each of them needs, for 32 pixels and more.
 std::size_t pixel_buffers(std::size_t pixels, std::size_t channels);
 
 // out[c] = the sum over p < pixels of in[p * channels + c], pairwise: its rounding error grows with the logarithm of
@@ -16,5 +17,8 @@ void sum_of_pixels(const T* in, std::size_t pixels, std::size_t channels, T* buf
 // out[c] = the maximum; a NaN is taken as larger than all else.
 template <class T>
 void max_of_pixels(const T* in, std::size_t pixels, std::size_t channels, T* buffers, T* out);
+// places[c] = the number of the first pixel that has channel c's maximum. Fewer than 2^31 pixels.
+template <class T>
+void max_places_of_pixels(const T* in, std::size_t pixels, std::size_t channels, T* buffers, std::int64_t* places);
 
 }  // namespace hubel::simd

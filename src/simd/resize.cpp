@@ -28,8 +28,30 @@ HWY_INLINE void add_scaled(T weight, const T* in, std::size_t n, T* out) {
   });
 }
 
+// Pixels of so few channels are loops that the compiler writes out; with more, vectors over the channels pay.
+inline constexpr int kFewChannels = 4;
+
+template <class T>
+HWY_INLINE void few_channels_row(const ResizeTap<T>* taps, std::size_t pixels, std::size_t channels, const T* in,
+                                 T* out) {
+  with_constant<kFewChannels>(channels, [&](auto c) {
+    constexpr std::size_t kChannels = decltype(c)::value;
+    for (std::size_t p = 0; p < pixels; ++p) {
+      const ResizeTap<T>& tap = taps[p];
+      const T* first = in + static_cast<std::size_t>(tap.first) * kChannels;
+      if (tap.second_weight != 0) {
+        for (std::size_t k = 0; k < kChannels; ++k)
+          out[p * kChannels + k] = tap.first_weight * first[k] + tap.second_weight * first[kChannels + k];
+      } else {
+        for (std::size_t k = 0; k < kChannels; ++k) out[p * kChannels + k] = first[k];
+      }
+    }
+  });
+}
+
 template <class T>
 HWY_INLINE void row(const ResizeTap<T>* taps, std::size_t pixels, std::size_t channels, const T* in, T* out) {
+  if (channels <= kFewChannels) return few_channels_row(taps, pixels, channels, in, out);
   for (std::size_t p = 0; p < pixels; ++p, out += channels) {
     const ResizeTap<T>& tap = taps[p];
     const T* first = in + static_cast<std::size_t>(tap.first) * channels;
@@ -43,8 +65,24 @@ HWY_INLINE void row(const ResizeTap<T>* taps, std::size_t pixels, std::size_t ch
 }
 
 template <class T>
+HWY_INLINE void few_channels_row_backward(const ResizeTap<T>* taps, std::size_t pixels, std::size_t channels,
+                                          const T* dout, T* din) {
+  with_constant<kFewChannels>(channels, [&](auto c) {
+    constexpr std::size_t kChannels = decltype(c)::value;
+    for (std::size_t p = 0; p < pixels; ++p) {
+      const ResizeTap<T>& tap = taps[p];
+      T* first = din + static_cast<std::size_t>(tap.first) * kChannels;
+      for (std::size_t k = 0; k < kChannels; ++k) first[k] += tap.first_weight * dout[p * kChannels + k];
+      if (tap.second_weight == 0) continue;
+      for (std::size_t k = 0; k < kChannels; ++k) first[kChannels + k] += tap.second_weight * dout[p * kChannels + k];
+    }
+  });
+}
+
+template <class T>
 HWY_INLINE void row_backward(const ResizeTap<T>* taps, std::size_t pixels, std::size_t channels, const T* dout,
                              T* din) {
+  if (channels <= kFewChannels) return few_channels_row_backward(taps, pixels, channels, dout, din);
   for (std::size_t p = 0; p < pixels; ++p, dout += channels) {
     const ResizeTap<T>& tap = taps[p];
     T* first = din + static_cast<std::size_t>(tap.first) * channels;
