@@ -35,10 +35,11 @@ Tap<T> tap_of(std::int64_t i, std::int64_t extent, std::int64_t out, const Resiz
   return {first, T(1) - fraction, fraction};
 }
 
-// `name` is the argument that x's shape is from.
-Shape output_shape(std::string_view who, std::string_view name, const Shape& x, const ResizeOptions& options) {
+// `name` is the argument that x's shape is from, and `image` the image of it.
+Shape output_shape(std::string_view who, std::string_view name, std::string_view image, const Shape& x,
+                   const ResizeOptions& options) {
   detail::check_rank(who, name, x, 4, "(m, h, w, c)");
-  detail::check_pair(who, fmt::format("the image of {}", name), {x[1], x[2]}, detail::kMaxOption, "(h, w)");
+  detail::check_pair(who, image, {x[1], x[2]}, detail::kMaxOption, "(h, w)");
   detail::check_pair(who, "size", options.size, detail::kMaxOption, "(h_out, w_out)");
   if (options.align_corners && options.interpolation == Interpolation::nearest) {
     throw std::invalid_argument(
@@ -68,7 +69,7 @@ struct Taps {
 template <class T>
 void forward(TensorView<const T> x, const ResizeOptions& options, TensorView<T> y) {
   constexpr std::string_view who = "resize_forward";
-  const Shape wanted = output_shape(who, "x", x.shape(), options);
+  const Shape wanted = output_shape(who, "x", "the image of x", x.shape(), options);
   detail::check_shape(who, "y", y.shape(), wanted, "(m, h_out, w_out, c)");
   if (y.size() == 0) return;
   const Taps<T> taps(x.shape(), wanted, options);
@@ -105,7 +106,7 @@ void sum_rows(std::span<const Tap<T>> rows, std::int64_t y, const T* dout, std::
 template <class T>
 void backward(TensorView<const T> dy, const ResizeOptions& options, TensorView<T> dx) {
   constexpr std::string_view who = "resize_backward";
-  const Shape wanted = output_shape(who, "dx", dx.shape(), options);
+  const Shape wanted = output_shape(who, "dx", "the image of dx", dx.shape(), options);
   detail::check_shape(who, "dy", dy.shape(), wanted, "(m, h_out, w_out, c)");
   if (dx.size() == 0) return;
   const Taps<T> taps(dx.shape(), wanted, options);
@@ -123,14 +124,14 @@ void backward(TensorView<const T> dy, const ResizeOptions& options, TensorView<T
 
 template <class T>
 Tensor<T> forward_new(TensorView<const T> x, const ResizeOptions& options) {
-  auto y = Tensor<T>::uninitialized(output_shape("resize_forward", "x", x.shape(), options));
+  auto y = Tensor<T>::uninitialized(output_shape("resize_forward", "x", "the image of x", x.shape(), options));
   forward<T>(x, options, y);
   return y;
 }
 
 template <class T>
 Tensor<T> backward_new(TensorView<const T> dy, const Shape& x, const ResizeOptions& options) {
-  output_shape("resize_backward", "x", x, options);
+  output_shape("resize_backward", "x", "the image of x", x, options);
   auto dx = Tensor<T>::uninitialized(x);
   backward<T>(dy, options, dx);
   return dx;
@@ -150,7 +151,7 @@ Interpolation interpolation_from_name(std::string_view name, std::string_view wh
 }
 
 Shape resize_output_shape(const Shape& x, const ResizeOptions& options, std::string_view who) {
-  return output_shape(who, "x", x, options);
+  return output_shape(who, "x", "the image of x", x, options);
 }
 
 Tensor<float> resize_forward(TensorView<const float> x, const ResizeOptions& options) {
