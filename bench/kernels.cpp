@@ -8,12 +8,15 @@
 #include <random>
 
 #include "hubel/activation.hpp"
+#include "hubel/adaptive_pool.hpp"
 #include "hubel/benchmark.hpp"
 #include "hubel/dense.hpp"
 #include "hubel/loss.hpp"
 #include "hubel/network.hpp"
 #include "hubel/optimizer.hpp"
+#include "hubel/pad.hpp"
 #include "hubel/pool.hpp"
+#include "hubel/resize.hpp"
 #include "hubel/threads.hpp"
 #include "hwy/targets.h"
 
@@ -82,6 +85,59 @@ void add_pools() {
       });
     }
   }
+}
+
+void add_global_pools() {
+  for (const Shape& shape : {Shape{32, 7, 7, 2048}, Shape{32, 56, 56, 64}, Shape{16, 224, 224, 3}}) {
+    for (hubel::PoolMode mode : {hubel::PoolMode::max, hubel::PoolMode::avg}) {
+      const std::string what = fmt::format("global_{}_pool of {}", hubel::pool_mode_name(mode), shape.to_string());
+      add(what + " forward", [=](State& state) {
+        const Tensor<float> x = random_tensor(shape, 1);
+        Tensor<float> y = hubel::adaptive_pool_forward(x, {1, 1}, mode);
+        for (auto _ : state) hubel::adaptive_pool_forward(x, {1, 1}, mode, y);
+        moves(state, bytes_of(x.size() + y.size()));
+      });
+      add(what + " backward", [=](State& state) {
+        const Tensor<float> x = random_tensor(shape, 1), dy = random_tensor({shape[0], 1, 1, shape[3]}, 2);
+        Tensor<float> dx(shape);
+        for (auto _ : state) hubel::adaptive_pool_backward(dy, x, mode, dx);
+        const std::int64_t read = mode == hubel::PoolMode::max ? x.size() : 0;
+        moves(state, bytes_of(read + dy.size() + dx.size()));
+      });
+    }
+  }
+}
+
+// To twice the size.
+void add_resizes() {
+  for (const Shape& shape : {Shape{8, 56, 56, 64}, Shape{8, 112, 112, 3}}) {
+    for (const auto how : {hubel::Interpolation::nearest, hubel::Interpolation::bilinear}) {
+      const hubel::ResizeOptions options{{2 * shape[1], 2 * shape[2]}, how};
+      const std::string what = fmt::format("resize {} x2 of {}", hubel::interpolation_name(how), shape.to_string());
+      add(what + " forward", [=](State& state) {
+        const Tensor<float> x = random_tensor(shape, 1);
+        Tensor<float> y = hubel::resize_forward(x, options);
+        for (auto _ : state) hubel::resize_forward(x, options, y);
+        moves(state, bytes_of(x.size() + y.size()));
+      });
+      add(what + " backward", [=](State& state) {
+        const Tensor<float> dy = random_tensor(hubel::resize_output_shape(shape, options), 1);
+        Tensor<float> dx(shape);
+        for (auto _ : state) hubel::resize_backward(dy, options, dx);
+        moves(state, bytes_of(dx.size() + dy.size()));
+      });
+    }
+  }
+}
+
+void add_pads() {
+  const hubel::Margins margins{1, 1, 1, 1};
+  add("pad 1 of (8, 112, 112, 64)", [=](State& state) {
+    const Tensor<float> x = random_tensor({8, 112, 112, 64}, 1);
+    Tensor<float> y = hubel::pad_forward(x, margins);
+    for (auto _ : state) hubel::pad_forward(x, margins, 0, y);
+    moves(state, bytes_of(x.size() + y.size()));
+  });
 }
 
 void add_activations() {
@@ -214,7 +270,8 @@ int main(int argc, char** argv) try {
   benchmark::AddCustomContext("threads", fmt::format("{}", limits.threads));
   benchmark::AddCustomContext("peak of multiply-adds", fmt::format("{:.0f} GFLOP/s", limits.flops / 1e9));
   benchmark::AddCustomContext("reading from memory", fmt::format("{:.1f} GB/s", limits.bytes / 1e9));
-  add_pools(), add_activations(), add_denses(), add_optimizers(), add_lenet();
+  add_pools(), add_global_pools(), add_resizes(), add_pads(), add_activations(), add_denses(), add_optimizers(),
+      add_lenet();
   Reporter reporter;
   benchmark::RunSpecifiedBenchmarks(&reporter);
   return 0;

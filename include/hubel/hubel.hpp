@@ -2,6 +2,7 @@
 #pragma once
 
 #include "hubel/activation.hpp"
+#include "hubel/adaptive_pool.hpp"
 #include "hubel/benchmark.hpp"
 #include "hubel/combine.hpp"
 #include "hubel/conv.hpp"
@@ -20,10 +21,12 @@
 #include "hubel/norm.hpp"
 #include "hubel/npz.hpp"
 #include "hubel/optimizer.hpp"
+#include "hubel/pad.hpp"
 #include "hubel/pool.hpp"
 #include "hubel/prelu.hpp"
 #include "hubel/random.hpp"
 #include "hubel/recipes.hpp"
+#include "hubel/resize.hpp"
 #include "hubel/tensor.hpp"
 #include "hubel/text_art.hpp"
 #include "hubel/threads.hpp"

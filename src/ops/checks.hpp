@@ -3,6 +3,9 @@
 
 #include <fmt/format.h>
 
+#include <array>
+#include <cstdint>
+#include <limits>
 #include <stdexcept>
 #include <string_view>
 
@@ -31,6 +34,31 @@ inline void check_shape(std::string_view who, std::string_view name, const Shape
   if (got != wanted) {
     throw std::invalid_argument(fmt::format("{}: {} has shape {} but must have {}, {}", who, name, got.to_string(),
                                             wanted.to_string(), meaning));
+  }
+}
+
+// Sizes beyond this serve nobody, and below it no product of two of them overflows 64 bits.
+inline constexpr std::int64_t kMaxOption = std::numeric_limits<std::int32_t>::max();
+
+// Both of [1, largest], where `largest` is kMaxOption or no bound at all. `meaning` says which is which: "(kh, kw)".
+inline void check_pair(std::string_view who, std::string_view name, const std::array<std::int64_t, 2>& pair,
+                       std::int64_t largest, std::string_view meaning) {
+  for (std::int64_t value : pair) {
+    if (value < 1 || value > largest) {
+      throw std::invalid_argument(fmt::format("{}: {} is ({}, {}) but both must be {} ({} is {})", who, name, pair[0],
+                                              pair[1], value < 1 ? "at least 1" : "below 2^31", name, meaning));
+    }
+  }
+}
+
+// Given padding: each side of [0, kMaxOption].
+inline void check_sides(std::string_view who, std::string_view name, const std::array<std::int64_t, 4>& sides) {
+  for (std::int64_t side : sides) {
+    if (side < 0 || side > kMaxOption) {
+      throw std::invalid_argument(
+          fmt::format("{}: {} is (({}, {}), ({}, {})) but each side must be {} ({} is ((top, bottom), (left, right)))",
+                      who, name, sides[0], sides[1], sides[2], sides[3], side < 0 ? "at least 0" : "below 2^31", name));
+    }
   }
 }
 

@@ -22,32 +22,11 @@ namespace {
 constexpr std::string_view kInputAxes = "(m, h_prev, w_prev, c_prev)";
 constexpr std::string_view kKernelAxes = "(kh, kw, c_prev, c_new)";
 
-// Dilations and paddings beyond this serve nobody, and below it no product of two of them overflows 64 bits.
-constexpr std::int64_t kMaxOption = std::numeric_limits<std::int32_t>::max();
-
-void check_pair(std::string_view who, std::string_view name, const std::array<std::int64_t, 2>& pair,
-                std::int64_t largest, std::string_view meaning) {
-  for (std::int64_t value : pair) {
-    if (value < 1 || value > largest) {
-      throw std::invalid_argument(fmt::format("{}: {} is ({}, {}) but both must be {} ({} is {})", who, name, pair[0],
-                                              pair[1], value < 1 ? "at least 1" : "below 2^31", name, meaning));
-    }
-  }
-}
-
 void check_options(std::string_view who, const ConvOptions& o) {
-  check_pair(who, "stride", o.stride, std::numeric_limits<std::int64_t>::max(), "(sh, sw)");
-  check_pair(who, "dilation", o.dilation, kMaxOption, "(dh, dw)");
+  detail::check_pair(who, "stride", o.stride, std::numeric_limits<std::int64_t>::max(), "(sh, sw)");
+  detail::check_pair(who, "dilation", o.dilation, detail::kMaxOption, "(dh, dw)");
   if (o.groups < 1) throw std::invalid_argument(fmt::format("{}: groups is {} but must be at least 1", who, o.groups));
-  for (std::int64_t side : {o.padding.top, o.padding.bottom, o.padding.left, o.padding.right}) {
-    if (side < 0 || side > kMaxOption) {
-      throw std::invalid_argument(
-          fmt::format("{}: padding is (({}, {}), ({}, {})) but each side must be {} (padding is ((top, bottom), (left, "
-                      "right)))",
-                      who, o.padding.top, o.padding.bottom, o.padding.left, o.padding.right,
-                      side < 0 ? "at least 0" : "below 2^31"));
-    }
-  }
+  detail::check_sides(who, "padding", {o.padding.top, o.padding.bottom, o.padding.left, o.padding.right});
 }
 
 void check_channels(std::string_view who, const Shape& A_prev, const Shape& W, std::int64_t groups) {
@@ -254,7 +233,7 @@ ConvGeometry conv_geometry(const Shape& A_prev, const Shape& W, const ConvOption
         fmt::format("{}: W has shape {}, an empty kernel: kh and kw must be at least 1 (W is {})", who, W.to_string(),
                     kKernelAxes));
   }
-  if (std::max({W[0], W[1], A_prev[1], A_prev[2]}) > kMaxOption) {  // possible where another axis is empty
+  if (std::max({W[0], W[1], A_prev[1], A_prev[2]}) > detail::kMaxOption) {  // possible where another axis is empty
     throw std::invalid_argument(fmt::format("{}: A_prev has shape {} and W {}, but height and width must be below 2^31",
                                             who, A_prev.to_string(), W.to_string()));
   }

@@ -43,7 +43,8 @@ template <class T>
 bool ConvPoolPlan<T>::pays(const ConvPool& pair, const Shape& x, const Shape& W) {
   const auto [kh, kw] = pair.pool.kernel_shape;
   const bool apart = pair.pool.stride[0] >= kh && pair.pool.stride[1] >= kw;
-  const bool plain = pair.pool.mode == PoolMode::max && pair.conv.groups == 1 && pair.conv.dilation == kOne;
+  const bool unpadded = pair.pool.padding == Padding::valid() && !pair.pool.ceil_mode;
+  const bool plain = pair.pool.mode == PoolMode::max && unpadded && pair.conv.groups == 1 && pair.conv.dilation == kOne;
   if (!plain || !apart) return false;
   const ConvPoolPlan plan(pair, x, W);
   const ConvGeometry& g = plan.g_;

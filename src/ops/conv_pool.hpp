@@ -26,8 +26,8 @@ struct ConvPool {
 template <class T>
 class ConvPoolPlan {
  public:
-  // Whether the pair may and should be computed so: one group, no dilation, windows that do not overlap, small images,
-  // and a convolution that is not better off with Winograd's algorithm.
+  // Whether the pair may and should be computed so: one group, no dilation, windows that do not overlap and lie in the
+  // image, small images, and a convolution that is not better off with Winograd's algorithm.
   static bool pays(const ConvPool& pair, const Shape& x, const Shape& W);
 
   ConvPoolPlan(const ConvPool& pair, const Shape& x, const Shape& W);

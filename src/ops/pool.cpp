@@ -1,14 +1,14 @@
-// Pooling: its shapes and errors, threaded over images and rows (forward) or images (backward, where windows overlap).
+// Pooling: its shapes and errors, and where its windows lie.
 #include "hubel/pool.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 #include <stdexcept>
 
 #include "ops/checks.hpp"
-#include "ops/parallel.hpp"
-#include "simd/pool.hpp"
+#include "ops/pool_rows.hpp"
 
 namespace hubel {
 
@@ -16,56 +16,79 @@ namespace {
 
 constexpr std::string_view kInputAxes = "(m, h_prev, w_prev, c_prev)";
 
-void check_pair(std::string_view who, std::string_view name, const std::array<std::int64_t, 2>& pair,
-                std::string_view meaning) {
-  if (pair[0] >= 1 && pair[1] >= 1) return;
-  throw std::invalid_argument(fmt::format("{}: {} is ({}, {}) but both must be at least 1 ({} is {})", who, name,
-                                          pair[0], pair[1], name, meaning));
-}
+// One axis: its kernel and stride, the padding, and the output's extent (below 1 where the kernel does not fit).
+struct PoolAxis {
+  std::int64_t extent, kernel, stride, before, after, out;
 
-// What both directions need to know.
-struct Pooling {
-  std::int64_t m, h_prev, w_prev, c, h_new, w_new;
-  std::array<std::int64_t, 2> stride;
-  simd::PoolWindows windows;  // of one output row
-
-  Pooling(const Shape& A_prev, const Shape& out, const PoolOptions& o)
-      : m(A_prev[0]),
-        h_prev(A_prev[1]),
-        w_prev(A_prev[2]),
-        c(A_prev[3]),
-        h_new(out[1]),
-        w_new(out[2]),
-        stride(o.stride),
-        // With one window in a row the step to the next is never taken; it may be too large to multiply.
-        windows{w_new > 1 ? o.stride[1] * c : 0,
-                w_prev * c,
-                static_cast<std::size_t>(o.kernel_shape[0]),
-                static_cast<std::size_t>(o.kernel_shape[1]),
-                static_cast<std::size_t>(w_new),
-                static_cast<std::size_t>(c)} {}
-
-  std::int64_t input_row(std::int64_t image, std::int64_t y) const {
-    return (image * h_prev + (y > 0 ? y * stride[0] : 0)) * w_prev * c;
-  }
-  std::int64_t output_row(std::int64_t image, std::int64_t y) const { return (image * h_new + y) * w_new * c; }
-  double work() const {
-    return static_cast<double>(m * h_new * w_new * c) * static_cast<double>(windows.kh * windows.kw);
+  detail::AxisWindow window(std::int64_t i, bool count_include_pad) const {
+    // A stride past the image is never taken, so that no product overflows.
+    const std::int64_t begin = (i > 0 ? i * stride : 0) - before, end = std::min(begin + kernel, extent + after);
+    const std::int64_t first = std::max<std::int64_t>(begin, 0), past = std::min(end, extent);
+    return {first, past, count_include_pad ? end - begin : past - first};
   }
 };
+
+PoolAxis resolve_axis(const Shape& A_prev, const PoolOptions& o, std::size_t axis) {
+  const Padding& p = o.padding;
+  PoolAxis a{A_prev[axis + 1], o.kernel_shape[axis], o.stride[axis], 0, 0, 0};
+  if (p.kind == Padding::Kind::same) {
+    a.out = a.extent / a.stride + (a.extent % a.stride != 0);
+    const std::int64_t reach = a.out > 0 ? (a.out - 1) * a.stride - a.extent + a.kernel : 0;
+    a.before = std::max<std::int64_t>(reach, 0) / 2;
+    a.after = std::max<std::int64_t>(reach, 0) - a.before;
+    return a;
+  }
+  if (p.kind == Padding::Kind::explicit_sides) {
+    a.before = axis == 0 ? p.top : p.left;
+    a.after = axis == 0 ? p.bottom : p.right;
+  }
+  if (a.extent == 0) return a;
+  const std::int64_t span = a.before + a.extent + a.after - a.kernel;
+  // Division rounds towards zero: in ceil_mode a kernel that is too large by less than a stride makes one window.
+  const bool rounds_up = o.ceil_mode && span > 0 && span % a.stride != 0;
+  if (span >= 0 || o.ceil_mode) a.out = span / a.stride + 1 + (rounds_up ? 1 : 0);
+  if (a.out > 1 && (a.out - 1) * a.stride >= a.extent + a.before) --a.out;
+  return a;
+}
+
+void check_padding(std::string_view who, const PoolOptions& o) {
+  const Padding& p = o.padding;
+  if (p.kind != Padding::Kind::explicit_sides) return;
+  detail::check_sides(who, "padding", {p.top, p.bottom, p.left, p.right});
+  const auto [kh, kw] = o.kernel_shape;
+  if (std::max(p.top, p.bottom) < kh && std::max(p.left, p.right) < kw) return;
+  throw std::invalid_argument(
+      fmt::format("{}: padding is (({}, {}), ({}, {})) but each side must be smaller than the kernel, which is ({}, "
+                  "{}), so that every window sees the image (padding is ((top, bottom), (left, right)))",
+                  who, p.top, p.bottom, p.left, p.right, kh, kw));
+}
+
+void check_fits(std::string_view who, const PoolOptions& o, const PoolAxis& rows, const PoolAxis& columns) {
+  if (o.padding.kind == Padding::Kind::same || (rows.out >= 1 && columns.out >= 1)) return;
+  const Padding& p = o.padding;
+  const std::string padded =
+      p.kind == Padding::Kind::valid
+          ? ""
+          : fmt::format(" without its padding of (({}, {}), ({}, {}))", p.top, p.bottom, p.left, p.right);
+  throw std::invalid_argument(
+      fmt::format("{}: kernel_shape is ({}, {}), larger than A_prev, which is {} high and {} wide{} (A_prev is {})",
+                  who, o.kernel_shape[0], o.kernel_shape[1], rows.extent, columns.extent, padded, kInputAxes));
+}
+
+// The windows, whose shapes pool_output_shape has checked; they last until the thread's next pooling.
+detail::PoolRows windows_of(const Shape& A_prev, const Shape& out, const PoolOptions& o) {
+  const PoolAxis rows = resolve_axis(A_prev, o, 0), columns = resolve_axis(A_prev, o, 1);
+  return detail::pool_rows(
+      A_prev, out, o.mode, [&](std::int64_t y) { return rows.window(y, o.count_include_pad); },
+      [&](std::int64_t x) { return columns.window(x, o.count_include_pad); });
+}
 
 template <class T>
 void forward(TensorView<const T> A_prev, const PoolOptions& options, TensorView<T> out) {
   const Shape wanted = pool_output_shape(A_prev.shape(), options, "pool_forward");
   detail::check_shape("pool_forward", "out", out.shape(), wanted, "(m, h_new, w_new, c_prev)");
   if (out.size() == 0) return;
-  const Pooling p(A_prev.shape(), wanted, options);
-  detail::parallel_for(p.m * p.h_new, p.work(), [&](std::int64_t i) {
-    const std::int64_t image = i / p.h_new, y = i % p.h_new;
-    const T* from = A_prev.data() + p.input_row(image, y);
-    T* to = out.data() + p.output_row(image, y);
-    options.mode == PoolMode::max ? simd::max_pool_row(p.windows, from, to) : simd::avg_pool_row(p.windows, from, to);
-  });
+  detail::pool_rows_forward(windows_of(A_prev.shape(), wanted, options), A_prev.data(), out.data());
 }
 
 template <class T>
@@ -74,21 +97,8 @@ void backward(TensorView<const T> dA, TensorView<const T> A_prev, const PoolOpti
   const Shape wanted = pool_output_shape(A_prev.shape(), options, who);
   detail::check_shape(who, "dA", dA.shape(), wanted, "(m, h_new, w_new, c_new), the shape of the output");
   detail::check_shape(who, "dA_prev", dA_prev.shape(), A_prev.shape(), "the shape of A_prev");
-  const Pooling p(A_prev.shape(), wanted, options);
-  const std::int64_t image_size = p.h_prev * p.w_prev * p.c;
-  detail::parallel_for(p.m, 2 * p.work(), [&](std::int64_t image) {
-    std::fill_n(dA_prev.data() + image * image_size, image_size, T(0));
-    for (std::int64_t y = 0; y < p.h_new; ++y) {
-      const std::int64_t row = p.input_row(image, y);
-      const T* gradient = dA.data() + p.output_row(image, y);
-      T* to = dA_prev.data() + row;
-      if (options.mode == PoolMode::max) {
-        simd::max_pool_row_backward(p.windows, A_prev.data() + row, gradient, to);
-      } else {
-        simd::avg_pool_row_backward(p.windows, gradient, to);
-      }
-    }
-  });
+  if (dA_prev.size() == 0) return;
+  detail::pool_rows_backward(windows_of(A_prev.shape(), wanted, options), dA.data(), A_prev.data(), dA_prev.data());
 }
 
 template <class T>
@@ -118,19 +128,13 @@ PoolMode pool_mode_from_name(std::string_view name, std::string_view who) {
 
 Shape pool_output_shape(const Shape& A_prev, const PoolOptions& options, std::string_view who) {
   detail::check_rank(who, "A_prev", A_prev, 4, kInputAxes);
-  check_pair(who, "kernel_shape", options.kernel_shape, "(kh, kw)");
-  check_pair(who, "stride", options.stride, "(sh, sw)");
-  std::int64_t extents[2];
-  for (std::size_t axis : {0, 1}) {
-    const std::int64_t extent = A_prev[axis + 1], kernel = options.kernel_shape[axis];
-    if (kernel > extent) {
-      throw std::invalid_argument(
-          fmt::format("{}: kernel_shape is ({}, {}), larger than A_prev, which is {} high and {} wide (A_prev is {})",
-                      who, options.kernel_shape[0], options.kernel_shape[1], A_prev[1], A_prev[2], kInputAxes));
-    }
-    extents[axis] = (extent - kernel) / options.stride[axis] + 1;
-  }
-  return {A_prev[0], extents[0], extents[1], A_prev[3]};
+  constexpr std::int64_t kUnbounded = std::numeric_limits<std::int64_t>::max();
+  detail::check_pair(who, "kernel_shape", options.kernel_shape, kUnbounded, "(kh, kw)");
+  detail::check_pair(who, "stride", options.stride, kUnbounded, "(sh, sw)");
+  check_padding(who, options);
+  const PoolAxis rows = resolve_axis(A_prev, options, 0), columns = resolve_axis(A_prev, options, 1);
+  check_fits(who, options, rows, columns);
+  return {A_prev[0], rows.out, columns.out, A_prev[3]};
 }
 
 Tensor<float> pool_forward(TensorView<const float> A_prev, const PoolOptions& options) {

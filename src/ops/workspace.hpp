@@ -33,6 +33,13 @@ enum class Scratch {
   widened,
   blocks,
   samples,
+  windows,
+  window_runs,
+  rows,
+  pixel_sums,
+  pixel_places,
+  statistics,
+  channels,
   count
 };
 

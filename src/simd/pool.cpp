@@ -90,8 +90,7 @@ HWY_INLINE hn::Vec<D> line_sum(D d, const PoolWindows& w, const T* line) {
 }
 
 template <class T>
-HWY_INLINE void avg_row(const PoolWindows& w, const T* in, T* out) {
-  const T count = static_cast<T>(w.kh * w.kw);
+HWY_INLINE void avg_row(const PoolWindows& w, T count, const T* in, T* out) {
   for_each_window<T>(w, [&](auto d, std::ptrdiff_t from, std::size_t to) HWY_ATTR {
     auto sum = hn::Zero(d);
     for (std::size_t i = 0; i < w.kh; ++i) sum = hn::Add(sum, line_sum(d, w, in + from + tap_offset(w, i, 0)));
@@ -121,8 +120,7 @@ HWY_INLINE void max_row_backward(const PoolWindows& w, const T* in, const T* dou
 }
 
 template <class T>
-HWY_INLINE void avg_row_backward(const PoolWindows& w, const T* dout, T* din) {
-  const T count = static_cast<T>(w.kh * w.kw);
+HWY_INLINE void avg_row_backward(const PoolWindows& w, T count, const T* dout, T* din) {
   for_each_window<T>(w, [&](auto d, std::ptrdiff_t from, std::size_t to) HWY_ATTR {
     const auto share = hn::Div(hn::LoadU(d, dout + to), hn::Set(d, count));
     for (std::size_t i = 0; i < w.kh; ++i) {
@@ -142,16 +140,20 @@ void MaxRowWinnersF32(const PoolWindows& w, const float* in, float* out, float* 
 void MaxRowWinnersF64(const PoolWindows& w, const double* in, double* out, double* winner) {
   max_row_winners(w, in, out, winner);
 }
-void AvgRowF32(const PoolWindows& w, const float* in, float* out) { avg_row(w, in, out); }
-void AvgRowF64(const PoolWindows& w, const double* in, double* out) { avg_row(w, in, out); }
+void AvgRowF32(const PoolWindows& w, float count, const float* in, float* out) { avg_row(w, count, in, out); }
+void AvgRowF64(const PoolWindows& w, double count, const double* in, double* out) { avg_row(w, count, in, out); }
 void MaxRowBackwardF32(const PoolWindows& w, const float* in, const float* dout, float* din) {
   max_row_backward(w, in, dout, din);
 }
 void MaxRowBackwardF64(const PoolWindows& w, const double* in, const double* dout, double* din) {
   max_row_backward(w, in, dout, din);
 }
-void AvgRowBackwardF32(const PoolWindows& w, const float* dout, float* din) { avg_row_backward(w, dout, din); }
-void AvgRowBackwardF64(const PoolWindows& w, const double* dout, double* din) { avg_row_backward(w, dout, din); }
+void AvgRowBackwardF32(const PoolWindows& w, float count, const float* dout, float* din) {
+  avg_row_backward(w, count, dout, din);
+}
+void AvgRowBackwardF64(const PoolWindows& w, double count, const double* dout, double* din) {
+  avg_row_backward(w, count, dout, din);
+}
 
 }  // namespace hubel::simd::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -187,12 +189,12 @@ void max_pool_row_winners(const PoolWindows& windows, const double* in, double* 
   HWY_DYNAMIC_DISPATCH(MaxRowWinnersF64)(windows, in, out, winner);
 }
 template <>
-void avg_pool_row(const PoolWindows& windows, const float* in, float* out) {
-  HWY_DYNAMIC_DISPATCH(AvgRowF32)(windows, in, out);
+void avg_pool_row(const PoolWindows& windows, float count, const float* in, float* out) {
+  HWY_DYNAMIC_DISPATCH(AvgRowF32)(windows, count, in, out);
 }
 template <>
-void avg_pool_row(const PoolWindows& windows, const double* in, double* out) {
-  HWY_DYNAMIC_DISPATCH(AvgRowF64)(windows, in, out);
+void avg_pool_row(const PoolWindows& windows, double count, const double* in, double* out) {
+  HWY_DYNAMIC_DISPATCH(AvgRowF64)(windows, count, in, out);
 }
 template <>
 void max_pool_row_backward(const PoolWindows& windows, const float* in, const float* dout, float* din) {
@@ -203,12 +205,12 @@ void max_pool_row_backward(const PoolWindows& windows, const double* in, const d
   HWY_DYNAMIC_DISPATCH(MaxRowBackwardF64)(windows, in, dout, din);
 }
 template <>
-void avg_pool_row_backward(const PoolWindows& windows, const float* dout, float* din) {
-  HWY_DYNAMIC_DISPATCH(AvgRowBackwardF32)(windows, dout, din);
+void avg_pool_row_backward(const PoolWindows& windows, float count, const float* dout, float* din) {
+  HWY_DYNAMIC_DISPATCH(AvgRowBackwardF32)(windows, count, dout, din);
 }
 template <>
-void avg_pool_row_backward(const PoolWindows& windows, const double* dout, double* din) {
-  HWY_DYNAMIC_DISPATCH(AvgRowBackwardF64)(windows, dout, din);
+void avg_pool_row_backward(const PoolWindows& windows, double count, const double* dout, double* din) {
+  HWY_DYNAMIC_DISPATCH(AvgRowBackwardF64)(windows, count, dout, din);
 }
 
 }  // namespace hubel::simd

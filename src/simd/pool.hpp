@@ -21,15 +21,15 @@ void max_pool_row(const PoolWindows& windows, const T* in, T* out);
 // The same, and winner[p][c] = the number of the first maximum in its window, row by row: exact up to 2^24 pixels.
 template <class T>
 void max_pool_row_winners(const PoolWindows& windows, const T* in, T* out, T* winner);
-// out[p][c] = the windows' mean.
+// out[p][c] = the windows' sum / count.
 template <class T>
-void avg_pool_row(const PoolWindows& windows, const T* in, T* out);
+void avg_pool_row(const PoolWindows& windows, T count, const T* in, T* out);
 
 // din[...] += dout[p][c] at each window's first maximum in row-major order.
 template <class T>
 void max_pool_row_backward(const PoolWindows& windows, const T* in, const T* dout, T* din);
-// din[...] += dout[p][c] / (kh kw) over the whole window.
+// din[...] += dout[p][c] / count over the whole window.
 template <class T>
-void avg_pool_row_backward(const PoolWindows& windows, const T* dout, T* din);
+void avg_pool_row_backward(const PoolWindows& windows, T count, const T* dout, T* din);
 
 }  // namespace hubel::simd

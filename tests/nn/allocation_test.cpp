@@ -1,10 +1,13 @@
-// Nothing is allocated while training: this program counts every operator new.
+// Nothing is allocated while training, nor where an operation is repeated: this program counts every operator new.
 #include <gtest/gtest.h>
 
 #include <atomic>
 #include <cstdlib>
 #include <new>
 
+#include "hubel/adaptive_pool.hpp"
+#include "hubel/pad.hpp"
+#include "hubel/resize.hpp"
 #include "nn/nn_testing.hpp"
 
 namespace {
@@ -100,6 +103,41 @@ TEST(Allocation, NoneInInference) {
                 run(1);
               }),
               0);
+  });
+}
+
+TEST(Allocation, NoneInOperationsOnImagesThatAreRepeated) {
+  with_threads(1, [] {
+    const Tensor<float> x = random_tensor<float>({2, 14, 15, 5}, 1);
+    const Margins margins{1, 2, 3, 4};
+    const auto repeats = [&](auto forward, auto backward, const Shape& output) {
+      Tensor<float> y(output), dx(x.shape());
+      const auto run = [&] { forward(y), backward(y, dx); };
+      run();
+      EXPECT_EQ(allocations_of(run), 0) << output.to_string();
+    };
+    for (const PoolMode mode : {PoolMode::max, PoolMode::avg}) {
+      const PoolOptions pool{{3, 3}, {2, 2}, mode, Padding::all(1)};
+      repeats([&](TensorView<float> y) { pool_forward(x, pool, y); },
+              [&](TensorView<const float> y, TensorView<float> dx) { pool_backward(y, x, pool, dx); },
+              pool_output_shape(x.shape(), pool));
+      for (const std::int64_t size : {1, 4})
+        repeats(
+            [&](TensorView<float> y) {
+              adaptive_pool_forward(x, {size, size}, mode, y);
+            },
+            [&](TensorView<const float> y, TensorView<float> dx) { adaptive_pool_backward(y, x, mode, dx); },
+            {2, size, size, 5});
+    }
+    for (const Interpolation interpolation : {Interpolation::nearest, Interpolation::bilinear}) {
+      const ResizeOptions resize{{20, 21}, interpolation};
+      repeats([&](TensorView<float> y) { resize_forward(x, resize, y); },
+              [&](TensorView<const float> y, TensorView<float> dx) { resize_backward(y, resize, dx); },
+              resize_output_shape(x.shape(), resize));
+    }
+    repeats([&](TensorView<float> y) { pad_forward(x, margins, 1, y); },
+            [&](TensorView<const float> y, TensorView<float> dx) { pad_backward(y, margins, dx); },
+            pad_output_shape(x.shape(), margins));
   });
 }
 

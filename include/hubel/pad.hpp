@@ -1,0 +1,49 @@
+// Padding images with a value and cropping them: each is the other's gradient.
+//
+// Shapes: padding takes (m, h, w, c) to (m, top + h + bottom, left + w + right, c); cropping goes the other way.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "hubel/tensor.hpp"
+
+namespace hubel {
+
+// Pixels at each side of an image, each in [0, 2^31).
+struct Margins {
+  std::int64_t top = 0, bottom = 0, left = 0, right = 0;
+
+  friend bool operator==(const Margins&, const Margins&) = default;
+};
+
+// Both throw std::invalid_argument, the message beginning with `who`, for a wrong rank, a margin below 0 or not below
+// 2^31, and cropping more than there is. An image may be cropped to nothing.
+Shape pad_output_shape(const Shape& x, const Margins& margins, std::string_view who = "pad");
+Shape crop_output_shape(const Shape& x, const Margins& margins, std::string_view who = "crop");
+
+// x within margins of `value`.
+Tensor<float> pad_forward(TensorView<const float> x, const Margins& margins, float value = 0);
+Tensor<double> pad_forward(TensorView<const double> x, const Margins& margins, double value = 0);
+void pad_forward(TensorView<const float> x, const Margins& margins, float value, TensorView<float> y);
+void pad_forward(TensorView<const double> x, const Margins& margins, double value, TensorView<double> y);
+
+// dx, of the shape that was padded: dy without its margins.
+Tensor<float> pad_backward(TensorView<const float> dy, const Margins& margins);
+Tensor<double> pad_backward(TensorView<const double> dy, const Margins& margins);
+void pad_backward(TensorView<const float> dy, const Margins& margins, TensorView<float> dx);
+void pad_backward(TensorView<const double> dy, const Margins& margins, TensorView<double> dx);
+
+// x without its margins.
+Tensor<float> crop_forward(TensorView<const float> x, const Margins& margins);
+Tensor<double> crop_forward(TensorView<const double> x, const Margins& margins);
+void crop_forward(TensorView<const float> x, const Margins& margins, TensorView<float> y);
+void crop_forward(TensorView<const double> x, const Margins& margins, TensorView<double> y);
+
+// dx, of the shape that was cropped: dy within margins of zeros.
+Tensor<float> crop_backward(TensorView<const float> dy, const Margins& margins);
+Tensor<double> crop_backward(TensorView<const double> dy, const Margins& margins);
+void crop_backward(TensorView<const float> dy, const Margins& margins, TensorView<float> dx);
+void crop_backward(TensorView<const double> dy, const Margins& margins, TensorView<double> dx);
+
+}  // namespace hubel
