@@ -1,5 +1,5 @@
-// Transposed convolution, also called deconvolution (Zeiler et al. 2010): the gradient of a convolution with respect to its
-// input, used forward, so that an image grows by the stride.
+// Transposed convolution, also called deconvolution (Zeiler et al. 2010): the gradient of a convolution with respect to
+// its input, used forward, so that an image grows by the stride.
 //
 // Shapes: x (m, h, w, c); W (kh, kw, c_new / groups, c), as the kernel of the convolution that goes the other way; b
 // (1, 1, 1, c_new); y and dy (m, h_new, w_new, c_new). With ekh = (kh - 1) dilation_h + 1,

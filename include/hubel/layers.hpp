@@ -37,8 +37,8 @@ struct Conv2D {
   friend bool operator==(const Conv2D&, const Conv2D&) = default;
 };
 
-// Each channel by itself: (m, h, w, c) -> (m, h_new, w_new, c depth_multiplier), output channel k being of input channel
-// k / depth_multiplier. Parameters: kernel (kh, kw, 1, c depth_multiplier) and, with use_bias, bias.
+// Each channel by itself: (m, h, w, c) -> (m, h_new, w_new, c depth_multiplier), output channel k being of input
+// channel k / depth_multiplier. Parameters: kernel (kh, kw, 1, c depth_multiplier) and, with use_bias, bias.
 struct DepthwiseConv2D {
   std::array<std::int64_t, 2> kernel_size = {3, 3};
   std::array<std::int64_t, 2> strides = {1, 1};
@@ -52,8 +52,8 @@ struct DepthwiseConv2D {
   friend bool operator==(const DepthwiseConv2D&, const DepthwiseConv2D&) = default;
 };
 
-// (m, h, w, c) -> (m, h_new, w_new, filters), larger by the strides; see conv_transpose.hpp for h_new. Parameters: kernel
-// (kh, kw, filters / groups, c) and, with use_bias, bias (filters).
+// (m, h, w, c) -> (m, h_new, w_new, filters), larger by the strides; see conv_transpose.hpp for h_new. Parameters:
+// kernel (kh, kw, filters / groups, c) and, with use_bias, bias (filters).
 struct Conv2DTranspose {
   std::int64_t filters = 1;
   std::array<std::int64_t, 2> kernel_size = {3, 3};
@@ -252,10 +252,10 @@ struct Concatenate {
   friend bool operator==(const Concatenate&, const Concatenate&) = default;
 };
 
-using Layer = std::variant<Conv2D, DepthwiseConv2D, Conv2DTranspose, Conv1D, Pool2D, GlobalPool2D, AdaptivePool2D,
-                           UpSampling2D, Resizing, ZeroPadding2D, Cropping2D, Reshape, Flatten, Dense, ActivationLayer,
-                           LeakyReLU, ELU, PReLU, Dropout, SpatialDropout2D, BatchNorm, GroupNorm, LayerNorm, Add,
-                           Multiply, Concatenate>;
+using Layer =
+    std::variant<Conv2D, DepthwiseConv2D, Conv2DTranspose, Conv1D, Pool2D, GlobalPool2D, AdaptivePool2D, UpSampling2D,
+                 Resizing, ZeroPadding2D, Cropping2D, Reshape, Flatten, Dense, ActivationLayer, LeakyReLU, ELU, PReLU,
+                 Dropout, SpatialDropout2D, BatchNorm, GroupNorm, LayerNorm, Add, Multiply, Concatenate>;
 
 // The layer's kind as files and summaries name it: "conv2d", "max_pool2d", "flatten", "batch_norm", ...
 std::string_view layer_kind(const Layer& layer);

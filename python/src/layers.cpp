@@ -65,7 +65,8 @@ class Reader {
   void read(const char*, nb::handle value, Margins& field) const {
     const Padding p = padding(who_, value);
     if (p.kind != Padding::Kind::explicit_sides)
-      throw nb::value_error(fmt::format("{}: padding must be numbers, a pair or ((top, bottom), (left, right))", who_).c_str());
+      throw nb::value_error(
+          fmt::format("{}: padding must be numbers, a pair or ((top, bottom), (left, right))", who_).c_str());
     field = {p.top, p.bottom, p.left, p.right};
   }
   void read(const char* name, nb::handle value, Interpolation& field) const {
@@ -139,10 +140,12 @@ nb::tuple layer_shape(const nb::str& who, const nb::str& kind, const nb::dict& o
   std::vector<Shape> shapes;
   for (nb::handle input : inputs) {
     std::vector<std::int64_t> extents = {1};
-    for (nb::handle extent : nb::cast<nb::tuple>(input)) extents.push_back(integer({who.c_str(), "shape", "a tuple of integers"}, extent));
+    for (nb::handle extent : nb::cast<nb::tuple>(input))
+      extents.push_back(integer({who.c_str(), "shape", "a tuple of integers"}, extent));
     shapes.emplace_back(std::span<const std::int64_t>(extents));
   }
-  const Shape output = detail::plan_layer(layer_from_python(who.c_str(), kind.c_str(), options), shapes, who.c_str()).output;
+  const Shape output =
+      detail::plan_layer(layer_from_python(who.c_str(), kind.c_str(), options), shapes, who.c_str()).output;
   nb::list result;
   for (const std::int64_t extent : output.without_first()) result.append(extent);
   return nb::tuple(result);

@@ -72,7 +72,8 @@ Graph graph_of(const Shape& input_shape, nb::handle layers) {
         layer_from_python("Model", nb::cast<nb::str>(t[0]).c_str(), nb::cast<nb::dict>(nb::object(t[1])));
     const std::string name = t[2].is_none() ? graph.default_name(description) : text({"Model", "name", "a str"}, t[2]);
     std::vector<Graph::Value> inputs;
-    for (nb::handle input : nb::borrow<nb::sequence>(t[3])) inputs.push_back(graph.value(nb::cast<std::int64_t>(input)));
+    for (nb::handle input : nb::borrow<nb::sequence>(t[3]))
+      inputs.push_back(graph.value(nb::cast<std::int64_t>(input)));
     graph(description, inputs, name);
   }
   return graph;

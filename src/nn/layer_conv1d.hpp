@@ -56,8 +56,8 @@ struct LayerKind<Conv1D> : LayerTraits {
     const TensorView<T> dx = is_given(pass.dx[0]) ? as_image(pass.dx[0]) : TensorView<T>();
     const TensorView<T> dbias =
         layer.use_bias ? TensorView<T>(pass.gradients[1].data(), Shape{1, 1, 1, layer.filters}) : TensorView<T>();
-    conv_backward(d, x, W, LayerKind<Conv2D>::options(as_conv(layer)), dx,
-                  {pass.gradients[0].data(), W.shape()}, dbias);
+    conv_backward(d, x, W, LayerKind<Conv2D>::options(as_conv(layer)), dx, {pass.gradients[0].data(), W.shape()},
+                  dbias);
   }
 
  private:

@@ -29,7 +29,8 @@ struct LayerKind<Conv2D> : LayerTraits {
 
   static std::string detail(const Conv2D& layer) {
     constexpr std::array<std::int64_t, 2> kOnes = {1, 1};
-    std::string text = fmt::format("{} @ {}, {}", layer.filters, extent_text(layer.kernel_size), padding_text(layer.padding));
+    std::string text =
+        fmt::format("{} @ {}, {}", layer.filters, extent_text(layer.kernel_size), padding_text(layer.padding));
     if (layer.strides != kOnes) text += fmt::format(", stride {}", extent_text(layer.strides));
     if (layer.dilation_rate != kOnes) text += fmt::format(", dilation {}", extent_text(layer.dilation_rate));
     if (layer.groups != 1) text += fmt::format(", groups {}", layer.groups);

@@ -49,8 +49,8 @@ struct LayerKind<Conv2DTranspose> : LayerTraits {
     const Shape kernel{kh, kw, layer.filters / layer.groups, c};
     LayerPlan plan;
     plan.output = conv_transpose_output_shape(x, kernel, options(layer), who);
-    plan.parameters.push_back({"kernel", kernel, layer.kernel_initializer, kh * kw * (c / layer.groups),
-                               kh * kw * kernel[2]});
+    plan.parameters.push_back(
+        {"kernel", kernel, layer.kernel_initializer, kh * kw * (c / layer.groups), kh * kw * kernel[2]});
     if (layer.use_bias)
       plan.parameters.push_back({.name = "bias", .shape = {layer.filters}, .role = ParameterRole::offset});
     plan.macs = saturating_product({x.elements(), kh * kw, kernel[2]});

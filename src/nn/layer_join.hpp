@@ -65,8 +65,9 @@ struct LayerKind<Concatenate> : LayerTraits {
     std::vector<std::int64_t> extents(xs[0].begin(), xs[0].end());
     for (const Shape& x : xs.subspan(1)) {
       if (x.rank() != xs[0].rank() || !std::equal(x.begin(), x.end() - 1, extents.begin())) {
-        throw std::invalid_argument(fmt::format("{}: the inputs have shapes {} and {}, they may differ in the last axis only",
-                                                who, xs[0].without_first().to_string(), x.without_first().to_string()));
+        throw std::invalid_argument(
+            fmt::format("{}: the inputs have shapes {} and {}, they may differ in the last axis only", who,
+                        xs[0].without_first().to_string(), x.without_first().to_string()));
       }
       extents.back() += x.back();
     }

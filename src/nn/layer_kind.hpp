@@ -152,7 +152,8 @@ inline void check_images(std::string_view who, const Shape& x, std::string_view 
 
 // What keeps its input's shape and has one number for an option, which must be finite.
 inline LayerPlan same_shape_plan(std::string_view who, std::string_view option, double value, const Shape& x) {
-  if (!std::isfinite(value)) throw std::invalid_argument(fmt::format("{}: {} = {}, it must be finite", who, option, value));
+  if (!std::isfinite(value))
+    throw std::invalid_argument(fmt::format("{}: {} = {}, it must be finite", who, option, value));
   LayerPlan plan;
   plan.output = x;
   return plan;

@@ -59,7 +59,7 @@ struct LayerKind<LayerNorm> : LayerTraits {
  private:
   template <class T>
   static std::array<TensorView<T>, 2> statistics(const LayerNorm& layer, const ForwardPass<T>& pass) {
-    const Shape& x = pass.x().shape();
+    const Shape x = pass.x().shape();
     return kept_pair(pass, Shape(std::span(x.begin(), x.end() - layer.axes)));
   }
 };

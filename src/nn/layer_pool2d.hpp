@@ -52,7 +52,7 @@ struct LayerKind<Pool2D> : LayerTraits {
     if (is_given(pass.dx[0])) pool_backward(pass.d, pass.x(), options(layer), pass.dx[0]);
   }
 
-  static PoolOptions options(const Pool2D& layer) { 
+  static PoolOptions options(const Pool2D& layer) {
     return {layer.pool_size, layer.strides, layer.mode, layer.padding, layer.ceil_mode, layer.count_include_pad};
   }
 };

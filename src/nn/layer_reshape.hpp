@@ -24,9 +24,10 @@ struct LayerKind<Reshape> : LayerTraits {
     const auto free = std::count(target.begin(), target.end(), -1);
     const bool positive = std::all_of(target.begin(), target.end(), [](std::int64_t n) { return n >= 1 || n == -1; });
     if (target.empty() || target.size() >= Shape::kMaxRank || free > 1 || !positive) {
-      throw std::invalid_argument(fmt::format("{}: target_shape is ({}), it must have 1 to {} extents of at least 1, one "
-                                              "of which may be -1",
-                                              who, fmt::join(target, ", "), Shape::kMaxRank - 1));
+      throw std::invalid_argument(
+          fmt::format("{}: target_shape is ({}), it must have 1 to {} extents of at least 1, one "
+                      "of which may be -1",
+                      who, fmt::join(target, ", "), Shape::kMaxRank - 1));
     }
     std::int64_t given = 1;
     for (const std::int64_t extent : target)

@@ -34,8 +34,8 @@ std::int64_t output_extent(std::string_view who, std::int64_t n, std::int64_t ke
   }
   if (same) return n * stride;
   const std::int64_t around = axis == 0 ? p.top + p.bottom : p.left + p.right;
-  const std::int64_t extent = (n - 1) * stride + (kernel - 1) * o.dilation[axis] + 1 + extra -
-                              (p.kind == Padding::Kind::valid ? 0 : around);
+  const std::int64_t extent =
+      (n - 1) * stride + (kernel - 1) * o.dilation[axis] + 1 + extra - (p.kind == Padding::Kind::valid ? 0 : around);
   if (extent >= 1) return extent;
   throw std::invalid_argument(fmt::format("{}: the padding leaves an output of {} pixels", who, extent));
 }
@@ -93,7 +93,8 @@ void backward(TensorView<const T> dz, TensorView<const T> x, TensorView<const T>
 template <class T>
 Tensor<T> forward_new(TensorView<const T> x, TensorView<const T> W, TensorView<const T> b, Activation activation,
                       const ConvTransposeOptions& options) {
-  auto y = Tensor<T>::uninitialized(conv_transpose_output_shape(x.shape(), W.shape(), options, "conv_transpose_forward"));
+  auto y =
+      Tensor<T>::uninitialized(conv_transpose_output_shape(x.shape(), W.shape(), options, "conv_transpose_forward"));
   forward<T>(x, W, b, activation, options, y);
   return y;
 }
@@ -110,7 +111,8 @@ Shape conv_transpose_output_shape(const Shape& x, const Shape& W, const ConvTran
     check_range(who, "the kernel", W[axis], 1);
     check_range(who, "x", x[axis + 1], 1);
   }
-  for (const std::int64_t side : {options.padding.top, options.padding.bottom, options.padding.left, options.padding.right})
+  for (const std::int64_t side :
+       {options.padding.top, options.padding.bottom, options.padding.left, options.padding.right})
     check_range(who, "padding", side, 0);
   check_range(who, "groups", options.groups, 1);
   if (W[3] != x[3]) {
