@@ -15,7 +15,7 @@ namespace hubel {
 // What a batch of outputs says against its targets.
 struct LossResult {
   double loss = 0;           // the mean; 0 where there is nothing to take it of
-  std::int64_t correct = 0;  // of classifications, rows whose largest output (the first, on a tie) is the label
+  std::int64_t correct = 0;  // of losses of rows: those whose largest output (the first, on a tie) is the label
   double weight = 0;  // what the sum was divided by: rows, elements or the sum of weights. Batches combine by it.
 };
 

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "ops/argmax.hpp"
 #include "ops/checks.hpp"
 #include "ops/loss_sums.hpp"
 #include "simd/loss.hpp"
@@ -79,13 +80,27 @@ LossResult mean_over_elements(const Element& loss, const Batch<T>& batch) {
 
 // ---- Losses of rows --------------------------------------------------------------------------------------------
 
+// Whether a row's largest output is its label, or the class of its largest target.
+template <class T>
+bool is_correct(const Batch<T>& batch, const T* y, std::int64_t classes, std::int64_t row,
+                std::optional<std::int32_t> ignored) {
+  const std::int64_t best = detail::argmax(y, classes);
+  if (std::isnan(y[best])) return false;
+  if (batch.targets) return best == detail::argmax(batch.targets + row * classes, classes);
+  const std::int32_t label = batch.labels[static_cast<std::size_t>(row)];
+  return best == label && label != ignored;
+}
+
 // The mean of row(y, gradient, i) over the rows: the loss of row i, whose gradient it divides by `divisor`.
 template <class T, class Row>
-LossResult mean_of_rows(const detail::LossRows& shape, const Batch<T>& batch, double divisor, const Row& row) {
+LossResult mean_of_rows(const detail::LossRows& shape, const Batch<T>& batch, double divisor,
+                        std::optional<std::int32_t> ignored, const Row& row) {
   const auto add = [&](std::int64_t begin, std::int64_t end, detail::LossSum& sum) {
     for (std::int64_t i = begin; i < end; ++i) {
       const std::int64_t at = i * shape.classes;
-      sum.add({row(batch.outputs.data() + at, batch.gradient ? batch.gradient + at : nullptr, i), false});
+      const T* y = batch.outputs.data() + at;
+      const bool correct = is_correct(batch, y, shape.classes, i, ignored);
+      sum.add({row(y, batch.gradient ? batch.gradient + at : nullptr, i), correct});
     }
   };
   return detail::mean_over_rows(shape.rows, shape.classes, kFlopsPerLogarithm, divisor, add);
@@ -113,7 +128,7 @@ double hinge_row(const T* y, const Target& target, std::int64_t classes, double 
 template <class T>
 LossResult mean_hinge(const detail::LossRows& shape, const Batch<T>& batch) {
   const double divisor = static_cast<double>(shape.rows);
-  return mean_of_rows(shape, batch, divisor, [&](const T* y, T* gradient, std::int64_t i) {
+  return mean_of_rows(shape, batch, divisor, {}, [&](const T* y, T* gradient, std::int64_t i) {
     if (!batch.targets) {
       const std::int64_t label = batch.labels[static_cast<std::size_t>(i)];
       return hinge_row(
@@ -128,7 +143,7 @@ LossResult mean_hinge(const detail::LossRows& shape, const Batch<T>& batch) {
 template <class T>
 LossResult mean_divergence(const detail::LossRows& shape, const Batch<T>& batch) {
   const double divisor = static_cast<double>(shape.rows);
-  return mean_of_rows(shape, batch, divisor, [&](const T* y, T* gradient, std::int64_t i) {
+  return mean_of_rows(shape, batch, divisor, {}, [&](const T* y, T* gradient, std::int64_t i) {
     const T* target = batch.targets + i * shape.classes;
     double loss = 0;
     for (std::int64_t c = 0; c < shape.classes; ++c) {
@@ -143,7 +158,7 @@ LossResult mean_divergence(const detail::LossRows& shape, const Batch<T>& batch)
 template <class T>
 LossResult mean_likelihood(const NegativeLogLikelihood& loss, const detail::LossRows& shape, const Batch<T>& batch) {
   const double divisor = detail::loss_divisor(batch.labels, loss.class_weights, loss.ignore_label);
-  return mean_of_rows(shape, batch, divisor, [&](const T* y, T* gradient, std::int64_t i) {
+  return mean_of_rows(shape, batch, divisor, loss.ignore_label, [&](const T* y, T* gradient, std::int64_t i) {
     const std::int32_t label = batch.labels[static_cast<std::size_t>(i)];
     if (gradient) std::fill_n(gradient, shape.classes, T(0));
     if (label == loss.ignore_label) return 0.0;

@@ -54,7 +54,7 @@ template <class T>
 RowLoss finish_row(const Softmax& s, const T* logits, std::int64_t classes, std::int64_t label, const T* target,
                    double divisor, T* gradient, const CrossEntropyOptions& options) {
   const bool correct = s.best == label && !std::isnan(logits[s.best]);
-  const bool learned = s.exponentials[label] / s.sum > options.skip_above;
+  const bool learned = options.skip_above < 1 && s.exponentials[label] / s.sum > options.skip_above;
   if (gradient && learned) std::fill_n(gradient, classes, T(0));
   if (learned) gradient = nullptr;
   const double e = options.label_smoothing, share = e / static_cast<double>(classes);

@@ -9,7 +9,6 @@
 #include <limits>
 
 #include "nn/weight_decay.hpp"
-#include "ops/every_target.hpp"
 #include "simd/optimizer.hpp"
 #include "testing.hpp"
 
@@ -185,16 +184,6 @@ TYPED_TEST(OptimizerTest, LambOfZeros) {
 std::vector<OptimizerOptions> all_optimizers() {
   return {SGD{.momentum = 0.9, .weight_decay = 0.1},  Adam{.weight_decay = 0.1},           AdamW{},
           RMSProp{.momentum = 0.9, .centered = true}, Adagrad{.initial_accumulator = 0.1}, LAMB{}};
-}
-
-// Every instruction set does what the best does, but for rounding.
-TYPED_TEST(OptimizerTest, EveryInstructionSet) {
-  with_every_target([] {
-    expect_formula<TypeParam>(RMSProp{.rho = 0.9, .epsilon = 0.1, .momentum = 0.5, .centered = true});
-    expect_formula<TypeParam>(Adagrad{.initial_accumulator = 0.1, .epsilon = 1e-3, .weight_decay = 0.5});
-    expect_formula<TypeParam>(LAMB{.learning_rate = 0.02, .epsilon = 1e-3});
-    expect_formula<TypeParam>(SGD{.learning_rate = 0.05, .momentum = 0.9, .weight_decay = 0.5});
-  });
 }
 
 // ---- State -----------------------------------------------------------------------------------------------------

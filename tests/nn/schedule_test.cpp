@@ -42,7 +42,7 @@ TEST(Schedule, Warmup) {
   expect(factors(Schedule::linear, 7, 3.0 / 7), {0.25, 0.5, 0.75, 1, 0.75, 0.5, 0.25, 0});
   expect(factors(Schedule::one_cycle, 4, 0.25),
          {0.02, 0.04, schedule_factor(Schedule::one_cycle, 1, 3), schedule_factor(Schedule::one_cycle, 2, 3), 1e-4});
-  for (const Schedule schedule : {Schedule::linear, Schedule::cosine, Schedule::one_cycle})
+  for (const Schedule& schedule : {Schedule::linear, Schedule::cosine, Schedule::one_cycle})
     EXPECT_EQ(factors(schedule, 9, 0.05), factors(schedule, 9, 0));  // less than half a step
   expect(factors(Schedule::linear, 1, 0.9), {0.5, 1});
 }

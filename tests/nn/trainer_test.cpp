@@ -40,7 +40,7 @@ TEST(Fit, EveryOptimizerAndScheduleLearns) {
        {OptimizerOptions(SGD{.learning_rate = 0.1}),
         OptimizerOptions(SGD{.learning_rate = 0.05, .momentum = 0.9, .nesterov = true}),
         OptimizerOptions(AdamW{.learning_rate = 5e-3})}) {
-    for (const Schedule schedule : {Schedule::constant, Schedule::linear, Schedule::cosine, Schedule::one_cycle}) {
+    for (const Schedule& schedule : {Schedule::constant, Schedule::linear, Schedule::cosine, Schedule::one_cycle}) {
       SCOPED_TRACE(std::string(optimizer_name(optimizer)) + ", " + std::string(schedule_name(schedule)));
       TrainOptions o = options(15);
       o.optimizer = optimizer;

@@ -319,6 +319,22 @@ TYPED_TEST(AnyLossTest, IgnoredRowsHaveNoGradient) {
   }
 }
 
+// By label or by the largest target, the first of equal outputs; what is ignored is not counted, nor is NaN.
+TYPED_TEST(AnyLossTest, CountsWhatIsCorrect) {
+  using T = TypeParam;
+  const T nan = std::numeric_limits<T>::quiet_NaN();
+  const Tensor<T> y({5, 2}, {1, 2, 2, 1, 1, 1, 3, 1, nan, 1});
+  const Tensor<T> t({5, 2}, {T(0.25), T(0.75), T(0.25), T(0.75), 1, 0, 1, 0, 1, 0});
+  const std::vector<std::int32_t> labels = {1, 1, 0, 0, 0};
+  for (const Loss& loss : {Loss(CrossEntropy{}), Loss(CategoricalHinge{}), Loss(KLDivergence{})})
+    EXPECT_EQ(compute_loss(loss, y, t).correct, 3) << loss_name(loss);
+  for (const Loss& loss : {Loss(CrossEntropy{}), Loss(CategoricalHinge{}), Loss(NegativeLogLikelihood{})})
+    EXPECT_EQ(compute_loss(loss, y, labels).correct, 3) << loss_name(loss);
+  for (const Loss& loss : {Loss(CrossEntropy{.ignore_label = 0}), Loss(NegativeLogLikelihood{.ignore_label = 0})})
+    EXPECT_EQ(compute_loss(loss, y, labels).correct, 1) << loss_name(loss);
+  EXPECT_EQ(compute_loss(MeanSquaredError{}, y, t).correct, 0);
+}
+
 // Weights that are all zero leave nothing, and not a division by it.
 TYPED_TEST(AnyLossTest, WeightsOfZero) {
   using T = TypeParam;
