@@ -1,33 +1,125 @@
-// Softmax and cross-entropy, taken together: the loss of a classifier.
+// Losses: what an output's distance from its target is, and its gradient. Softmax and cross-entropy are taken together.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
+#include <string_view>
+#include <variant>
+#include <vector>
 
 #include "hubel/tensor.hpp"
 
 namespace hubel {
 
-// What a batch of logits says against its labels.
+// What a batch of outputs says against its targets.
 struct LossResult {
-  double loss = 0;           // the mean over the batch of -log softmax(logits)[label]; 0 for m = 0
-  std::int64_t correct = 0;  // samples whose largest logit (the first, on a tie) is the label
+  double loss = 0;           // the mean; 0 where there is nothing to take it of
+  std::int64_t correct = 0;  // of losses of rows: those whose largest output (the first, on a tie) is the label
+  double weight = 0;  // what the sum was divided by: rows, elements or the sum of weights. Batches combine by it.
 };
+
+// ---- Cross-entropy ---------------------------------------------------------------------------------------------
 
 struct CrossEntropyOptions {
   // A sample whose label has a probability above this counts as learned: its gradient is zero, so that the layers
   // below need not be gone through for it. 1 skips none. (Selecting by the loss: Jiang et al. 2019.)
   double skip_above = 1;
-  std::span<float> losses = {};  // unless empty: m, gets each sample's loss
+  std::span<float> losses = {};  // unless empty: one for each row, gets its loss
+  // The targets become (1 - e) target + e / classes. (Szegedy et al. 2016.)
+  double label_smoothing = 0;
+  // Unless empty: a factor for each class's term, at least 0. As in PyTorch, labels' losses are then divided by the sum
+  // of the labels' weights; rows of targets are still divided by their number.
+  std::span<const double> class_weights = {};
+  // Rows with this label count for nothing: no loss, no gradient, not in the mean. It need not be a class.
+  std::optional<std::int32_t> ignore_label = {};
 };
 
-// logits (m, classes); labels m integers in [0, classes). dlogits, when not an empty view, gets the gradient of the
-// mean loss, (softmax(logits) - onehot(label)) / m, the skipped samples counting in m. The softmax is shifted by the
-// row's maximum, so no finite logit overflows. Throws std::invalid_argument for a wrong rank, a number of labels or
-// losses other than m, a label out of range, or zero classes.
+// logits (m, classes), or with more axes before the classes, such as (m, h, w, classes), each of whose rows has a label
+// of its own; labels, as many integers in [0, classes) as there are rows. The loss is the mean over the rows of
+// -log softmax(logits)[label]. dlogits, when not an empty view, gets its gradient, (softmax(logits) - onehot(label)) /
+// rows, the skipped rows counting. The softmax is shifted by the row's maximum, so no finite logit overflows. Throws
+// std::invalid_argument for fewer than two axes, a number of labels or losses other than the rows', a label out of
+// range, zero classes, smoothing outside [0, 1], or weights that are not one finite number of at least 0 for each
+// class.
 LossResult softmax_cross_entropy(TensorView<const float> logits, std::span<const std::int32_t> labels,
                                  TensorView<float> dlogits = {}, const CrossEntropyOptions& options = {});
 LossResult softmax_cross_entropy(TensorView<const double> logits, std::span<const std::int32_t> labels,
                                  TensorView<double> dlogits = {}, const CrossEntropyOptions& options = {});
+// The same with a row of targets for each row of logits: probabilities, one-hot or spread (Hinton et al. 2015; Zhang et
+// al. 2018). Its loss is -sum_c target_c log softmax(logits)_c; its label, for `correct` and skip_above, the class of
+// the largest target. Throws also when the targets' shape is not the logits' or a label is to be ignored.
+LossResult softmax_cross_entropy(TensorView<const float> logits, TensorView<const float> targets,
+                                 TensorView<float> dlogits = {}, const CrossEntropyOptions& options = {});
+LossResult softmax_cross_entropy(TensorView<const double> logits, TensorView<const double> targets,
+                                 TensorView<double> dlogits = {}, const CrossEntropyOptions& options = {});
+
+// ---- Any loss --------------------------------------------------------------------------------------------------
+//
+// y is an output, t its target. Losses of elements take targets of the outputs' shape, which may be any, and are the
+// mean over all elements. Losses of rows, along the last axis, are the mean over the rows.
+
+// Of softmax(y): softmax_cross_entropy, by labels or targets.
+struct CrossEntropy {
+  double label_smoothing = 0;
+  std::vector<double> class_weights = {};
+  std::optional<std::int32_t> ignore_label = {};
+};
+
+// -(pos_weight t log p + (1 - t) log(1 - p)) of elements. p = y, its logarithms no smaller than -100 (as in PyTorch);
+// or from logits p = sigmoid(y), which cannot overflow.
+struct BinaryCrossEntropy {
+  bool from_logits = false;
+  double pos_weight = 1;
+};
+
+struct MeanSquaredError {};   // (y - t)^2 of elements
+struct MeanAbsoluteError {};  // |y - t| of elements; its slope at 0 is 0
+
+// (y - t)^2 / 2 of elements where |y - t| <= delta, else delta (|y - t| - delta / 2). (Huber 1964. PyTorch's smooth_l1
+// for delta = 1.)
+struct Huber {
+  double delta = 1;
+};
+
+struct Hinge {};         // max(0, 1 - t y) of elements; t is -1 or 1, and 0 stands for -1
+struct SquaredHinge {};  // its square
+
+// max(0, 1 + max_c (1 - t_c) y_c - sum_c t_c y_c) of rows (Keras's), by labels or one-hot targets.
+struct CategoricalHinge {};
+
+// sum_c t_c log(t_c / y_c) of rows of probabilities; nothing where t_c is 0. (Kullback & Leibler 1951; Keras's, but for
+// its clipping. PyTorch's takes log(y).)
+struct KLDivergence {};
+
+// -y[label] of rows of log-probabilities, by labels; the mean is weighted as the cross-entropy's is.
+struct NegativeLogLikelihood {
+  std::vector<double> class_weights = {};
+  std::optional<std::int32_t> ignore_label = {};
+};
+
+using Loss = std::variant<CrossEntropy, BinaryCrossEntropy, MeanSquaredError, MeanAbsoluteError, Huber, Hinge,
+                          SquaredHinge, CategoricalHinge, KLDivergence, NegativeLogLikelihood>;
+
+// "cross_entropy", "binary_crossentropy", "mse", "mae", "huber", "hinge", "squared_hinge", "categorical_hinge",
+// "kl_divergence", "nll".
+std::string_view loss_name(const Loss& loss);
+// A loss of that name with its defaults. Known besides: Keras's (sparse_)categorical_crossentropy, mean_squared_error
+// and mean_absolute_error, and PyTorch's bce, bce_with_logits, l1 and smooth_l1. An unknown name throws
+// std::invalid_argument that begins with `who` and lists the known names.
+Loss loss_from_name(std::string_view name, std::string_view who = "loss");
+
+// The loss of outputs against targets of their shape, or labels for their rows. doutputs, when not an empty view, gets
+// its gradient; it may be the outputs' memory for losses of elements. Sums are in double, in an order that depends on
+// the shape alone. Throws std::invalid_argument for shapes and labels that do not fit (as softmax_cross_entropy does),
+// a loss that does not take labels, or targets, and options out of range.
+LossResult compute_loss(const Loss& loss, TensorView<const float> outputs, TensorView<const float> targets,
+                        TensorView<float> doutputs = {});
+LossResult compute_loss(const Loss& loss, TensorView<const double> outputs, TensorView<const double> targets,
+                        TensorView<double> doutputs = {});
+LossResult compute_loss(const Loss& loss, TensorView<const float> outputs, std::span<const std::int32_t> labels,
+                        TensorView<float> doutputs = {});
+LossResult compute_loss(const Loss& loss, TensorView<const double> outputs, std::span<const std::int32_t> labels,
+                        TensorView<double> doutputs = {});
 
 }  // namespace hubel

@@ -1,17 +1,23 @@
 // Optimisers: how gradients change weights.
 #pragma once
 
+#include <array>
 #include <cstdint>
-#include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
 
+#include "hubel/named_view.hpp"
 #include "hubel/network.hpp"
 #include "hubel/tensor.hpp"
 
 namespace hubel {
+
+// The defaults are PyTorch's, LAMB's its authors'. weight_decay is L2, g += weight_decay w, unless it is said to be
+// decoupled. Kernels decay; biases, the parameters of norms (gamma, beta), the slopes of a PReLU (alpha) and running
+// statistics do not, as the last part of their names tells.
 
 // v = momentum v + g; w -= lr v, or with nesterov w -= lr (g + momentum v). (Polyak 1964; Sutskever et al. 2013, in
 // PyTorch's form.)
@@ -19,6 +25,7 @@ struct SGD {
   double learning_rate = 0.01;
   double momentum = 0.0;
   bool nesterov = false;
+  double weight_decay = 0.0;
 };
 
 // Kingma & Ba 2015, with bias correction; epsilon is added to the square root of the corrected second moment.
@@ -27,9 +34,10 @@ struct Adam {
   double beta_1 = 0.9;
   double beta_2 = 0.999;
   double epsilon = 1e-8;
+  double weight_decay = 0.0;
 };
 
-// Adam with decoupled weight decay, w -= lr weight_decay w (Loshchilov & Hutter 2019). Biases do not decay.
+// Adam with decoupled weight decay, w -= lr weight_decay w (Loshchilov & Hutter 2019).
 struct AdamW {
   double learning_rate = 1e-3;
   double beta_1 = 0.9;
@@ -38,9 +46,40 @@ struct AdamW {
   double weight_decay = 0.01;
 };
 
-using OptimizerOptions = std::variant<SGD, Adam, AdamW>;
+// v = rho v + (1 - rho) g^2; centered, the square of a like mean of g is taken off it. u = g / (sqrt(v) + epsilon), or
+// with momentum u = momentum u + that; w -= lr u. (Tieleman & Hinton 2012; centered: Graves 2013.)
+struct RMSProp {
+  double learning_rate = 0.01;
+  double rho = 0.99;
+  double epsilon = 1e-8;
+  double momentum = 0.0;
+  bool centered = false;
+  double weight_decay = 0.0;
+};
 
-std::string_view optimizer_name(const OptimizerOptions& options);  // "sgd", "adam", "adamw"
+// s = s + g^2 from s = initial_accumulator; w -= lr g / (sqrt(s) + epsilon). (Duchi et al. 2011.)
+struct Adagrad {
+  double learning_rate = 0.01;
+  double initial_accumulator = 0.0;
+  double epsilon = 1e-10;
+  double weight_decay = 0.0;
+};
+
+// With Adam's u = m / (sqrt(v) + epsilon), both corrected, + weight_decay w: w -= lr (|w| / |u|) u, the norms being
+// those of the whole parameter and their ratio 1 where one of them is 0. (You et al. 2020.) What does not decay is not
+// scaled either.
+struct LAMB {
+  double learning_rate = 1e-3;
+  double beta_1 = 0.9;
+  double beta_2 = 0.999;
+  double epsilon = 1e-6;
+  double weight_decay = 0.01;
+};
+
+using OptimizerOptions = std::variant<SGD, Adam, AdamW, RMSProp, Adagrad, LAMB>;
+
+// "sgd", "adam", "adamw", "rmsprop", "adagrad", "lamb".
+std::string_view optimizer_name(const OptimizerOptions& options);
 // An optimiser of that name with its defaults. An unknown name throws std::invalid_argument that begins with `who` and
 // lists the known names.
 OptimizerOptions optimizer_from_name(std::string_view name, std::string_view who = "optimizer");
@@ -51,8 +90,8 @@ double learning_rate(const OptimizerOptions& options);
 template <class T>
 class Optimizer {
  public:
-  // Throws std::invalid_argument for a learning rate that is negative or not finite, a momentum or beta outside [0, 1),
-  // a negative epsilon or weight decay, or nesterov without momentum.
+  // Throws std::invalid_argument for a learning rate that is negative or not finite, a momentum, beta or rho outside
+  // [0, 1), a negative epsilon, weight decay or accumulator, or nesterov without momentum.
   Optimizer(const OptimizerOptions& options, std::span<const Parameter<T>> parameters);
 
   // One step: parameters (in the order given to the constructor) and their gradients. The learning rate is
@@ -62,19 +101,44 @@ class Optimizer {
 
   std::int64_t steps() const { return steps_; }
 
+  // What a checkpoint keeps besides steps(): the moments, as they are, named "conv2d_1.kernel/momentum". The names are
+  // momentum, first_moment and second_moment, square_average and gradient_average, or accumulator.
+  std::vector<NamedView<T>> state() const;
+  // Goes on from such a state, of tensors in any order, and a number of steps. Throws std::invalid_argument, and
+  // changes nothing, for a negative number or where names or shapes are not those of state().
+  void load_state(std::span<const NamedView<T>> state, std::int64_t steps);
+
  private:
   // A stretch of one parameter that a thread updates in one go.
   struct Piece {
     std::size_t parameter;
     std::int64_t begin, end;
   };
+  // One kind of moment: a tensor for each parameter.
+  struct Moment {
+    std::string name;
+    std::vector<Tensor<T>> tensors;
+  };
+  static constexpr std::size_t kMostMoments = 3;
+
+  // body(piece, its number, its moments) for each piece, shared out over threads.
+  template <class Body>
+  void for_each_piece(const Body& body);
+  void scaled_step(const LAMB& options, std::span<Parameter<T>> parameters, std::span<const TensorView<T>> gradients,
+                   double scale);
+  void find_ratios();
 
   OptimizerOptions options_;
   std::int64_t steps_ = 0;
+  double elements_ = 0;
+  std::vector<std::string> names_;
   std::vector<Shape> shapes_;
   std::vector<bool> decays_;
-  std::vector<Tensor<T>> first_, second_;  // momentum or first moment; second moment; empty where there is none
+  std::vector<Moment> moments_;  // at most kMostMoments
   std::vector<Piece> pieces_;
+  // For LAMB: the sums of squares of each piece's weights and their direction, and each parameter's ratio of norms.
+  std::vector<std::array<double, 2>> squares_;
+  std::vector<double> ratios_;
 };
 
 extern template class Optimizer<float>;

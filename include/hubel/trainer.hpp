@@ -4,11 +4,11 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
-#include <string_view>
 #include <vector>
 
 #include "hubel/network.hpp"
 #include "hubel/optimizer.hpp"
+#include "hubel/schedule.hpp"
 #include "hubel/tensor.hpp"
 
 namespace hubel {
@@ -22,20 +22,6 @@ class SampleSource {
   // Writes samples indices[0..n) to out (n, ...sample_shape) and their labels to labels (n). Called from one thread.
   virtual void gather(const std::int32_t* indices, std::int64_t n, float* out, std::int32_t* labels) const = 0;
 };
-
-// How the learning rate goes over the whole of training, as a factor of the optimiser's.
-//   constant   1
-//   linear     from 1 down to 0
-//   cosine     (1 + cos(pi t)) / 2, t from 0 to 1               Loshchilov & Hutter 2017
-//   one_cycle  up from 1/25 to 1 by the cosine over the first 30 %, then down by it to 1/10000   Smith & Topin 2018
-enum class Schedule { constant, linear, cosine, one_cycle };
-std::string_view schedule_name(Schedule schedule);
-// An unknown name throws std::invalid_argument that begins with `who` and lists the known names.
-Schedule schedule_from_name(std::string_view name, std::string_view who = "schedule");
-// The factor at step `step` = 0, 1, ... of `steps`; t = step / steps, so that the end, where linear and cosine are 0,
-// lies just after the last step and none is wasted. The share `warmup` in [0, 1) of the steps comes before: the factor
-// rises in equal steps from near 0 to the schedule's first, and the schedule has the rest of the steps.
-double schedule_factor(Schedule schedule, std::int64_t step, std::int64_t steps, double warmup = 0);
 
 struct Evaluation {
   double loss = 0, accuracy = 0;  // means over the samples; accuracy in [0, 1]

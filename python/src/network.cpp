@@ -82,21 +82,25 @@ Graph graph_of(const Shape& input_shape, nb::handle layers) {
 // An optimiser from its name and its options' values, as hubel's optimiser classes give them.
 OptimizerOptions optimizer_options(const nb::str& name, const nb::dict& values) {
   OptimizerOptions options = optimizer_from_name(name.c_str());
+  // What Python does not give keeps its default.
   const auto number = [&](const char* key, double& field) {
-    field = real({name.c_str(), key, "a number"}, values[key]);
+    if (values.contains(key)) field = real({name.c_str(), key, "a number"}, values[key]);
+  };
+  const auto flag = [&](const char* key, bool& field) {
+    if (values.contains(key)) field = boolean({name.c_str(), key, "True or False"}, values[key]);
   };
   std::visit(
       [&](auto& o) {
         number("learning_rate", o.learning_rate);
-        if constexpr (requires { o.momentum; }) {
-          number("momentum", o.momentum);
-          o.nesterov = boolean({name.c_str(), "nesterov", "True or False"}, values["nesterov"]);
-        } else {
-          number("beta_1", o.beta_1);
-          number("beta_2", o.beta_2);
-          number("epsilon", o.epsilon);
-        }
-        if constexpr (requires { o.weight_decay; }) number("weight_decay", o.weight_decay);
+        number("weight_decay", o.weight_decay);
+        if constexpr (requires { o.momentum; }) number("momentum", o.momentum);
+        if constexpr (requires { o.nesterov; }) flag("nesterov", o.nesterov);
+        if constexpr (requires { o.beta_1; }) number("beta_1", o.beta_1);
+        if constexpr (requires { o.beta_2; }) number("beta_2", o.beta_2);
+        if constexpr (requires { o.rho; }) number("rho", o.rho);
+        if constexpr (requires { o.centered; }) flag("centered", o.centered);
+        if constexpr (requires { o.epsilon; }) number("epsilon", o.epsilon);
+        if constexpr (requires { o.initial_accumulator; }) number("initial_accumulator", o.initial_accumulator);
       },
       options);
   const Optimizer<float> checked(options, {});  // throws when a value is out of its range

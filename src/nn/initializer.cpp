@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include "hubel/random.hpp"
-#include "nn/named.hpp"
+#include "ops/named.hpp"
 #include "ops/parallel.hpp"
 
 namespace hubel {

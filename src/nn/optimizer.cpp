@@ -9,102 +9,155 @@
 #include <limits>
 #include <stdexcept>
 
-#include "nn/named.hpp"
+#include "nn/named_state.hpp"
+#include "nn/weight_decay.hpp"
+#include "ops/compensated_sum.hpp"
+#include "ops/named.hpp"
 #include "ops/parallel.hpp"
+#include "ops/pieces.hpp"
+#include "ops/workspace.hpp"
 #include "simd/optimizer.hpp"
 
 namespace hubel {
 
 namespace {
 
-// Elements of a piece: its 64 KiB of weights, gradients and moments (float32) fit a core's cache, and LeNet-5's largest
-// parameter gives both cores of a small machine work.
-constexpr std::int64_t kPiece = 4096;
 constexpr double kFlopsPerElement = 30;  // a square root and a division count for about ten each
+
+// ---- Checks ----------------------------------------------------------------------------------------------------
 
 void check(bool holds, const char* optimizer, const char* option, double value, const char* wanted) {
   if (holds) return;
   throw std::invalid_argument(fmt::format("{}: {} = {}, it must be {}", optimizer, option, value, wanted));
 }
 
-void check_rate(const char* optimizer, double rate) {
-  check(std::isfinite(rate) && rate >= 0, optimizer, "learning_rate", rate, "finite and at least 0");
+void check_share(const char* optimizer, const char* option, double value) {
+  check(value >= 0 && value < 1, optimizer, option, value, "in [0, 1)");
 }
 
-void check_options(const SGD& o) {
-  check_rate("sgd", o.learning_rate);
-  check(o.momentum >= 0 && o.momentum < 1, "sgd", "momentum", o.momentum, "in [0, 1)");
-  check(!o.nesterov || o.momentum > 0, "sgd", "momentum", o.momentum, "above 0 with nesterov");
+void check_size(const char* optimizer, const char* option, double value) {
+  check(std::isfinite(value) && value >= 0, optimizer, option, value, "finite and at least 0");
 }
 
+// What of these an optimiser has.
+template <class Options>
+void check_common(const char* optimizer, const Options& o) {
+  check_size(optimizer, "learning_rate", o.learning_rate);
+  check_size(optimizer, "weight_decay", o.weight_decay);
+  if constexpr (requires { o.momentum; }) check_share(optimizer, "momentum", o.momentum);
+  if constexpr (requires { o.rho; }) check_share(optimizer, "rho", o.rho);
+  if constexpr (requires { o.beta_1; }) {
+    check_share(optimizer, "beta_1", o.beta_1);
+    check_share(optimizer, "beta_2", o.beta_2);
+  }
+  if constexpr (requires { o.epsilon; }) check_size(optimizer, "epsilon", o.epsilon);
+  if constexpr (requires { o.initial_accumulator; })
+    check_size(optimizer, "initial_accumulator", o.initial_accumulator);
+  if constexpr (requires { o.nesterov; })
+    check(!o.nesterov || o.momentum > 0, optimizer, "momentum", o.momentum, "above 0 with nesterov");
+}
+
+// ---- The moments of each, and what they start from -------------------------------------------------------------
+
+std::vector<std::string> moment_names(const SGD& o) {
+  if (o.momentum > 0) return {"momentum"};
+  return {};
+}
+std::vector<std::string> moment_names(const RMSProp& o) {
+  std::vector<std::string> names = {"square_average"};
+  if (o.momentum > 0) names.push_back("momentum");
+  if (o.centered) names.push_back("gradient_average");
+  return names;
+}
+std::vector<std::string> moment_names(const Adagrad&) { return {"accumulator"}; }
 template <class AdamOptions>
-void check_moments(const char* optimizer, const AdamOptions& o) {
-  check_rate(optimizer, o.learning_rate);
-  check(o.beta_1 >= 0 && o.beta_1 < 1, optimizer, "beta_1", o.beta_1, "in [0, 1)");
-  check(o.beta_2 >= 0 && o.beta_2 < 1, optimizer, "beta_2", o.beta_2, "in [0, 1)");
-  check(std::isfinite(o.epsilon) && o.epsilon >= 0, optimizer, "epsilon", o.epsilon, "finite and at least 0");
+std::vector<std::string> moment_names(const AdamOptions&) {
+  return {"first_moment", "second_moment"};
 }
 
-void check_options(const Adam& o) { check_moments("adam", o); }
-void check_options(const AdamW& o) {
-  check_moments("adamw", o);
-  check(std::isfinite(o.weight_decay) && o.weight_decay >= 0, "adamw", "weight_decay", o.weight_decay,
-        "finite and at least 0");
+template <class Options>
+double start_of_moments(const Options& o) {
+  if constexpr (requires { o.initial_accumulator; }) return o.initial_accumulator;
+  return 0;
 }
 
-double weight_decay(const Adam&) { return 0; }
-double weight_decay(const AdamW& o) { return o.weight_decay; }
+// ---- The coefficients of step t = 1, 2, ... of a parameter that decays by `decay` ------------------------------
+
+// Subnormal moments are not worth their time: beside such an epsilon the root of the second is nothing, and the first
+// moves no weight by more than 1e-27 of the learning rate.
+template <class T>
+T least_moment(double epsilon) {
+  constexpr double kEpsilon = 1e-11;
+  return epsilon >= kEpsilon ? std::numeric_limits<T>::min() : T(0);
+}
 
 template <class T>
-simd::SgdStep<T> coefficients(const SGD& o, double scale, std::int64_t, bool) {
-  return {static_cast<T>(scale * o.learning_rate), static_cast<T>(o.momentum), o.nesterov};
+simd::SgdStep<T> coefficients(const SGD& o, double rate, double decay, std::int64_t) {
+  return {static_cast<T>(rate), static_cast<T>(o.momentum), o.nesterov, static_cast<T>(decay)};
 }
 
-// The coefficients of step t = 1, 2, ...
+template <class T>
+simd::RmsPropStep<T> coefficients(const RMSProp& o, double rate, double decay, std::int64_t) {
+  return {static_cast<T>(rate),       static_cast<T>(o.rho),      static_cast<T>(1 - o.rho),
+          static_cast<T>(o.epsilon),  static_cast<T>(o.momentum), o.centered,
+          least_moment<T>(o.epsilon), static_cast<T>(decay)};
+}
+
+template <class T>
+simd::AdagradStep<T> coefficients(const Adagrad& o, double rate, double decay, std::int64_t) {
+  return {static_cast<T>(rate), static_cast<T>(o.epsilon), static_cast<T>(decay)};
+}
+
 template <class T, class AdamOptions>
-simd::AdamStep<T> coefficients(const AdamOptions& o, double scale, std::int64_t t, bool decays) {
-  const double rate = scale * o.learning_rate, steps = static_cast<double>(t);
+simd::AdamStep<T> coefficients(const AdamOptions& o, double rate, double decay, std::int64_t t) {
+  constexpr bool kDecoupled = std::is_same_v<AdamOptions, AdamW>;
+  const double steps = static_cast<double>(t);
   simd::AdamStep<T> step;
   step.rate = static_cast<T>(rate / (1 - std::pow(o.beta_1, steps)));
   step.root = static_cast<T>(1 / std::sqrt(1 - std::pow(o.beta_2, steps)));
   step.epsilon = static_cast<T>(o.epsilon);
-  step.keep = static_cast<T>(decays ? 1 - rate * weight_decay(o) : 1);
+  step.keep = static_cast<T>(kDecoupled ? 1 - rate * decay : 1);
   step.beta_1 = static_cast<T>(o.beta_1);
   step.beta_2 = static_cast<T>(o.beta_2);
   step.one_minus_beta_1 = static_cast<T>(1 - o.beta_1);
   step.one_minus_beta_2 = static_cast<T>(1 - o.beta_2);
-  // Subnormal moments are not worth their time: beside such an epsilon the root of the second is nothing, and the first
-  // moves no weight by more than 1e-27 of the learning rate.
-  constexpr double kEpsilon = 1e-11;
-  step.least = o.epsilon >= kEpsilon ? std::numeric_limits<T>::min() : T(0);
+  step.least = least_moment<T>(o.epsilon);
+  step.decay = static_cast<T>(kDecoupled ? 0 : decay);
   return step;
 }
 
-template <class T>
-void apply(const simd::SgdStep<T>& step, const T* g, T* first, T*, T* w, std::int64_t n) {
-  simd::sgd_step(step, g, first, w, static_cast<std::size_t>(n));
-}
-template <class T>
-void apply(const simd::AdamStep<T>& step, const T* g, T* first, T* second, T* w, std::int64_t n) {
-  simd::adam_step(step, g, first, second, w, static_cast<std::size_t>(n));
-}
+// ---- A piece's update: gradient, moments, weights --------------------------------------------------------------
 
-bool has_first_moment(const OptimizerOptions& options) {
-  const SGD* sgd = std::get_if<SGD>(&options);
-  return !sgd || sgd->momentum > 0;
+template <class T>
+void apply(const simd::SgdStep<T>& step, const T* g, T* const* moments, T* w, std::size_t n) {
+  simd::sgd_step(step, g, moments[0], w, n);
 }
-bool has_second_moment(const OptimizerOptions& options) { return !std::holds_alternative<SGD>(options); }
+template <class T>
+void apply(const simd::AdamStep<T>& step, const T* g, T* const* moments, T* w, std::size_t n) {
+  simd::adam_step(step, g, moments[0], moments[1], w, n);
+}
+template <class T>
+void apply(const simd::RmsPropStep<T>& step, const T* g, T* const* moments, T* w, std::size_t n) {
+  const bool has_velocity = step.momentum != T(0);
+  simd::rmsprop_step(step, g, moments[0], has_velocity ? moments[1] : nullptr,
+                     step.centered ? moments[has_velocity ? 2 : 1] : nullptr, w, n);
+}
+template <class T>
+void apply(const simd::AdagradStep<T>& step, const T* g, T* const* moments, T* w, std::size_t n) {
+  simd::adagrad_step(step, g, moments[0], w, n);
+}
 
 }  // namespace
 
 std::string_view optimizer_name(const OptimizerOptions& options) {
-  constexpr std::string_view kNames[] = {"sgd", "adam", "adamw"};
+  constexpr std::string_view kNames[] = {"sgd", "adam", "adamw", "rmsprop", "adagrad", "lamb"};
   static_assert(std::size(kNames) == std::variant_size_v<OptimizerOptions>);
   return kNames[options.index()];
 }
 
 OptimizerOptions optimizer_from_name(std::string_view name, std::string_view who) {
-  const detail::Named<OptimizerOptions> options[] = {{"sgd", SGD{}}, {"adam", Adam{}}, {"adamw", AdamW{}}};
+  const detail::Named<OptimizerOptions> options[] = {{"sgd", SGD{}},         {"adam", Adam{}},       {"adamw", AdamW{}},
+                                                     {"rmsprop", RMSProp{}}, {"adagrad", Adagrad{}}, {"lamb", LAMB{}}};
   return detail::value_of(options, name, who, "optimizer");
 }
 
@@ -114,16 +167,41 @@ double learning_rate(const OptimizerOptions& options) {
 
 template <class T>
 Optimizer<T>::Optimizer(const OptimizerOptions& options, std::span<const Parameter<T>> parameters) : options_(options) {
-  std::visit([](const auto& o) { check_options(o); }, options_);
+  std::visit([&](const auto& o) { check_common(optimizer_name(options_).data(), o); }, options_);
   for (std::size_t i = 0; i < parameters.size(); ++i) {
     const Shape& shape = parameters[i].value.shape();
+    names_.push_back(parameters[i].name);
     shapes_.push_back(shape);
-    decays_.push_back(!parameters[i].name.ends_with(".bias"));
-    first_.emplace_back(has_first_moment(options_) ? shape : Shape{0});
-    second_.emplace_back(has_second_moment(options_) ? shape : Shape{0});
-    for (std::int64_t begin = 0; begin < shape.elements(); begin += kPiece)
-      pieces_.push_back({i, begin, std::min(begin + kPiece, shape.elements())});
+    decays_.push_back(detail::weight_decays(parameters[i].name));
+    elements_ += static_cast<double>(shape.elements());
+    detail::cut_into_pieces(shape.elements(), [&](std::int64_t begin, std::int64_t end) {
+      pieces_.push_back({i, begin, end});
+    });
   }
+  const T start = static_cast<T>(std::visit([](const auto& o) { return start_of_moments(o); }, options_));
+  for (std::string& name : std::visit([](const auto& o) { return moment_names(o); }, options_)) {
+    Moment& moment = moments_.emplace_back();
+    moment.name = std::move(name);
+    for (const Shape& shape : shapes_) {
+      moment.tensors.emplace_back(shape);
+      std::fill(moment.tensors.back().begin(), moment.tensors.back().end(), start);
+    }
+  }
+  if (!std::holds_alternative<LAMB>(options_)) return;
+  squares_.resize(pieces_.size());
+  ratios_.resize(shapes_.size());
+}
+
+template <class T>
+template <class Body>
+void Optimizer<T>::for_each_piece(const Body& body) {
+  detail::parallel_for(std::ssize(pieces_), kFlopsPerElement * elements_, [&](std::int64_t item) {
+    const Piece& piece = pieces_[static_cast<std::size_t>(item)];
+    T* moments[kMostMoments] = {};
+    for (std::size_t k = 0; k < moments_.size(); ++k)
+      moments[k] = moments_[k].tensors[piece.parameter].data() + piece.begin;
+    body(piece, static_cast<std::size_t>(item), moments);
+  });
 }
 
 template <class T>
@@ -134,22 +212,79 @@ void Optimizer<T>::step(std::span<Parameter<T>> parameters, std::span<const Tens
   if (!fits) throw std::invalid_argument("Optimizer: the parameters or gradients are not those it was made for");
 
   ++steps_;
-  double elements = 0;
-  for (const Shape& shape : shapes_) elements += static_cast<double>(shape.elements());
+  if (const LAMB* lamb = std::get_if<LAMB>(&options_)) return scaled_step(*lamb, parameters, gradients, scale);
   std::visit(
-      [&](const auto& options) {
-        const auto plain = coefficients<T>(options, scale, steps_, false);
-        const auto decayed = coefficients<T>(options, scale, steps_, true);
-        detail::parallel_for(std::ssize(pieces_), kFlopsPerElement * elements, [&](std::int64_t item) {
-          const auto [i, begin, end] = pieces_[static_cast<std::size_t>(item)];
-          const auto within = [begin = begin](Tensor<T>& moment) {
-            return moment.size() > 0 ? moment.data() + begin : nullptr;
-          };
-          apply(decays_[i] ? decayed : plain, gradients[i].data() + begin, within(first_[i]), within(second_[i]),
-                parameters[i].value.data() + begin, end - begin);
+      [&](const auto& o) {
+        const auto plain = coefficients<T>(o, scale * o.learning_rate, 0, steps_);
+        const auto decayed = coefficients<T>(o, scale * o.learning_rate, o.weight_decay, steps_);
+        for_each_piece([&](const Piece& piece, std::size_t, T* const* moments) {
+          apply(decays_[piece.parameter] ? decayed : plain, gradients[piece.parameter].data() + piece.begin, moments,
+                parameters[piece.parameter].value.data() + piece.begin,
+                static_cast<std::size_t>(piece.end - piece.begin));
         });
       },
       options_);
+}
+
+// Each parameter's |w| / |u| from its pieces' sums of squares, added in order. 1 for what does not decay.
+template <class T>
+void Optimizer<T>::find_ratios() {
+  std::size_t piece = 0;
+  for (std::size_t i = 0; i < shapes_.size(); ++i) {
+    detail::CompensatedSum weights, direction;
+    for (; piece < pieces_.size() && pieces_[piece].parameter == i; ++piece) {
+      weights.add(squares_[piece][0]);
+      direction.add(squares_[piece][1]);
+    }
+    const bool scaled = decays_[i] && weights.value() > 0 && direction.value() > 0;
+    ratios_[i] = scaled ? std::sqrt(weights.value()) / std::sqrt(direction.value()) : 1;
+  }
+}
+
+// Twice over the parameters: the norms of a whole one must be known before any of it is changed.
+template <class T>
+void Optimizer<T>::scaled_step(const LAMB& options, std::span<Parameter<T>> parameters,
+                               std::span<const TensorView<T>> gradients, double scale) {
+  const auto plain = coefficients<T>(options, 1, 0, steps_);
+  const auto decayed = coefficients<T>(options, 1, options.weight_decay, steps_);
+  const auto direction_of = [&](const Piece& piece, T* const* moments) {
+    const auto n = static_cast<std::size_t>(piece.end - piece.begin);
+    T* u = detail::scratch<T>(detail::Scratch::gathered, n);
+    simd::direction(decays_[piece.parameter] ? decayed : plain, moments[0], moments[1],
+                    parameters[piece.parameter].value.data() + piece.begin, u, n);
+    return std::span<const T>(u, n);
+  };
+  for_each_piece([&](const Piece& piece, std::size_t item, T* const* moments) {
+    const auto n = static_cast<std::size_t>(piece.end - piece.begin);
+    simd::moments_step(plain, gradients[piece.parameter].data() + piece.begin, moments[0], moments[1], n);
+    if (!decays_[piece.parameter]) return;
+    squares_[item] = {simd::sum_of_squares(parameters[piece.parameter].value.data() + piece.begin, n),
+                      simd::sum_of_squares(direction_of(piece, moments).data(), n)};
+  });
+  find_ratios();
+  for_each_piece([&](const Piece& piece, std::size_t, T* const* moments) {
+    const T rate = static_cast<T>(scale * options.learning_rate * ratios_[piece.parameter]);
+    T* w = parameters[piece.parameter].value.data() + piece.begin;
+    for (const T u : direction_of(piece, moments)) *w++ -= rate * u;
+  });
+}
+
+template <class T>
+std::vector<NamedView<T>> Optimizer<T>::state() const {
+  std::vector<NamedView<T>> state;
+  for (std::size_t i = 0; i < names_.size(); ++i)
+    for (const Moment& moment : moments_) state.push_back({names_[i] + "/" + moment.name, moment.tensors[i]});
+  return state;
+}
+
+template <class T>
+void Optimizer<T>::load_state(std::span<const NamedView<T>> state, std::int64_t steps) {
+  if (steps < 0) throw std::invalid_argument(fmt::format("Optimizer: steps = {}, it must be at least 0", steps));
+  std::vector<detail::NamedPlace<T>> places;
+  for (std::size_t i = 0; i < names_.size(); ++i)
+    for (Moment& moment : moments_) places.push_back({names_[i] + "/" + moment.name, moment.tensors[i]});
+  detail::load_named<T>("Optimizer", state, places);
+  steps_ = steps;
 }
 
 template class Optimizer<float>;

@@ -1,7 +1,7 @@
 // The recipes.
 #include "hubel/recipes.hpp"
 
-#include "nn/named.hpp"
+#include "ops/named.hpp"
 
 namespace hubel {
 

@@ -1,5 +1,4 @@
-// Softmax cross-entropy. A batch of logits is small beside what made them, so this runs on the calling thread, in
-// double.
+// Any loss by its description: what it is made of, its checks, and the sum over elements or rows.
 #include "hubel/loss.hpp"
 
 #include <fmt/format.h>
@@ -8,104 +7,233 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "ops/argmax.hpp"
 #include "ops/checks.hpp"
-#include "ops/loss_rows.hpp"
-#include "ops/workspace.hpp"
+#include "ops/loss_sums.hpp"
+#include "simd/loss.hpp"
 
 namespace hubel {
 
 namespace {
 
-// The first of the largest; a NaN counts as the largest, so that a network gone wrong is never right by accident.
+constexpr std::string_view kWho = "compute_loss";
+constexpr double kFlopsPerElement = 8, kFlopsPerLogarithm = 20;
+
+// What a loss is computed from. Outputs have targets or labels; `gradient` may be null.
 template <class T>
-std::int64_t argmax(const T* x, std::int64_t n) {
-  std::int64_t best = 0;
-  for (std::int64_t i = 1; i < n; ++i) {
-    if (x[i] > x[best] || (std::isnan(x[i]) && !std::isnan(x[best]))) best = i;
+struct Batch {
+  TensorView<const T> outputs;
+  const T* targets;
+  std::span<const std::int32_t> labels;
+  T* gradient;
+};
+
+template <class T>
+T* checked_gradient(TensorView<T> doutputs, const Shape& outputs) {
+  if (!doutputs.data() && doutputs.shape().rank() == 0) return nullptr;
+  detail::check_shape(kWho, "doutputs", doutputs.shape(), outputs, "the shape of outputs");
+  return doutputs.data();
+}
+
+void check_number(bool holds, std::string_view name, double value, std::string_view wanted) {
+  if (holds) return;
+  throw std::invalid_argument(fmt::format("{}: {} is {} but must be {}", kWho, name, value, wanted));
+}
+
+// ---- Losses of elements ----------------------------------------------------------------------------------------
+
+struct Element {
+  simd::ElementLoss kind;
+  double parameter = 0;
+};
+
+Element element_of(const BinaryCrossEntropy& loss) {
+  check_number(std::isfinite(loss.pos_weight) && loss.pos_weight >= 0, "pos_weight", loss.pos_weight,
+               "finite and at least 0");
+  return {loss.from_logits ? simd::ElementLoss::binary_logits : simd::ElementLoss::binary, loss.pos_weight};
+}
+Element element_of(const MeanSquaredError&) { return {simd::ElementLoss::squared}; }
+Element element_of(const MeanAbsoluteError&) { return {simd::ElementLoss::absolute}; }
+Element element_of(const Huber& loss) {
+  check_number(std::isfinite(loss.delta) && loss.delta > 0, "delta", loss.delta, "finite and above 0");
+  return {simd::ElementLoss::huber, loss.delta};
+}
+Element element_of(const Hinge&) { return {simd::ElementLoss::hinge}; }
+Element element_of(const SquaredHinge&) { return {simd::ElementLoss::squared_hinge}; }
+
+template <class T>
+LossResult mean_over_elements(const Element& loss, const Batch<T>& batch) {
+  constexpr std::int64_t kRun = 2048;  // elements added lane by lane, before their sum is
+  const std::int64_t n = batch.outputs.size();
+  const double divisor = static_cast<double>(n);
+  const bool logarithms = loss.kind == simd::ElementLoss::binary || loss.kind == simd::ElementLoss::binary_logits;
+  const auto add = [&](std::int64_t begin, std::int64_t end, detail::LossSum& sum) {
+    for (std::int64_t i = begin; i < end; i += kRun) {
+      const double part = simd::element_loss(loss.kind, loss.parameter, 1 / divisor, batch.outputs.data() + i,
+                                             batch.targets + i, batch.gradient ? batch.gradient + i : nullptr,
+                                             static_cast<std::size_t>(std::min(kRun, end - i)));
+      sum.add({part, false});
+    }
+  };
+  return detail::mean_over_rows(n, 1, logarithms ? kFlopsPerLogarithm : kFlopsPerElement, divisor, add);
+}
+
+// ---- Losses of rows --------------------------------------------------------------------------------------------
+
+// Whether a row's largest output is its label, or the class of its largest target.
+template <class T>
+bool is_correct(const Batch<T>& batch, const T* y, std::int64_t classes, std::int64_t row,
+                std::optional<std::int32_t> ignored) {
+  const std::int64_t best = detail::argmax(y, classes);
+  if (std::isnan(y[best])) return false;
+  if (batch.targets) return best == detail::argmax(batch.targets + row * classes, classes);
+  const std::int32_t label = batch.labels[static_cast<std::size_t>(row)];
+  return best == label && label != ignored;
+}
+
+// The mean of row(y, gradient, i) over the rows: the loss of row i, whose gradient it divides by `divisor`.
+template <class T, class Row>
+LossResult mean_of_rows(const detail::LossRows& shape, const Batch<T>& batch, double divisor,
+                        std::optional<std::int32_t> ignored, const Row& row) {
+  const auto add = [&](std::int64_t begin, std::int64_t end, detail::LossSum& sum) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      const std::int64_t at = i * shape.classes;
+      const T* y = batch.outputs.data() + at;
+      const bool correct = is_correct(batch, y, shape.classes, i, ignored);
+      sum.add({row(y, batch.gradient ? batch.gradient + at : nullptr, i), correct});
+    }
+  };
+  return detail::mean_over_rows(shape.rows, shape.classes, kFlopsPerLogarithm, divisor, add);
+}
+
+// The largest (1 - t_c) y_c, at the first place of it, must lie 1 below the sum of t_c y_c, t_c = target(c).
+template <class T, class Target>
+double hinge_row(const T* y, const Target& target, std::int64_t classes, double divisor, T* gradient) {
+  double wanted = 0, other = 0;
+  std::int64_t place = 0;
+  for (std::int64_t c = 0; c < classes; ++c) {
+    const double t = target(c), term = (1 - t) * static_cast<double>(y[c]);
+    wanted += t * static_cast<double>(y[c]);
+    if (c == 0 || !(term <= other)) other = term, place = c;
   }
-  return best;
+  const double loss = 1 + other - wanted;
+  const bool enough = loss <= 0;
+  for (std::int64_t c = 0; gradient && c < classes; ++c) {
+    const double t = target(c), slope = (c == place ? 1 - t : 0) - t;
+    gradient[c] = enough ? T(0) : static_cast<T>(slope / divisor);
+  }
+  return enough ? 0 : loss;
 }
 
 template <class T>
-LossResult cross_entropy(TensorView<const T> logits, std::span<const std::int32_t> labels, TensorView<T> dlogits,
-                         const CrossEntropyOptions& options) {
-  detail::check_labels(logits.shape(), labels, options);
-  const bool backward = dlogits.data() || dlogits.shape().rank() > 0;
-  if (backward)
-    detail::check_shape("softmax_cross_entropy", "dlogits", dlogits.shape(), logits.shape(), "the shape of logits");
-  const std::int64_t m = logits.shape()[0], classes = logits.shape()[1];
-  detail::LossSum sum;
-  for (std::int64_t i = 0; i < m; ++i) {
-    const detail::RowLoss row =
-        detail::row_cross_entropy(logits.data() + i * classes, classes, labels[static_cast<std::size_t>(i)], m,
-                                  backward ? dlogits.data() + i * classes : nullptr, options.skip_above);
-    if (!options.losses.empty()) options.losses[static_cast<std::size_t>(i)] = static_cast<float>(row.loss);
-    sum.add(row);
-  }
-  return sum.mean(m);
+LossResult mean_hinge(const detail::LossRows& shape, const Batch<T>& batch) {
+  const double divisor = static_cast<double>(shape.rows);
+  return mean_of_rows(shape, batch, divisor, {}, [&](const T* y, T* gradient, std::int64_t i) {
+    if (!batch.targets) {
+      const std::int64_t label = batch.labels[static_cast<std::size_t>(i)];
+      return hinge_row(
+          y, [label](std::int64_t c) { return c == label ? 1.0 : 0.0; }, shape.classes, divisor, gradient);
+    }
+    const T* t = batch.targets + i * shape.classes;
+    return hinge_row(
+        y, [t](std::int64_t c) { return static_cast<double>(t[c]); }, shape.classes, divisor, gradient);
+  });
 }
 
-}  // namespace
+template <class T>
+LossResult mean_divergence(const detail::LossRows& shape, const Batch<T>& batch) {
+  const double divisor = static_cast<double>(shape.rows);
+  return mean_of_rows(shape, batch, divisor, {}, [&](const T* y, T* gradient, std::int64_t i) {
+    const T* target = batch.targets + i * shape.classes;
+    double loss = 0;
+    for (std::int64_t c = 0; c < shape.classes; ++c) {
+      const double t = static_cast<double>(target[c]), p = static_cast<double>(y[c]);
+      if (t != 0) loss += t * std::log(t / p);
+      if (gradient) gradient[c] = t != 0 ? static_cast<T>(-t / p / divisor) : T(0);
+    }
+    return loss;
+  });
+}
 
-namespace detail {
+template <class T>
+LossResult mean_likelihood(const NegativeLogLikelihood& loss, const detail::LossRows& shape, const Batch<T>& batch) {
+  const double divisor = detail::loss_divisor(batch.labels, loss.class_weights, loss.ignore_label);
+  return mean_of_rows(shape, batch, divisor, loss.ignore_label, [&](const T* y, T* gradient, std::int64_t i) {
+    const std::int32_t label = batch.labels[static_cast<std::size_t>(i)];
+    if (gradient) std::fill_n(gradient, shape.classes, T(0));
+    if (label == loss.ignore_label) return 0.0;
+    const double weight = loss.class_weights.empty() ? 1 : loss.class_weights[static_cast<std::size_t>(label)];
+    if (gradient && weight > 0) gradient[label] = static_cast<T>(-weight / divisor);
+    return -weight * static_cast<double>(y[label]);
+  });
+}
 
-void check_labels(const Shape& logits, std::span<const std::int32_t> labels, const CrossEntropyOptions& options) {
-  constexpr std::string_view who = "softmax_cross_entropy";
-  check_rank(who, "logits", logits, 2, "(m, classes)");
-  const std::int64_t m = logits[0], classes = logits[1];
-  if (static_cast<std::int64_t>(labels.size()) != m) {
-    throw std::invalid_argument(fmt::format("{}: labels has {} but logits has {} (logits is (m, classes))", who,
-                                            counted(static_cast<std::int64_t>(labels.size()), "label"),
-                                            counted(m, "row")));
-  }
-  if (!options.losses.empty() && std::ssize(options.losses) != m) {
-    throw std::invalid_argument(fmt::format("{}: losses has {} but logits has {} (logits is (m, classes))", who,
-                                            counted(std::ssize(options.losses), "element"), counted(m, "row")));
-  }
-  if (classes < 1) {
-    throw std::invalid_argument(
-        fmt::format("{}: logits has shape {} but needs at least one class", who, logits.to_string()));
-  }
-  for (std::size_t i = 0; i < labels.size(); ++i) {
-    if (labels[i] < 0 || labels[i] >= classes) {
-      throw std::invalid_argument(
-          fmt::format("{}: labels[{}] is {} but must be in [0, {})", who, i, labels[i], classes));
+// ---- By targets and by labels ----------------------------------------------------------------------------------
+
+CrossEntropyOptions options_of(const CrossEntropy& loss) {
+  return {
+      .label_smoothing = loss.label_smoothing, .class_weights = loss.class_weights, .ignore_label = loss.ignore_label};
+}
+
+template <class L, class T>
+LossResult of_targets(const L& loss, TensorView<const T> outputs, TensorView<const T> targets, TensorView<T> doutputs) {
+  if constexpr (std::is_same_v<L, CrossEntropy>) {
+    return softmax_cross_entropy(outputs, targets, doutputs, options_of(loss));
+  } else if constexpr (std::is_same_v<L, NegativeLogLikelihood>) {
+    throw std::invalid_argument(fmt::format("{}: {} takes labels, not targets", kWho, loss_name(loss)));
+  } else {
+    detail::check_shape(kWho, "targets", targets.shape(), outputs.shape(), "the shape of outputs");
+    const Batch<T> batch = {outputs, targets.data(), {}, checked_gradient(doutputs, outputs.shape())};
+    if constexpr (std::is_same_v<L, CategoricalHinge>) {
+      return mean_hinge(detail::check_rows(kWho, "outputs", outputs.shape()), batch);
+    } else if constexpr (std::is_same_v<L, KLDivergence>) {
+      return mean_divergence(detail::check_rows(kWho, "outputs", outputs.shape()), batch);
+    } else {
+      return mean_over_elements(element_of(loss), batch);
     }
   }
 }
 
-template <class T>
-RowLoss row_cross_entropy(const T* logits, std::int64_t classes, std::int32_t label, std::int64_t m, T* gradient,
-                          double skip_above) {
-  const std::int64_t best = argmax(logits, classes);
-  const double top = static_cast<double>(logits[best]);
-  double* exponentials = scratch<double>(Scratch::partials, static_cast<std::size_t>(classes));
-  double sum = 0;
-  for (std::int64_t c = 0; c < classes; ++c) {
-    exponentials[c] = std::exp(static_cast<double>(logits[c]) - top);
-    sum += exponentials[c];
+template <class L, class T>
+LossResult of_labels(const L& loss, TensorView<const T> outputs, std::span<const std::int32_t> labels,
+                     TensorView<T> doutputs) {
+  if constexpr (std::is_same_v<L, CrossEntropy>) {
+    return softmax_cross_entropy(outputs, labels, doutputs, options_of(loss));
+  } else if constexpr (std::is_same_v<L, CategoricalHinge> || std::is_same_v<L, NegativeLogLikelihood>) {
+    const detail::LossRows shape = detail::check_rows(kWho, "outputs", outputs.shape());
+    std::optional<std::int32_t> ignored;
+    if constexpr (std::is_same_v<L, NegativeLogLikelihood>) ignored = loss.ignore_label;
+    detail::check_row_labels(kWho, "outputs", shape, labels, ignored);
+    const Batch<T> batch = {outputs, nullptr, labels, checked_gradient(doutputs, outputs.shape())};
+    if constexpr (std::is_same_v<L, CategoricalHinge>) {
+      return mean_hinge(shape, batch);
+    } else {
+      detail::check_class_weights(kWho, shape.classes, loss.class_weights);
+      return mean_likelihood(loss, shape, batch);
+    }
+  } else {
+    throw std::invalid_argument(
+        fmt::format("{}: {} takes targets of the outputs' shape, not labels", kWho, loss_name(loss)));
   }
-  const bool learned = exponentials[label] / sum > skip_above;
-  if (gradient && learned) std::fill_n(gradient, classes, T(0));
-  for (std::int64_t c = 0; gradient && !learned && c < classes; ++c) {
-    const double p = exponentials[c] / sum;
-    gradient[c] = static_cast<T>((p - (c == label ? 1.0 : 0.0)) / static_cast<double>(m));
-  }
-  return {std::log(sum) - (static_cast<double>(logits[label]) - top), best == label && !std::isnan(logits[best])};
 }
 
-template RowLoss row_cross_entropy(const float*, std::int64_t, std::int32_t, std::int64_t, float*, double);
-template RowLoss row_cross_entropy(const double*, std::int64_t, std::int32_t, std::int64_t, double*, double);
+}  // namespace
 
-}  // namespace detail
-
-LossResult softmax_cross_entropy(TensorView<const float> logits, std::span<const std::int32_t> labels,
-                                 TensorView<float> dlogits, const CrossEntropyOptions& options) {
-  return cross_entropy(logits, labels, dlogits, options);
+LossResult compute_loss(const Loss& loss, TensorView<const float> outputs, TensorView<const float> targets,
+                        TensorView<float> doutputs) {
+  return std::visit([&](const auto& l) { return of_targets(l, outputs, targets, doutputs); }, loss);
 }
-LossResult softmax_cross_entropy(TensorView<const double> logits, std::span<const std::int32_t> labels,
-                                 TensorView<double> dlogits, const CrossEntropyOptions& options) {
-  return cross_entropy(logits, labels, dlogits, options);
+LossResult compute_loss(const Loss& loss, TensorView<const double> outputs, TensorView<const double> targets,
+                        TensorView<double> doutputs) {
+  return std::visit([&](const auto& l) { return of_targets(l, outputs, targets, doutputs); }, loss);
+}
+LossResult compute_loss(const Loss& loss, TensorView<const float> outputs, std::span<const std::int32_t> labels,
+                        TensorView<float> doutputs) {
+  return std::visit([&](const auto& l) { return of_labels(l, outputs, labels, doutputs); }, loss);
+}
+LossResult compute_loss(const Loss& loss, TensorView<const double> outputs, std::span<const std::int32_t> labels,
+                        TensorView<double> doutputs) {
+  return std::visit([&](const auto& l) { return of_labels(l, outputs, labels, doutputs); }, loss);
 }
 
 }  // namespace hubel

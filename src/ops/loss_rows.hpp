@@ -1,47 +1,80 @@
-// The cross-entropy of a softmax sample by sample, for batches that are computed in pieces.
+// The cross-entropy of a softmax row by row, for batches that are computed in pieces.
 #pragma once
 
-#include <cmath>
+#include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <span>
 
 #include "hubel/loss.hpp"
+#include "ops/compensated_sum.hpp"
+#include "ops/loss_checks.hpp"
 
 namespace hubel::detail {
 
-// Throws as softmax_cross_entropy does when the logits' shape, the labels and the options' losses do not fit.
-void check_labels(const Shape& logits, std::span<const std::int32_t> labels, const CrossEntropyOptions& options);
+// What the losses and gradients of labelled rows are divided by: the rows' number or the sum of their labels' weights,
+// without the ignored.
+double loss_divisor(std::span<const std::int32_t> labels, std::span<const double> class_weights,
+                    std::optional<std::int32_t> ignore_label);
 
 struct RowLoss {
   double loss;
   bool correct;
 };
 
-// One sample's loss; with `gradient`, if that is not null, also that of its logits for the mean over m samples, zero when
-// the label's probability is above skip_above.
+// A row's answers: its label, or, where `rows` is not null, a number for each class.
+template <class T>
+struct RowTargets {
+  const std::int32_t* labels = nullptr;
+  const T* rows = nullptr;
+};
+
+// Rows whose exponentials are taken together, for many rows are short: at most kMostRows, of about 32 KiB.
+inline constexpr std::int64_t kMostRows = 64;
+inline std::int64_t block_rows(std::int64_t classes) {
+  return std::clamp<std::int64_t>(4096 / std::max<std::int64_t>(classes, 1), 1, kMostRows);
+}
+
+// The losses, before they are divided, of `rows` rows (at most block_rows) that lie one behind the other; with
+// `gradient`, if that is not null, also that of their logits, divided. The options' `losses` are the caller's business.
+template <class T>
+void rows_cross_entropy(const T* logits, std::int64_t rows, std::int64_t classes, const RowTargets<T>& targets,
+                        double divisor, T* gradient, const CrossEntropyOptions& options, RowLoss* losses);
+
+// The same for one row with a label.
+template <class T>
+RowLoss row_cross_entropy(const T* logits, std::int64_t classes, std::int32_t label, double divisor, T* gradient,
+                          const CrossEntropyOptions& options) {
+  RowLoss loss;
+  rows_cross_entropy(logits, 1, classes, {&label, nullptr}, divisor, gradient, options, &loss);
+  return loss;
+}
+
+// Without smoothing and weights, for the mean over m samples.
 template <class T>
 RowLoss row_cross_entropy(const T* logits, std::int64_t classes, std::int32_t label, std::int64_t m, T* gradient,
-                          double skip_above);
+                          double skip_above) {
+  return row_cross_entropy(logits, classes, label, static_cast<double>(m), gradient,
+                           CrossEntropyOptions{.skip_above = skip_above});
+}
 
-// The batch's result from its samples', in their order.
+// The batch's result from its rows', in their order.
 class LossSum {
  public:
   void add(const RowLoss& row) {
-    const double term = row.loss - compensation_;
-    const double total = result_.loss + term;
-    compensation_ = std::isfinite(total) ? (total - result_.loss) - term : 0.0;
-    result_.loss = total;
-    result_.correct += row.correct;
+    loss_.add(row.loss);
+    correct_ += row.correct;
   }
-  LossResult mean(std::int64_t m) const {
-    LossResult result = result_;
-    if (m > 0) result.loss /= static_cast<double>(m);
-    return result;
+  void add(const LossSum& rows) {
+    loss_.add(rows.loss_.value());
+    correct_ += rows.correct_;
   }
+  LossResult mean(double divisor) const { return {divisor > 0 ? loss_.value() / divisor : 0, correct_, divisor}; }
+  LossResult mean(std::int64_t m) const { return mean(static_cast<double>(m)); }
 
  private:
-  LossResult result_;
-  double compensation_ = 0;  // what rounding took from the sum so far (Kahan 1965)
+  CompensatedSum loss_;
+  std::int64_t correct_ = 0;
 };
 
 }  // namespace hubel::detail

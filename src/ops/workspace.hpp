@@ -40,6 +40,7 @@ enum class Scratch {
   pixel_places,
   statistics,
   channels,
+  exponentials,
   count
 };
 

@@ -5,12 +5,15 @@
 
 namespace hubel::simd {
 
+// In all of these the gradient is g + decay w, where decay is not 0.
+
 // v = momentum v + g (zero instead of a subnormal number); w -= rate v, or with nesterov w -= rate (g + momentum v).
 // Without momentum v is not touched and may be null.
 template <class T>
 struct SgdStep {
   T rate, momentum;
   bool nesterov;
+  T decay = 0;
 };
 template <class T>
 void sgd_step(const SgdStep<T>& step, const T* g, T* v, T* w, std::size_t n);
@@ -25,8 +28,42 @@ struct AdamStep {
   T beta_1, beta_2;
   T one_minus_beta_1, one_minus_beta_2;  // rounded once, from double: 1 - 0.999f is off by 1e-5 of itself
   T least;                               // moments smaller than this are taken as zero
+  T decay = 0;
 };
 template <class T>
 void adam_step(const AdamStep<T>& step, const T* g, T* m, T* v, T* w, std::size_t n);
+
+// The same without w's last change, and the direction that change would take, for layers that scale it:
+// u = rate m / (sqrt(v) root + epsilon) + decay w, the decay being outside the moments.
+template <class T>
+void moments_step(const AdamStep<T>& step, const T* g, T* m, T* v, std::size_t n);
+template <class T>
+void direction(const AdamStep<T>& step, const T* m, const T* v, const T* w, T* u, std::size_t n);
+
+// v = rho v + (1 - rho) g^2; centered, mean = rho mean + (1 - rho) g and v - mean^2 takes the place of v in what
+// follows; change = g / (sqrt(v) + epsilon); with momentum, velocity = momentum velocity + change, which takes change's
+// place; w -= rate change. `mean` and `velocity` may be null where they are not used.
+template <class T>
+struct RmsPropStep {
+  T rate, rho, one_minus_rho, epsilon, momentum;
+  bool centered;
+  T least;
+  T decay = 0;
+};
+template <class T>
+void rmsprop_step(const RmsPropStep<T>& step, const T* g, T* v, T* velocity, T* mean, T* w, std::size_t n);
+
+// sum += g^2; w -= rate g / (sqrt(sum) + epsilon).
+template <class T>
+struct AdagradStep {
+  T rate, epsilon;
+  T decay = 0;
+};
+template <class T>
+void adagrad_step(const AdagradStep<T>& step, const T* g, T* sum, T* w, std::size_t n);
+
+// In double, in an order that depends on n and the vectors' width alone.
+template <class T>
+double sum_of_squares(const T* x, std::size_t n);
 
 }  // namespace hubel::simd

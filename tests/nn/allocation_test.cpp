@@ -8,6 +8,9 @@
 #include "hubel/adaptive_pool.hpp"
 #include "hubel/pad.hpp"
 #include "hubel/resize.hpp"
+#include "hubel/clip.hpp"
+#include "hubel/loss.hpp"
+#include "hubel/moving_average.hpp"
 #include "nn/nn_testing.hpp"
 
 namespace {
@@ -69,8 +72,10 @@ TEST(Allocation, NoneInForwardBackwardAndStep) {
       Execution<float> execution(network, 16, Execution<float>::Mode::training);
       const Tensor<float> x = random_tensor<float>({16, 32, 32, 1}, 1), dout = random_tensor<float>({16, 4}, 2);
       const std::vector<std::int32_t> labels(16, 3);
-      for (const OptimizerOptions& options : {OptimizerOptions(SGD{.momentum = 0.9}), OptimizerOptions(AdamW{})}) {
+      for (const OptimizerOptions& options :
+           {OptimizerOptions(SGD{.momentum = 0.9}), OptimizerOptions(AdamW{}), OptimizerOptions(LAMB{})}) {
         Optimizer<float> optimizer(options, std::as_const(network).parameters());
+        WeightAverage<float> average(std::as_const(network).parameters());
         const auto run = [&](std::int64_t m) {
           const TensorView<const float> batch(x.data(), Shape{m, 32, 32, 1});
           const auto batch_labels = std::span(labels).first(static_cast<std::size_t>(m));
@@ -78,7 +83,11 @@ TEST(Allocation, NoneInForwardBackwardAndStep) {
           execution.backward({dout.data(), Shape{m, 4}});
           execution.loss(batch, batch_labels);
           execution.loss_and_gradients(batch, batch_labels);
+          clip_by_global_norm(execution.gradients(), 1);
           optimizer.step(network.parameters(), execution.gradients());
+          average.update(std::as_const(network).parameters());
+          compute_loss(Huber{}, dout, dout);
+          compute_loss(CrossEntropy{.label_smoothing = 0.1}, execution.logits(), batch_labels);
         };
         run(16);
         EXPECT_EQ(allocations_of([&] {

@@ -8,36 +8,70 @@
 #include <cmath>
 #include <limits>
 
+#include "nn/weight_decay.hpp"
 #include "simd/optimizer.hpp"
 #include "testing.hpp"
 
 namespace hubel::test {
 namespace {
 
-// One weight's update: returns the new weight for gradient g at step t = 1, 2, ...
+// One weight's update: changes the weight for gradient g at step t = 1, 2, ... LAMB's needs the whole parameter.
 struct Scalar {
-  double w, m = 0, v = 0;
+  double w, m = 0, v = 0, mean = 0;
 
-  void step(const SGD& o, double g, double scale, int, bool) {
-    const double lr = scale * o.learning_rate;
+  void step(const SGD& o, double g, double lr, int, bool decays) {
+    if (decays) g += o.weight_decay * w;
     m = o.momentum * m + g;
     w -= lr * (o.nesterov ? g + o.momentum * m : m);
   }
-  void adam(double lr, double b1, double b2, double epsilon, double g, int t) {
-    m = b1 * m + (1 - b1) * g;
-    v = b2 * v + (1 - b2) * g * g;
-    const double m_hat = m / (1 - std::pow(b1, t)), v_hat = v / (1 - std::pow(b2, t));
-    w -= lr * m_hat / (std::sqrt(v_hat) + epsilon);
+  template <class AdamOptions>
+  double adam_direction(const AdamOptions& o, double g, int t) {
+    m = o.beta_1 * m + (1 - o.beta_1) * g;
+    v = o.beta_2 * v + (1 - o.beta_2) * g * g;
+    const double m_hat = m / (1 - std::pow(o.beta_1, t)), v_hat = v / (1 - std::pow(o.beta_2, t));
+    return m_hat / (std::sqrt(v_hat) + o.epsilon);
   }
-  void step(const Adam& o, double g, double scale, int t, bool) {
-    adam(scale * o.learning_rate, o.beta_1, o.beta_2, o.epsilon, g, t);
+  void step(const Adam& o, double g, double lr, int t, bool decays) {
+    w -= lr * adam_direction(o, decays ? g + o.weight_decay * w : g, t);
   }
-  void step(const AdamW& o, double g, double scale, int t, bool decays) {
-    const double lr = scale * o.learning_rate;
+  void step(const AdamW& o, double g, double lr, int t, bool decays) {
     if (decays) w -= lr * o.weight_decay * w;
-    adam(lr, o.beta_1, o.beta_2, o.epsilon, g, t);
+    w -= lr * adam_direction(o, g, t);
+  }
+  void step(const RMSProp& o, double g, double lr, int, bool decays) {
+    if (decays) g += o.weight_decay * w;
+    v = o.rho * v + (1 - o.rho) * g * g;
+    mean = o.rho * mean + (1 - o.rho) * g;
+    m = o.momentum * m + g / (std::sqrt(o.centered ? v - mean * mean : v) + o.epsilon);
+    w -= lr * m;
+  }
+  void step(const Adagrad& o, double g, double lr, int t, bool decays) {
+    if (decays) g += o.weight_decay * w;
+    v = (t == 1 ? o.initial_accumulator : v) + g * g;
+    w -= lr * g / (std::sqrt(v) + o.epsilon);
   }
 };
+
+// A whole parameter's.
+template <class Options, class T>
+void step_all(std::vector<Scalar>& parameter, const Options& o, const Tensor<T>& g, double lr, int t, bool decays) {
+  for (std::size_t i = 0; i < parameter.size(); ++i)
+    parameter[i].step(o, static_cast<double>(g[static_cast<std::int64_t>(i)]), lr, t, decays);
+}
+template <class T>
+void step_all(std::vector<Scalar>& parameter, const LAMB& o, const Tensor<T>& g, double lr, int t, bool decays) {
+  std::vector<double> direction;
+  double weights = 0, directions = 0;
+  for (std::size_t i = 0; i < parameter.size(); ++i) {
+    Scalar& s = parameter[i];
+    const double u = s.adam_direction(o, static_cast<double>(g[static_cast<std::int64_t>(i)]), t);
+    direction.push_back(decays ? u + o.weight_decay * s.w : u);
+    weights += s.w * s.w;
+    directions += direction.back() * direction.back();
+  }
+  const double ratio = decays && weights > 0 && directions > 0 ? std::sqrt(weights / directions) : 1;
+  for (std::size_t i = 0; i < parameter.size(); ++i) parameter[i].w -= lr * ratio * direction[i];
+}
 
 template <class T>
 class OptimizerTest : public ::testing::Test {};
@@ -51,6 +85,7 @@ std::vector<Parameter<T>> parameters() {
   p.push_back({"dense_1.bias", random_tensor<T>({3}, 2)});
   p.push_back({"conv2d_1.kernel", random_tensor<T>({1, 1, 1, 1}, 3)});
   p.push_back({"conv2d_1.bias", random_tensor<T>({17}, 4)});
+  p.push_back({"batch_norm_1.gamma", random_tensor<T>({5}, 5)});
   return p;
 }
 
@@ -83,12 +118,11 @@ void expect_formula(const OptimizerOptions& options) {
     EXPECT_EQ(optimizer.steps(), t);
     double worst = 0;
     for (std::size_t p = 0; p < weights.size(); ++p) {
-      const bool decays = !weights[p].name.ends_with(".bias");
+      const bool decays = weights[p].name.ends_with(".kernel");
+      std::visit([&](const auto& o) { step_all(wanted[p], o, g[p], scale * o.learning_rate, t, decays); }, options);
       for (std::size_t i = 0; i < wanted[p].size(); ++i) {
-        const auto at = static_cast<std::int64_t>(i);
-        std::visit([&](const auto& o) { wanted[p][i].step(o, static_cast<double>(g[p][at]), scale, t, decays); },
-                   options);
-        worst = std::max(worst, std::abs(static_cast<double>(weights[p].value[at]) - wanted[p][i].w));
+        const double got = static_cast<double>(weights[p].value[static_cast<std::int64_t>(i)]);
+        worst = std::max(worst, std::abs(got - wanted[p][i].w));
       }
     }
     // Weights are of size 1 and a step changes each by a few roundings.
@@ -100,18 +134,145 @@ TYPED_TEST(OptimizerTest, Sgd) {
   expect_formula<TypeParam>(SGD{.learning_rate = 0.1});
   expect_formula<TypeParam>(SGD{.learning_rate = 0.05, .momentum = 0.9});
   expect_formula<TypeParam>(SGD{.learning_rate = 0.05, .momentum = 0.9, .nesterov = true});
+  expect_formula<TypeParam>(SGD{.learning_rate = 0.05, .weight_decay = 0.5});
+  expect_formula<TypeParam>(SGD{.learning_rate = 0.05, .momentum = 0.9, .nesterov = true, .weight_decay = 0.5});
 }
 
 TYPED_TEST(OptimizerTest, Adam) {
   expect_formula<TypeParam>(Adam{});
   expect_formula<TypeParam>(Adam{.learning_rate = 0.02, .beta_1 = 0.8, .beta_2 = 0.99, .epsilon = 1e-3});
   expect_formula<TypeParam>(Adam{.learning_rate = 0.02, .beta_1 = 0, .beta_2 = 0, .epsilon = 1});
+  expect_formula<TypeParam>(Adam{.learning_rate = 0.02, .epsilon = 1e-3, .weight_decay = 0.5});
 }
 
 TYPED_TEST(OptimizerTest, AdamW) {
   expect_formula<TypeParam>(AdamW{.learning_rate = 0.02, .weight_decay = 0.5});
   expect_formula<TypeParam>(AdamW{.learning_rate = 0.02, .weight_decay = 0});
 }
+
+TYPED_TEST(OptimizerTest, RmsProp) {
+  expect_formula<TypeParam>(RMSProp{.epsilon = 1e-3});
+  expect_formula<TypeParam>(RMSProp{.learning_rate = 0.02, .rho = 0.9, .epsilon = 0.1, .momentum = 0.9});
+  expect_formula<TypeParam>(RMSProp{.rho = 0.9, .epsilon = 0.1, .centered = true, .weight_decay = 0.5});
+  expect_formula<TypeParam>(RMSProp{.rho = 0.9, .epsilon = 0.1, .momentum = 0.5, .centered = true});
+}
+
+TYPED_TEST(OptimizerTest, Adagrad) {
+  expect_formula<TypeParam>(Adagrad{});
+  expect_formula<TypeParam>(
+      Adagrad{.learning_rate = 0.1, .initial_accumulator = 0.1, .epsilon = 1e-3, .weight_decay = 0.5});
+}
+
+TYPED_TEST(OptimizerTest, Lamb) {
+  expect_formula<TypeParam>(LAMB{});
+  expect_formula<TypeParam>(LAMB{.learning_rate = 0.02, .beta_1 = 0.8, .beta_2 = 0.9, .epsilon = 1e-3});
+  expect_formula<TypeParam>(LAMB{.learning_rate = 0.02, .epsilon = 1e-3, .weight_decay = 0});
+}
+
+// Weights of zero have no norm to keep to.
+TYPED_TEST(OptimizerTest, LambOfZeros) {
+  using T = TypeParam;
+  std::vector<Parameter<T>> weights;
+  weights.push_back({"dense_1.kernel", Tensor<T>({3})});
+  Optimizer<T> optimizer(LAMB{.learning_rate = 0.5, .epsilon = 0}, std::span<const Parameter<T>>(weights));
+  Tensor<T> g({3}, {1, -2, 3});
+  const TensorView<T> view = g;
+  optimizer.step(std::span(weights), std::span(&view, 1));
+  for (std::int64_t i = 0; i < 3; ++i) EXPECT_NEAR(weights[0].value[i], g[i] > 0 ? -0.5 : 0.5, 1e-6);
+}
+
+std::vector<OptimizerOptions> all_optimizers() {
+  return {SGD{.momentum = 0.9, .weight_decay = 0.1},  Adam{.weight_decay = 0.1},           AdamW{},
+          RMSProp{.momentum = 0.9, .centered = true}, Adagrad{.initial_accumulator = 0.1}, LAMB{}};
+}
+
+// ---- State -----------------------------------------------------------------------------------------------------
+
+template <class T>
+void run_steps(Optimizer<T>& optimizer, std::vector<Parameter<T>>& weights, std::uint64_t first, std::uint64_t last) {
+  for (std::uint64_t t = first; t <= last; ++t) {
+    std::vector<Tensor<T>> g = gradients<T>(weights, 100 * t);
+    const auto g_views = views(g);
+    optimizer.step(std::span(weights), g_views);
+  }
+}
+
+// A training that is taken up again goes on as if it had not been interrupted.
+TYPED_TEST(OptimizerTest, StateGoesOn) {
+  using T = TypeParam;
+  for (const OptimizerOptions& options : all_optimizers()) {
+    std::vector<Parameter<T>> weights = parameters<T>();
+    Optimizer<T> optimizer(options, std::span<const Parameter<T>>(weights));
+    run_steps(optimizer, weights, 1, 3);
+    std::vector<Parameter<T>> copied = weights, kept;
+    for (const NamedView<T>& view : optimizer.state()) {
+      kept.push_back({view.name, Tensor<T>(view.value.shape())});
+      std::copy(view.value.begin(), view.value.end(), kept.back().value.begin());
+    }
+    std::vector<NamedView<T>> state;
+    for (const Parameter<T>& tensor : kept) state.insert(state.begin(), {tensor.name, tensor.value});
+    Optimizer<T> other(options, std::span<const Parameter<T>>(copied));
+    other.load_state(state, optimizer.steps());
+    EXPECT_EQ(other.steps(), 3);
+    run_steps(optimizer, weights, 4, 6);
+    run_steps(other, copied, 4, 6);
+    for (std::size_t i = 0; i < weights.size(); ++i)
+      EXPECT_TRUE(same_bits(weights[i].value, copied[i].value)) << optimizer_name(options);
+  }
+}
+
+TEST(Optimizer, StateHasNames) {
+  std::vector<Parameter<float>> weights;
+  weights.push_back({"conv2d_1.kernel", Tensor<float>({2, 3})});
+  const auto names = [&](const OptimizerOptions& options) {
+    std::vector<std::string> all;
+    const Optimizer<float> optimizer(options, std::span<const Parameter<float>>(weights));
+    for (const NamedView<float>& view : optimizer.state()) {
+      EXPECT_EQ(view.value.shape(), (Shape{2, 3}));
+      all.push_back(view.name);
+    }
+    return all;
+  };
+  using Names = std::vector<std::string>;
+  EXPECT_EQ(names(SGD{}), Names{});
+  EXPECT_EQ(names(SGD{.momentum = 0.5}), Names{"conv2d_1.kernel/momentum"});
+  EXPECT_EQ(names(Adam{}), (Names{"conv2d_1.kernel/first_moment", "conv2d_1.kernel/second_moment"}));
+  EXPECT_EQ(names(RMSProp{.centered = true}),
+            (Names{"conv2d_1.kernel/square_average", "conv2d_1.kernel/gradient_average"}));
+  EXPECT_EQ(names(Adagrad{}), Names{"conv2d_1.kernel/accumulator"});
+}
+
+TEST(Optimizer, RefusesAnotherState) {
+  std::vector<Parameter<float>> weights = parameters<float>();
+  Optimizer<float> optimizer(SGD{.momentum = 0.5}, std::span<const Parameter<float>>(weights));
+  run_steps(optimizer, weights, 1, 1);
+  const std::vector<NamedView<float>> state = optimizer.state();
+  const Tensor<float> wrong({7});
+  std::vector<NamedView<float>> twice = state, renamed = state, reshaped = state, short_of_one = state;
+  twice.push_back(state[0]);
+  renamed[1].name = "dense_9.bias/momentum";
+  reshaped[1].value = wrong;
+  short_of_one.pop_back();
+  const auto load = [&](const std::vector<NamedView<float>>& given, std::int64_t steps) {
+    return [&optimizer, &given, steps] { optimizer.load_state(given, steps); };
+  };
+  EXPECT_TRUE(refuses(load(twice, 1), "Optimizer", {"\"dense_1.kernel/momentum\" is given twice"}));
+  EXPECT_TRUE(refuses(load(renamed, 1), "Optimizer", {"\"dense_9.bias/momentum\" is not part"}));
+  EXPECT_TRUE(refuses(load(reshaped, 1), "Optimizer", {"\"dense_1.bias/momentum\"", "(7,)", "(3,)"}));
+  EXPECT_TRUE(refuses(load(short_of_one, 1), "Optimizer", {"\"batch_norm_1.gamma/momentum\" is missing"}));
+  EXPECT_TRUE(refuses(load(state, -1), "Optimizer", {"steps = -1"}));
+  EXPECT_EQ(optimizer.steps(), 1);
+}
+
+TEST(WeightDecay, IsForKernels) {
+  for (const char* name : {"conv2d_1.kernel", "dense_1.kernel", "w", "embedding_1.table", "alphabet.kernel"})
+    EXPECT_TRUE(detail::weight_decays(name)) << name;
+  for (const char* name : {"conv2d_1.bias", "bias", "batch_norm_1.gamma", "layer_norm_2.beta", "prelu_1.alpha",
+                           "batch_norm_1.running_mean", "batch_norm_1.running_variance"})
+    EXPECT_FALSE(detail::weight_decays(name)) << name;
+}
+
+// ---- Numbers and threads ---------------------------------------------------------------------------------------
 
 // Moments that decay below the smallest normal number become zero, unless the epsilon is so small that the second one
 // would be missed.
@@ -136,29 +297,32 @@ TYPED_TEST(OptimizerTest, NoSubnormalMoments) {
 
 TYPED_TEST(OptimizerTest, SameBitsOnAnyNumberOfThreads) {
   using T = TypeParam;
-  const auto run = [] {
-    std::vector<Parameter<T>> weights = parameters<T>();
-    weights.push_back({"dense_2.kernel", random_tensor<T>({300, 301}, 9)});  // enough for threads to be used
-    Optimizer<T> optimizer(AdamW{}, std::span<const Parameter<T>>(weights));
-    for (std::uint64_t t = 1; t <= 3; ++t) {
-      std::vector<Tensor<T>> g = gradients<T>(weights, t);
-      const auto g_views = views(g);
-      optimizer.step(std::span(weights), g_views);
+  for (const OptimizerOptions& options : all_optimizers()) {
+    const auto run = [&] {
+      std::vector<Parameter<T>> weights = parameters<T>();
+      weights.push_back({"dense_2.kernel", random_tensor<T>({300, 301}, 9)});  // enough for threads to be used
+      Optimizer<T> optimizer(options, std::span<const Parameter<T>>(weights));
+      for (std::uint64_t t = 1; t <= 3; ++t) {
+        std::vector<Tensor<T>> g = gradients<T>(weights, t);
+        const auto g_views = views(g);
+        optimizer.step(std::span(weights), g_views);
+      }
+      return weights;
+    };
+    const auto one = with_threads(1, run);
+    for (const int threads : {2, 3}) {
+      const auto many = with_threads(threads, run);
+      for (std::size_t i = 0; i < one.size(); ++i) EXPECT_TRUE(same_bits(one[i].value, many[i].value));
     }
-    return weights;
-  };
-  const auto one = with_threads(1, run);
-  for (const int threads : {2, 3}) {
-    const auto many = with_threads(threads, run);
-    for (std::size_t i = 0; i < one.size(); ++i) EXPECT_TRUE(same_bits(one[i].value, many[i].value));
   }
 }
 
 TEST(Optimizer, NamesAndDefaults) {
-  for (const char* name : {"sgd", "adam", "adamw"}) EXPECT_EQ(optimizer_name(optimizer_from_name(name)), name);
+  for (const char* name : {"sgd", "adam", "adamw", "rmsprop", "adagrad", "lamb"})
+    EXPECT_EQ(optimizer_name(optimizer_from_name(name)), name);
   EXPECT_EQ(learning_rate(optimizer_from_name("adam")), 1e-3);
   EXPECT_EQ(learning_rate(SGD{.learning_rate = 0.5}), 0.5);
-  EXPECT_TRUE(refuses([] { optimizer_from_name("adma", "fit"); }, "fit", {"\"adma\"", "sgd, adam, adamw"}));
+  EXPECT_TRUE(refuses([] { optimizer_from_name("adma", "fit"); }, "fit", {"\"adma\"", "sgd, adam, adamw, rmsprop"}));
 }
 
 TEST(Optimizer, RefusesWrongOptions) {
@@ -173,6 +337,11 @@ TEST(Optimizer, RefusesWrongOptions) {
   EXPECT_TRUE(refuses([&] { make(Adam{.beta_2 = -0.1}); }, "adam", {"beta_2 = -0.1"}));
   EXPECT_TRUE(refuses([&] { make(Adam{.epsilon = -1e-8}); }, "adam", {"epsilon = -1e-08"}));
   EXPECT_TRUE(refuses([&] { make(AdamW{.weight_decay = -1}); }, "adamw", {"weight_decay = -1"}));
+  EXPECT_TRUE(refuses([&] { make(SGD{.weight_decay = -1}); }, "sgd", {"weight_decay = -1"}));
+  EXPECT_TRUE(refuses([&] { make(RMSProp{.rho = 1}); }, "rmsprop", {"rho = 1", "[0, 1)"}));
+  EXPECT_TRUE(refuses([&] { make(RMSProp{.momentum = -1}); }, "rmsprop", {"momentum = -1"}));
+  EXPECT_TRUE(refuses([&] { make(Adagrad{.initial_accumulator = nan}); }, "adagrad", {"initial_accumulator = nan"}));
+  EXPECT_TRUE(refuses([&] { make(LAMB{.beta_2 = 1}); }, "lamb", {"beta_2 = 1"}));
 }
 
 TEST(Optimizer, RefusesOtherParameters) {

@@ -40,7 +40,7 @@ TEST(Fit, EveryOptimizerAndScheduleLearns) {
        {OptimizerOptions(SGD{.learning_rate = 0.1}),
         OptimizerOptions(SGD{.learning_rate = 0.05, .momentum = 0.9, .nesterov = true}),
         OptimizerOptions(AdamW{.learning_rate = 5e-3})}) {
-    for (const Schedule schedule : {Schedule::constant, Schedule::linear, Schedule::cosine, Schedule::one_cycle}) {
+    for (const Schedule& schedule : {Schedule::constant, Schedule::linear, Schedule::cosine, Schedule::one_cycle}) {
       SCOPED_TRACE(std::string(optimizer_name(optimizer)) + ", " + std::string(schedule_name(schedule)));
       TrainOptions o = options(15);
       o.optimizer = optimizer;
@@ -371,49 +371,6 @@ TEST(Fit, RefusesWrongArguments) {
   EXPECT_TRUE(refuses([&] { evaluate(network, other); }, "evaluate", {"(8, 9, 1)"}));
   EXPECT_TRUE(refuses([&] { predict(network, train.x(), 0); }, "predict", {"batch_size = 0"}));
   EXPECT_TRUE(refuses([&] { predict(network, other.x()); }, "predict", {"(3, 8, 9, 1)", "(8, 8, 1)"}));
-}
-
-// ---- Schedules -------------------------------------------------------------------------------------------------
-
-TEST(Schedule, Factors) {
-  for (const std::int64_t step : {0, 500, 999}) EXPECT_EQ(schedule_factor(Schedule::constant, step, 1000), 1);
-  EXPECT_EQ(schedule_factor(Schedule::linear, 0, 1000), 1);
-  EXPECT_NEAR(schedule_factor(Schedule::linear, 250, 1000), 0.75, 1e-15);
-  EXPECT_NEAR(schedule_factor(Schedule::linear, 1000, 1000), 0, 1e-15);
-  for (const double t : {0.0, 0.2, 0.5, 0.9})
-    EXPECT_NEAR(schedule_factor(Schedule::cosine, static_cast<std::int64_t>(1000 * t), 1000),
-                (1 + std::cos(std::numbers::pi * t)) / 2, 1e-15);
-  EXPECT_NEAR(schedule_factor(Schedule::one_cycle, 0, 1000), 1.0 / 25, 1e-15);
-  EXPECT_NEAR(schedule_factor(Schedule::one_cycle, 150, 1000), (1 + 1.0 / 25) / 2, 1e-12);
-  EXPECT_NEAR(schedule_factor(Schedule::one_cycle, 300, 1000), 1, 1e-15);
-  EXPECT_NEAR(schedule_factor(Schedule::one_cycle, 650, 1000), (1 + 1e-4) / 2, 1e-12);
-  EXPECT_NEAR(schedule_factor(Schedule::one_cycle, 1000, 1000), 1e-4, 1e-15);
-}
-
-TEST(Schedule, Warmup) {
-  const auto factors = [](Schedule schedule, std::int64_t steps, double warmup) {
-    std::vector<double> all;
-    for (std::int64_t step = 0; step <= steps; ++step) all.push_back(schedule_factor(schedule, step, steps, warmup));
-    return all;
-  };
-  const auto expect = [](const std::vector<double>& got, const std::vector<double>& wanted) {
-    ASSERT_EQ(got.size(), wanted.size());
-    for (std::size_t i = 0; i < got.size(); ++i) EXPECT_NEAR(got[i], wanted[i], 1e-15) << i;
-  };
-  expect(factors(Schedule::constant, 6, 0.5), {0.25, 0.5, 0.75, 1, 1, 1, 1});
-  expect(factors(Schedule::linear, 7, 3.0 / 7), {0.25, 0.5, 0.75, 1, 0.75, 0.5, 0.25, 0});
-  expect(factors(Schedule::one_cycle, 4, 0.25),
-         {0.02, 0.04, schedule_factor(Schedule::one_cycle, 1, 3), schedule_factor(Schedule::one_cycle, 2, 3), 1e-4});
-  for (const Schedule schedule : {Schedule::linear, Schedule::cosine, Schedule::one_cycle})
-    EXPECT_EQ(factors(schedule, 9, 0.05), factors(schedule, 9, 0));  // less than half a step
-  expect(factors(Schedule::linear, 1, 0.9), {0.5, 1});
-}
-
-TEST(Schedule, Names) {
-  for (const char* name : {"constant", "linear", "cosine", "one_cycle"})
-    EXPECT_EQ(schedule_name(schedule_from_name(name)), name);
-  EXPECT_TRUE(
-      refuses([] { schedule_from_name("step"); }, "schedule", {"\"step\"", "constant, linear, cosine, one_cycle"}));
 }
 
 // ---- Evaluating and predicting ---------------------------------------------------------------------------------

@@ -112,7 +112,7 @@ TYPED_TEST(LossTest, SkipsWhatIsLearned) {
 
 TYPED_TEST(LossTest, NoSamples) {
   Tensor<TypeParam> logits({0, 10}), dlogits({0, 10});
-  const LossResult got = softmax_cross_entropy(logits, {}, dlogits);
+  const LossResult got = softmax_cross_entropy(logits, std::span<const std::int32_t>(), dlogits);
   EXPECT_EQ(got.loss, 0);
   EXPECT_EQ(got.correct, 0);
 }

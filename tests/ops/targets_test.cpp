@@ -143,17 +143,52 @@ void check_activations() {
   }
 }
 
-// One step of Adam from zero moments: w - rate g / (|g| + epsilon), whatever the betas.
+// One step from zero moments: w + change(w, g).
+template <class T, class Change>
+void check_first_step(const OptimizerOptions& options, const Change& change) {
+  for (std::int64_t n = 1; n <= 40; ++n) {
+    const Tensor<T> before = random_tensor<T>({n}, 9, 0.5, 1);
+    Tensor<T> g = random_tensor<T>({n}, 10, 0.5, 1);
+    std::vector<Parameter<T>> parameters{{"w", before}};
+    const TensorView<T> gradients[] = {g.view()};
+    Optimizer<T>(options, parameters).step(parameters, gradients);
+    reference::Array expected(n);
+    for (std::int64_t i = 0; i < n; ++i)
+      expected[i] = before[i] + change(static_cast<long double>(before[i]), static_cast<long double>(g[i]));
+    EXPECT_TRUE(close(parameters[0].value, expected, kTolerance<T>)) << optimizer_name(options) << ' ' << n;
+  }
+}
+
 template <class T>
 void check_optimizers() {
+  const auto root = [](long double g, long double factor) { return std::sqrt(factor) * g; };
+  check_first_step<T>(Adam{}, [](long double, long double g) { return -1e-3L * g / (g + 1e-8L); });
+  check_first_step<T>(SGD{.learning_rate = 0.1, .momentum = 0.5, .nesterov = true, .weight_decay = 0.5},
+                      [](long double w, long double g) { return -0.15L * (g + 0.5L * w); });
+  check_first_step<T>(Adagrad{.learning_rate = 0.1, .epsilon = 0.5},
+                      [](long double, long double g) { return -0.1L * g / (g + 0.5L); });
+  const auto rmsprop = [&](long double mean_share) {
+    return [root, mean_share](long double, long double g) { return -0.1L * g / (root(g, mean_share) + 0.5L); };
+  };
+  check_first_step<T>(RMSProp{.learning_rate = 0.1, .rho = 0.75, .epsilon = 0.5, .momentum = 0.5}, rmsprop(0.25L));
+  check_first_step<T>(RMSProp{.learning_rate = 0.1, .rho = 0.75, .epsilon = 0.5, .centered = true},
+                      rmsprop(0.25L - 0.0625L));
+}
+
+// Its direction is then the gradient's sign, and the weights' norm is kept to.
+template <class T>
+void check_lamb() {
   for (std::int64_t n = 1; n <= 40; ++n) {
     const Tensor<T> before = random_tensor<T>({n}, 9);
     Tensor<T> g = random_tensor<T>({n}, 10, 0.5, 1);
     std::vector<Parameter<T>> parameters{{"w", before}};
     const TensorView<T> gradients[] = {g.view()};
-    Optimizer<T>(Adam{}, parameters).step(parameters, gradients);
+    Optimizer<T>(LAMB{.learning_rate = 0.1, .epsilon = 0, .weight_decay = 0}, parameters).step(parameters, gradients);
+    long double squares = 0;
+    for (const T w : before) squares += static_cast<long double>(w) * w;
     reference::Array expected(n);
-    for (std::int64_t i = 0; i < n; ++i) expected[i] = before[i] - 1e-3L * g[i] / (g[i] + 1e-8L);
+    for (std::int64_t i = 0; i < n; ++i)
+      expected[i] = before[i] - 0.1L * std::sqrt(squares / static_cast<long double>(n));
     EXPECT_TRUE(close(parameters[0].value, expected, kTolerance<T>)) << n;
   }
 }
@@ -186,6 +221,7 @@ void check_everything() {
   check_small_denses<T>();
   check_activations<T>();
   check_optimizers<T>();
+  check_lamb<T>();
   check_denormals<T>();
 }
 

@@ -1,0 +1,119 @@
+// Learning-rate schedules, by their formulas.
+#include "hubel/schedule.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <numbers>
+#include <vector>
+
+#include "testing.hpp"
+
+namespace hubel::test {
+namespace {
+
+TEST(Schedule, Factors) {
+  for (const std::int64_t step : {0, 500, 999}) EXPECT_EQ(schedule_factor(Schedule::constant, step, 1000), 1);
+  EXPECT_EQ(schedule_factor(Schedule::linear, 0, 1000), 1);
+  EXPECT_NEAR(schedule_factor(Schedule::linear, 250, 1000), 0.75, 1e-15);
+  EXPECT_NEAR(schedule_factor(Schedule::linear, 1000, 1000), 0, 1e-15);
+  for (const double t : {0.0, 0.2, 0.5, 0.9})
+    EXPECT_NEAR(schedule_factor(Schedule::cosine, static_cast<std::int64_t>(1000 * t), 1000),
+                (1 + std::cos(std::numbers::pi * t)) / 2, 1e-15);
+  EXPECT_NEAR(schedule_factor(Schedule::one_cycle, 0, 1000), 1.0 / 25, 1e-15);
+  EXPECT_NEAR(schedule_factor(Schedule::one_cycle, 150, 1000), (1 + 1.0 / 25) / 2, 1e-12);
+  EXPECT_NEAR(schedule_factor(Schedule::one_cycle, 300, 1000), 1, 1e-15);
+  EXPECT_NEAR(schedule_factor(Schedule::one_cycle, 650, 1000), (1 + 1e-4) / 2, 1e-12);
+  EXPECT_NEAR(schedule_factor(Schedule::one_cycle, 1000, 1000), 1e-4, 1e-15);
+}
+
+TEST(Schedule, Warmup) {
+  const auto factors = [](Schedule schedule, std::int64_t steps, double warmup) {
+    std::vector<double> all;
+    for (std::int64_t step = 0; step <= steps; ++step) all.push_back(schedule_factor(schedule, step, steps, warmup));
+    return all;
+  };
+  const auto expect = [](const std::vector<double>& got, const std::vector<double>& wanted) {
+    ASSERT_EQ(got.size(), wanted.size());
+    for (std::size_t i = 0; i < got.size(); ++i) EXPECT_NEAR(got[i], wanted[i], 1e-15) << i;
+  };
+  expect(factors(Schedule::constant, 6, 0.5), {0.25, 0.5, 0.75, 1, 1, 1, 1});
+  expect(factors(Schedule::linear, 7, 3.0 / 7), {0.25, 0.5, 0.75, 1, 0.75, 0.5, 0.25, 0});
+  expect(factors(Schedule::one_cycle, 4, 0.25),
+         {0.02, 0.04, schedule_factor(Schedule::one_cycle, 1, 3), schedule_factor(Schedule::one_cycle, 2, 3), 1e-4});
+  for (const Schedule& schedule : {Schedule::linear, Schedule::cosine, Schedule::one_cycle})
+    EXPECT_EQ(factors(schedule, 9, 0.05), factors(schedule, 9, 0));  // less than half a step
+  expect(factors(Schedule::linear, 1, 0.9), {0.5, 1});
+}
+
+TEST(Schedule, WarmupInSteps) {
+  const TrainingLength length{.steps = 10, .warmup_steps = 4};
+  for (std::int64_t step = 0; step < 10; ++step)
+    EXPECT_EQ(schedule_factor(Schedule::linear, step, length), schedule_factor(Schedule::linear, step, 10, 0.4));
+  EXPECT_EQ(schedule_factor(Schedule::linear, 3, length), 0.8);
+}
+
+TEST(Schedule, LinearAndPolynomial) {
+  EXPECT_NEAR(schedule_factor(LinearSchedule{.end = 0.2}, 50, 100), 0.6, 1e-15);
+  EXPECT_NEAR(schedule_factor(PolynomialSchedule{}, 30, 100), 0.7, 1e-15);
+  EXPECT_NEAR(schedule_factor(PolynomialSchedule{.power = 0.9, .end = 0.1}, 30, 100), 0.1 + 0.9 * std::pow(0.7, 0.9),
+              1e-15);
+  EXPECT_EQ(schedule_factor(PolynomialSchedule{.power = 2}, 100, 100), 0);
+}
+
+// Cycles of 10, 20 and 40 steps.
+TEST(Schedule, CosineWithRestarts) {
+  const CosineSchedule cosine{.restarts = 2, .growth = 2, .end = 0.1};
+  const auto wanted = [](double t) { return 0.1 + 0.9 * (1 + std::cos(std::numbers::pi * t)) / 2; };
+  for (std::int64_t step = 0; step < 70; ++step) {
+    const std::int64_t start = step < 10 ? 0 : step < 30 ? 10 : 30, length = step < 10 ? 10 : step < 30 ? 20 : 40;
+    EXPECT_NEAR(schedule_factor(cosine, step, 70),
+                wanted(static_cast<double>(step - start) / static_cast<double>(length)), 1e-14)
+        << step;
+  }
+  EXPECT_NEAR(schedule_factor(cosine, 70, 70), 0.1, 1e-15);
+}
+
+TEST(Schedule, Epochs) {
+  const TrainingLength length{.steps = 700, .epoch_steps = 7};
+  const StepSchedule every{.every = 3, .gamma = 0.5};
+  const MilestoneSchedule milestones{.milestones = {2, 5}, .gamma = 0.1};
+  for (std::int64_t step = 0; step < 100; ++step) {
+    const std::int64_t epoch = step / 7;
+    EXPECT_EQ(schedule_factor(every, step, length), std::pow(0.5, static_cast<double>(epoch / 3))) << step;
+    EXPECT_EQ(schedule_factor(milestones, step, length), std::pow(0.1, epoch < 2 ? 0 : epoch < 5 ? 1 : 2)) << step;
+    EXPECT_NEAR(schedule_factor(ExponentialSchedule{.gamma = 0.9}, step, length),
+                std::pow(0.9, static_cast<double>(step) / 7), 1e-15);
+  }
+  EXPECT_EQ(schedule_factor(MilestoneSchedule{}, 50, length), 1);
+  // The warm-up counts.
+  EXPECT_EQ(schedule_factor(every, 21, {.steps = 700, .warmup_steps = 14, .epoch_steps = 7}), 0.5);
+}
+
+TEST(Schedule, Names) {
+  for (const char* name :
+       {"constant", "linear", "cosine", "one_cycle", "step", "milestones", "exponential", "polynomial"})
+    EXPECT_EQ(schedule_name(schedule_from_name(name)), name);
+  EXPECT_EQ(schedule_name(Schedule()), "constant");
+  EXPECT_TRUE(refuses([] { schedule_from_name("steps"); }, "schedule",
+                      {"\"steps\"", "constant, linear, cosine, one_cycle, step"}));
+}
+
+TEST(Schedule, RefusesWrongOptions) {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  EXPECT_TRUE(refuses([] { Schedule s(StepSchedule{.every = 0}); }, "step", {"every = 0", "at least 1"}));
+  EXPECT_TRUE(refuses([] { Schedule s(StepSchedule{.gamma = 0}); }, "step", {"gamma = 0", "above 0"}));
+  EXPECT_TRUE(refuses([&] { Schedule s(ExponentialSchedule{.gamma = nan}); }, "exponential", {"gamma = nan"}));
+  EXPECT_TRUE(refuses([] { Schedule s(CosineSchedule{.restarts = -1}); }, "cosine", {"restarts = -1"}));
+  EXPECT_TRUE(refuses([] { Schedule s(CosineSchedule{.growth = 0}); }, "cosine", {"growth = 0"}));
+  EXPECT_TRUE(refuses([] { Schedule s(LinearSchedule{.end = 2}); }, "linear", {"end = 2", "[0, 1]"}));
+  EXPECT_TRUE(refuses([] { Schedule s(PolynomialSchedule{.power = -1}); }, "polynomial", {"power = -1"}));
+  EXPECT_TRUE(refuses([] { Schedule s(MilestoneSchedule{.milestones = {3, 3}}); }, "milestones", {"milestones = 3"}));
+  for (const Schedule& schedule :
+       {Schedule(StepSchedule{}), Schedule(MilestoneSchedule{}), Schedule(ExponentialSchedule{})})
+    EXPECT_TRUE(refuses([&] { schedule_factor(schedule, 1, 10); }, "schedule_factor", {"epoch_steps", "are 0"}));
+}
+
+}  // namespace
+}  // namespace hubel::test
