@@ -95,7 +95,8 @@ class Optimizer {
   Optimizer(const OptimizerOptions& options, std::span<const Parameter<T>> parameters);
 
   // One step: parameters (in the order given to the constructor) and their gradients. The learning rate is
-  // scale * options.learning_rate; a schedule sets the scale. Allocates nothing, and the result has the same bits on
+  // scale * options.learning_rate; a schedule sets the scale. Of the parameters' roles (network.hpp) only weights decay,
+  // and statistics just move by what is given for their gradient. Allocates nothing, and the result has the same bits on
   // any number of threads. Throws std::invalid_argument when shapes are not those of the constructor's parameters.
   void step(std::span<Parameter<T>> parameters, std::span<const TensorView<T>> gradients, double scale = 1.0);
 
@@ -127,13 +128,16 @@ class Optimizer {
   void scaled_step(const LAMB& options, std::span<Parameter<T>> parameters, std::span<const TensorView<T>> gradients,
                    double scale);
   void find_ratios();
+  void move_statistics(std::span<Parameter<T>> parameters, std::span<const TensorView<T>> steps) const;
+  bool decays(std::size_t i) const { return roles_[i] == ParameterRole::weight; }
+  bool is_statistic(std::size_t i) const { return roles_[i] == ParameterRole::statistic; }
 
   OptimizerOptions options_;
   std::int64_t steps_ = 0;
   double elements_ = 0;
   std::vector<std::string> names_;
   std::vector<Shape> shapes_;
-  std::vector<bool> decays_;
+  std::vector<ParameterRole> roles_;
   std::vector<Moment> moments_;  // at most kMostMoments
   std::vector<Piece> pieces_;
   // For LAMB: the sums of squares of each piece's weights and their direction, and each parameter's ratio of norms.

@@ -10,7 +10,6 @@
 #include <stdexcept>
 
 #include "nn/named_state.hpp"
-#include "nn/weight_decay.hpp"
 #include "ops/compensated_sum.hpp"
 #include "ops/named.hpp"
 #include "ops/parallel.hpp"
@@ -172,7 +171,8 @@ Optimizer<T>::Optimizer(const OptimizerOptions& options, std::span<const Paramet
     const Shape& shape = parameters[i].value.shape();
     names_.push_back(parameters[i].name);
     shapes_.push_back(shape);
-    decays_.push_back(detail::weight_decays(parameters[i].name));
+    roles_.push_back(parameters[i].role);
+    if (is_statistic(i)) continue;
     elements_ += static_cast<double>(shape.elements());
     detail::cut_into_pieces(shape.elements(), [&](std::int64_t begin, std::int64_t end) {
       pieces_.push_back({i, begin, end});
@@ -182,8 +182,8 @@ Optimizer<T>::Optimizer(const OptimizerOptions& options, std::span<const Paramet
   for (std::string& name : std::visit([](const auto& o) { return moment_names(o); }, options_)) {
     Moment& moment = moments_.emplace_back();
     moment.name = std::move(name);
-    for (const Shape& shape : shapes_) {
-      moment.tensors.emplace_back(shape);
+    for (std::size_t i = 0; i < shapes_.size(); ++i) {
+      moment.tensors.emplace_back(is_statistic(i) ? Shape{0} : shapes_[i]);
       std::fill(moment.tensors.back().begin(), moment.tensors.back().end(), start);
     }
   }
@@ -212,18 +212,28 @@ void Optimizer<T>::step(std::span<Parameter<T>> parameters, std::span<const Tens
   if (!fits) throw std::invalid_argument("Optimizer: the parameters or gradients are not those it was made for");
 
   ++steps_;
+  move_statistics(parameters, gradients);
   if (const LAMB* lamb = std::get_if<LAMB>(&options_)) return scaled_step(*lamb, parameters, gradients, scale);
   std::visit(
       [&](const auto& o) {
         const auto plain = coefficients<T>(o, scale * o.learning_rate, 0, steps_);
         const auto decayed = coefficients<T>(o, scale * o.learning_rate, o.weight_decay, steps_);
         for_each_piece([&](const Piece& piece, std::size_t, T* const* moments) {
-          apply(decays_[piece.parameter] ? decayed : plain, gradients[piece.parameter].data() + piece.begin, moments,
+          apply(decays(piece.parameter) ? decayed : plain, gradients[piece.parameter].data() + piece.begin, moments,
                 parameters[piece.parameter].value.data() + piece.begin,
                 static_cast<std::size_t>(piece.end - piece.begin));
         });
       },
       options_);
+}
+
+template <class T>
+void Optimizer<T>::move_statistics(std::span<Parameter<T>> parameters, std::span<const TensorView<T>> steps) const {
+  for (std::size_t i = 0; i < roles_.size(); ++i) {
+    if (!is_statistic(i)) continue;
+    T* value = parameters[i].value.data();
+    for (const T step : steps[i]) *value++ -= step;
+  }
 }
 
 // Each parameter's |w| / |u| from its pieces' sums of squares, added in order. 1 for what does not decay.
@@ -236,7 +246,7 @@ void Optimizer<T>::find_ratios() {
       weights.add(squares_[piece][0]);
       direction.add(squares_[piece][1]);
     }
-    const bool scaled = decays_[i] && weights.value() > 0 && direction.value() > 0;
+    const bool scaled = decays(i) && weights.value() > 0 && direction.value() > 0;
     ratios_[i] = scaled ? std::sqrt(weights.value()) / std::sqrt(direction.value()) : 1;
   }
 }
@@ -250,14 +260,14 @@ void Optimizer<T>::scaled_step(const LAMB& options, std::span<Parameter<T>> para
   const auto direction_of = [&](const Piece& piece, T* const* moments) {
     const auto n = static_cast<std::size_t>(piece.end - piece.begin);
     T* u = detail::scratch<T>(detail::Scratch::gathered, n);
-    simd::direction(decays_[piece.parameter] ? decayed : plain, moments[0], moments[1],
+    simd::direction(decays(piece.parameter) ? decayed : plain, moments[0], moments[1],
                     parameters[piece.parameter].value.data() + piece.begin, u, n);
     return std::span<const T>(u, n);
   };
   for_each_piece([&](const Piece& piece, std::size_t item, T* const* moments) {
     const auto n = static_cast<std::size_t>(piece.end - piece.begin);
     simd::moments_step(plain, gradients[piece.parameter].data() + piece.begin, moments[0], moments[1], n);
-    if (!decays_[piece.parameter]) return;
+    if (!decays(piece.parameter)) return;
     squares_[item] = {simd::sum_of_squares(parameters[piece.parameter].value.data() + piece.begin, n),
                       simd::sum_of_squares(direction_of(piece, moments).data(), n)};
   });
@@ -272,8 +282,10 @@ void Optimizer<T>::scaled_step(const LAMB& options, std::span<Parameter<T>> para
 template <class T>
 std::vector<NamedView<T>> Optimizer<T>::state() const {
   std::vector<NamedView<T>> state;
-  for (std::size_t i = 0; i < names_.size(); ++i)
-    for (const Moment& moment : moments_) state.push_back({names_[i] + "/" + moment.name, moment.tensors[i]});
+  for (std::size_t i = 0; i < names_.size(); ++i) {
+    for (const Moment& moment : moments_)
+      if (!is_statistic(i)) state.push_back({names_[i] + "/" + moment.name, moment.tensors[i]});
+  }
   return state;
 }
 
@@ -281,8 +293,10 @@ template <class T>
 void Optimizer<T>::load_state(std::span<const NamedView<T>> state, std::int64_t steps) {
   if (steps < 0) throw std::invalid_argument(fmt::format("Optimizer: steps = {}, it must be at least 0", steps));
   std::vector<detail::NamedPlace<T>> places;
-  for (std::size_t i = 0; i < names_.size(); ++i)
-    for (Moment& moment : moments_) places.push_back({names_[i] + "/" + moment.name, moment.tensors[i]});
+  for (std::size_t i = 0; i < names_.size(); ++i) {
+    for (Moment& moment : moments_)
+      if (!is_statistic(i)) places.push_back({names_[i] + "/" + moment.name, moment.tensors[i]});
+  }
   detail::load_named<T>("Optimizer", state, places);
   steps_ = steps;
 }

@@ -8,7 +8,6 @@
 #include <cmath>
 #include <limits>
 
-#include "nn/weight_decay.hpp"
 #include "simd/optimizer.hpp"
 #include "testing.hpp"
 
@@ -86,6 +85,8 @@ std::vector<Parameter<T>> parameters() {
   p.push_back({"conv2d_1.kernel", random_tensor<T>({1, 1, 1, 1}, 3)});
   p.push_back({"conv2d_1.bias", random_tensor<T>({17}, 4)});
   p.push_back({"batch_norm_1.gamma", random_tensor<T>({5}, 5)});
+  for (Parameter<T>& parameter : p)
+    if (!parameter.name.ends_with(".kernel")) parameter.role = ParameterRole::offset;
   return p;
 }
 
@@ -264,12 +265,18 @@ TEST(Optimizer, RefusesAnotherState) {
   EXPECT_EQ(optimizer.steps(), 1);
 }
 
-TEST(WeightDecay, IsForKernels) {
-  for (const char* name : {"conv2d_1.kernel", "dense_1.kernel", "w", "embedding_1.table", "alphabet.kernel"})
-    EXPECT_TRUE(detail::weight_decays(name)) << name;
-  for (const char* name : {"conv2d_1.bias", "bias", "batch_norm_1.gamma", "layer_norm_2.beta", "prelu_1.alpha",
-                           "batch_norm_1.running_mean", "batch_norm_1.running_variance"})
-    EXPECT_FALSE(detail::weight_decays(name)) << name;
+TEST(Optimizer, StatisticsMoveByTheirSteps) {
+  for (const char* name : {"sgd", "adam", "adamw", "rmsprop", "adagrad", "lamb"}) {
+    std::vector<Parameter<float>> weights;
+    weights.push_back({"a.kernel", random_tensor<float>({3}, 1)});
+    weights.push_back({"a.running_mean", Tensor<float>(Shape{2}, {5, 6}), ParameterRole::statistic});
+    Optimizer<float> optimizer(optimizer_from_name(name), std::span<const Parameter<float>>(weights));
+    Tensor<float> g = random_tensor<float>({3}, 2), step(Shape{2}, {1, -2});
+    optimizer.step(weights, std::vector<TensorView<float>>{g, step}, 0.5);
+    EXPECT_EQ(weights[1].value[0], 4) << name;
+    EXPECT_EQ(weights[1].value[1], 8) << name;
+    for (const auto& state : optimizer.state()) EXPECT_TRUE(state.name.starts_with("a.kernel/")) << state.name;
+  }
 }
 
 // ---- Numbers and threads ---------------------------------------------------------------------------------------
