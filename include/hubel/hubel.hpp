@@ -30,6 +30,7 @@
 #include "hubel/optimizer.hpp"
 #include "hubel/pad.hpp"
 #include "hubel/plateau.hpp"
+#include "hubel/plot.hpp"
 #include "hubel/pool.hpp"
 #include "hubel/prelu.hpp"
 #include "hubel/random.hpp"

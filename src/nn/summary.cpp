@@ -9,6 +9,7 @@
 
 #include "nn/activation_memory.hpp"
 #include "nn/network_plan.hpp"
+#include "nn/short_name.hpp"
 
 namespace hubel {
 
@@ -31,15 +32,8 @@ std::string memory(std::int64_t numbers, std::int64_t bytes_per_number) {
   return fmt::format("{:.{}f} {}", bytes, unit == 0 ? 0 : 1, kUnits[unit]);
 }
 
-// What stays of a long name: its beginning and its end, which tell names apart.
-std::string shortened(const std::string& name) {
-  constexpr std::size_t kMost = 40, kBegin = 22, kEnd = 16;
-  if (name.size() <= kMost) return name;
-  return name.substr(0, kBegin) + ".." + name.substr(name.size() - kEnd);
-}
-
 std::string described(const LayerInfo& layer) {
-  const std::string name = shortened(layer.name);
+  const std::string name = detail::short_name(layer.name);
   return layer.options.empty() ? name : fmt::format("{} ({})", name, layer.options);
 }
 
@@ -52,7 +46,8 @@ std::string inputs_text(const Graph& graph, const GraphLayer& layer) {
       return text + fmt::format(", {} more", layer.inputs.size() - kMost);
     const std::int64_t input = layer.inputs[i];
     if (i > 0) text += ", ";
-    text += input == GraphLayer::kInput ? "input" : shortened(graph.layers()[static_cast<std::size_t>(input)].name);
+    text += input == GraphLayer::kInput ? "input"
+                                        : detail::short_name(graph.layers()[static_cast<std::size_t>(input)].name);
   }
   return text;
 }

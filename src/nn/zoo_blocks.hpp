@@ -12,7 +12,7 @@ namespace hubel::detail {
 // PyTorch's usual padding, half the kernel at each side; at stride 1 that is "same".
 inline Padding half_padding(std::int64_t kernel, std::int64_t stride) {
   const std::int64_t p = (kernel - 1) / 2;
-  return stride == 1 ? Padding::same() : Padding::sides(p, p, p, p);
+  return p == 0 ? Padding::valid() : stride == 1 ? Padding::same() : Padding::sides(p, p, p, p);
 }
 
 // A convolution with a square kernel and such padding, without bias: what stands before a batch norm.

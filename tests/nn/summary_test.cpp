@@ -26,10 +26,10 @@ TEST(Summary, NetworksThatBranch) {
        "  1x1",
        " batch_norm_1 (relu)                                                (8, 8, 4)          16       0    2.0 KiB   "
        "  3x3   conv2d_1",
-       " aaaaaaaaaaaaaaaaaaaaaa..aaaaaaaa_the_end (2x2, stride 1x1, same)   (8, 8, 4)           0       0    2.0 KiB   "
+       " aaaaaaaaaaaaaaaaaaaaaaa..aaaaaaa_the_end (2x2, stride 1x1, same)   (8, 8, 4)           0       0    2.0 KiB   "
        "  4x4   batch_norm_1",
        " add_1                                                              (8, 8, 4)           0       0    2.0 KiB   "
-       "  4x4   batch_norm_1, aaaaaaaaaaaaaaaaaaaaaa..aaaaaaaa_the_end",
+       "  4x4   batch_norm_1, aaaaaaaaaaaaaaaaaaaaaaa..aaaaaaa_the_end",
        " concatenate_1                                                      (8, 8, 28)          0       0   14.0 KiB   "
        "  4x4   add_1, add_1, add_1, add_1, 3 more",
        " Parameters: 88 (704 B), of which 80 trainable and 8 not. Multiply-adds for one sample: 4,608.",
