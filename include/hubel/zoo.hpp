@@ -108,6 +108,15 @@ Graph unet_same(std::int64_t classes = 2, const Shape& input_shape = {256, 256, 
 // Their names: "lenet5", "resnet18", ...
 std::vector<std::string_view> zoo_names();
 
+// What each has for defaults, in the names' order.
+struct ZooDefaults {
+  std::string_view name;
+  std::int64_t classes;
+  Shape input_shape;
+  bool has_small_images;  // a variant for small images
+};
+std::vector<ZooDefaults> zoo_defaults();
+
 struct ZooOptions {
   std::optional<std::int64_t> classes = {};  // nothing: the paper's
   std::optional<Shape> input_shape = {};     // nothing: the paper's

@@ -82,6 +82,13 @@ std::vector<std::string_view> zoo_names() {
   return names;
 }
 
+std::vector<ZooDefaults> zoo_defaults() {
+  std::vector<ZooDefaults> defaults;
+  for (const Entry& e : entries())
+    defaults.push_back({e.name, e.classes, e.input_shape, std::holds_alternative<Scalable>(e.build)});
+  return defaults;
+}
+
 Graph zoo_graph(std::string_view name, const ZooOptions& options) {
   const auto& all = entries();
   const auto entry = std::find_if(all.begin(), all.end(), [&](const Entry& e) { return e.name == name; });
