@@ -6,11 +6,11 @@
 #include <new>
 
 #include "hubel/adaptive_pool.hpp"
-#include "hubel/pad.hpp"
-#include "hubel/resize.hpp"
 #include "hubel/clip.hpp"
 #include "hubel/loss.hpp"
 #include "hubel/moving_average.hpp"
+#include "hubel/pad.hpp"
+#include "hubel/resize.hpp"
 #include "nn/nn_testing.hpp"
 
 namespace {

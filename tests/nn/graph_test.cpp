@@ -4,13 +4,11 @@
 #include <gtest/gtest.h>
 
 #include "hubel/network.hpp"
-#include "nn/nn_testing.hpp"
+#include "nn/check_gradients.hpp"
 #include "testing.hpp"
 
 namespace hubel::test {
 namespace {
-
-using Mode = Execution<double>::Mode;
 
 Conv2D conv(std::int64_t filters, Activation activation = Activation::identity) {
   return {.filters = filters, .padding = Padding::same(), .activation = activation};
@@ -46,46 +44,6 @@ TEST(Graph, SaysWhatDoesNotFit) {
   EXPECT_TRUE(refuses([&] { Network<float>(Graph({3})); }, "Network", {"no layers"}));
   graph(Flatten{}, a);
   EXPECT_TRUE(refuses([&] { Network<float> network(graph); }, "Network", {"no layer takes", "max_pool2d_1"}));
-}
-
-// dL/dx and dL/dp for L = sum(dout * output), against central differences.
-void check_gradients(const Graph& graph, std::int64_t m, std::uint64_t seed) {
-  Network<double> network(graph, seed);
-  SCOPED_TRACE(network.summary());
-  std::vector<std::int64_t> extents = {m};
-  extents.insert(extents.end(), graph.input_shape().begin(), graph.input_shape().end());
-  Tensor<double> x = random_tensor<double>(Shape(extents), seed);
-  Execution<double> training(network, m, Mode::training), inference(network, m, Mode::inference);
-  const Tensor<double> dout = random_tensor<double>(training.forward(x).shape(), seed + 1);
-  const auto loss = [&] {
-    const auto y = inference.forward(x);
-    double sum = 0;
-    for (std::int64_t i = 0; i < y.size(); ++i) sum += y[i] * dout[i];
-    return sum;
-  };
-  const auto slope = [&](double& at) {
-    const double kept = at, step = 1e-5;
-    at = kept + step;
-    const double above = loss();
-    at = kept - step;
-    const double below = loss();
-    at = kept;
-    return (above - below) / (2 * step);
-  };
-  training.forward(x);
-  const auto dx = training.backward(dout);
-  Noise noise(seed);
-  for (int i = 0; i < 12; ++i) {
-    const std::int64_t at = noise.integer(0, x.size() - 1);
-    EXPECT_NEAR(dx[at], slope(x[at]), 1e-6) << "x at " << at;
-  }
-  for (std::size_t p = 0; p < network.parameters().size(); ++p) {
-    Tensor<double>& value = network.parameters()[p].value;
-    for (int i = 0; i < 4; ++i) {
-      const std::int64_t at = noise.integer(0, value.size() - 1);
-      EXPECT_NEAR(training.gradients()[p][at], slope(value[at]), 1e-6) << network.parameters()[p].name << " at " << at;
-    }
-  }
 }
 
 // A residual block whose shortcut is its input, as it is or through a layer; tanh, so that nothing has a kink.
