@@ -49,8 +49,8 @@ struct ConvBenchmark {
 std::vector<Timing> time_convolution(const ConvBenchmark& convolution, double seconds = 0.2);
 
 // Reads a list of convolutions: one a line, a name and ten numbers, m c_prev h w c_new kh kw stride padding groups; #
-// begins a comment. Lines are up to 200 printable ASCII characters, the file up to 1 MiB. Throws std::runtime_error, with
-// the file and the line, for what is not such a list, and IoError where there is no such file.
+// begins a comment. Lines are up to 200 printable ASCII characters, the file up to 1 MiB. Throws std::runtime_error,
+// with the file and the line, for what is not such a list, and IoError where there is no such file.
 std::vector<ConvBenchmark> read_conv_shapes(const std::string& path);
 
 }  // namespace hubel

@@ -9,6 +9,7 @@
 #include "hubel/dense.hpp"
 #include "hubel/errors.hpp"
 #include "hubel/image.hpp"
+#include "hubel/image_folder.hpp"
 #include "hubel/initializer.hpp"
 #include "hubel/layers.hpp"
 #include "hubel/loss.hpp"
