@@ -2,6 +2,7 @@
 #pragma once
 
 #include "hubel/activation.hpp"
+#include "hubel/augment.hpp"
 #include "hubel/benchmark.hpp"
 #include "hubel/conv.hpp"
 #include "hubel/conv_plan.hpp"

@@ -29,6 +29,7 @@ enum class Scratch {
   fused,
   fused_gradients,
   flow,
+  augmented,
   count
 };
 
