@@ -71,19 +71,27 @@ void check_augmentation_(const nb::dict& fields) {
 // The elements of an int32 array that the Python layer has made.
 const std::int32_t* int32s(nb::handle array) { return static_cast<const std::int32_t*>(PyArray_DATA(as_array(array))); }
 
+// Of all of a source's images (h, w, c).
+Shape batch_shape(const ArraySource& source) {
+  const Shape shape = source.sample_shape();
+  return {source.count(), shape[0], shape[1], shape[2]};
+}
+
 // x (m, h, w, c) as ArraySource takes it, indices (m) of int32.
 nb::object augment_(const nb::dict& fields, nb::handle x, nb::handle indices, std::uint64_t seed, std::int64_t epoch) {
   const Augmentation options = options_of(fields);
   const ArraySource source(x, nb::none());
   const Shape shape = source.sample_shape();
   check_augmentation("Augmentation.apply", options, shape);
-  NewArray<float> out(shape.with_first(source.count()));
+  NewArray<float> out(batch_shape(source));
   const std::int32_t* numbers = int32s(indices);
-  nb::gil_scoped_release release;
-  Tensor<float> scratch;
-  const TensorView<const float> floats = source.batch(0, source.count(), scratch);
-  std::copy(floats.begin(), floats.end(), out.view.data());
-  augment(options, shape, out.view.data(), numbers, source.count(), seed, epoch);
+  {
+    nb::gil_scoped_release release;
+    Tensor<float> scratch;
+    const TensorView<const float> floats = source.batch(0, source.count(), scratch);
+    std::copy(floats.begin(), floats.end(), out.view.data());
+    augment(options, shape, out.view.data(), numbers, source.count(), seed, epoch);
+  }
   return out.object;
 }
 
@@ -101,7 +109,7 @@ nb::tuple mix_samples_(const nb::dict& fields, nb::handle x, nb::handle indices,
   const ArraySource source(x, labels);
   const Shape shape = source.sample_shape();
   check_augmentation("Augmentation.mix", options, shape);
-  NewArray<float> out(shape.with_first(source.count())), shares(Shape{source.count()});
+  NewArray<float> out(batch_shape(source)), shares(Shape{source.count()});
   nb::object others = new_int32s(source.count());
   auto* other_labels = static_cast<std::int32_t*>(PyArray_DATA(as_array(others)));
   {
