@@ -5,7 +5,7 @@ The four functions of a convolutional and a pooling layer on NumPy arrays::
     conv_forward  pool_forward  conv_backward  pool_backward
 
 more operations in `hubel.ops`; models with `Sequential` or `Model` and their layers, `lenet5` and `load_model`; data with
-`load_dataset` and `load_npz`.
+`load_dataset`, `image_folder` and `load_npz`, and random changes to it with `Augmentation`.
 
 >>> import hubel
 >>> data = hubel.load_dataset("mnist")
@@ -24,8 +24,9 @@ from . import _core
 from .functions import conv_backward, conv_forward, pool_backward, pool_forward
 
 if TYPE_CHECKING:
-    from . import data, graph, layers, model, ops, optimizers
-    from .data import Dataset, load_dataset, load_npz
+    from . import augmentation, data, graph, layers, model, ops, optimizers
+    from .augmentation import Augmentation, channel_statistics, soft_targets
+    from .data import Dataset, dataset_names, image_folder, load_dataset, load_npz
     from .graph import Input, Value
     from .layers import (
         Activation,
@@ -85,7 +86,13 @@ __all__ = [
     "data",
     "Dataset",
     "load_dataset",
+    "dataset_names",
+    "image_folder",
     "load_npz",
+    "augmentation",
+    "Augmentation",
+    "channel_statistics",
+    "soft_targets",
     "layers",
     "Layer",
     "Conv2D",
@@ -143,7 +150,7 @@ __all__ = [
 ]
 
 # Modules that are imported when they, or a name of theirs, are first used: so that `import hubel` costs little.
-_LAZY_MODULES = ("data", "graph", "layers", "model", "ops", "optimizers")
+_LAZY_MODULES = ("augmentation", "data", "graph", "layers", "model", "ops", "optimizers")
 
 
 def __getattr__(name: str) -> Any:
