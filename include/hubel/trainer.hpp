@@ -19,6 +19,9 @@ class SampleSource {
   virtual ~SampleSource() = default;
   virtual std::int64_t count() const = 0;
   virtual Shape sample_shape() const = 0;  // one sample's
+  // Told before the first batch of an epoch, from 1, of a training with this seed: a source that changes its samples at
+  // random takes its random numbers from the two. Called from the thread that gathers.
+  virtual void begin_epoch(std::int64_t /*epoch*/, std::uint64_t /*seed*/) const {}
   // Writes samples indices[0..n) to out (n, ...sample_shape) and their labels to labels (n). Called from one thread.
   virtual void gather(const std::int32_t* indices, std::int64_t n, float* out, std::int32_t* labels) const = 0;
 };

@@ -102,7 +102,7 @@ efficientnet_b4 = _network("efficientnet_b4", "EfficientNet-B4: Tan & Le 2019.")
 efficientnet_b5 = _network("efficientnet_b5", "EfficientNet-B5: Tan & Le 2019.")
 efficientnet_b6 = _network("efficientnet_b6", "EfficientNet-B6: Tan & Le 2019.")
 efficientnet_b7 = _network("efficientnet_b7", "EfficientNet-B7: Tan & Le 2019.")
-unet = _network("unet", "U-Net without padding, (h, w, c) to (h_new, w_new, classes): Ronneberger et al. 2015.")
-unet_same = _network("unet_same", "U-Net with padding, (h, w, c) to (h, w, classes), multiples of 16: Ronneberger et al. 2015.")
+unet = _network("unet", "U-Net without padding, to (h_new, w_new, classes): Ronneberger et al. 2015.")
+unet_same = _network("unet_same", "U-Net with padding, for multiples of 16, to (h, w, classes): Ronneberger et al. 2015.")
 
 __all__ = ["names", *_DEFAULTS]

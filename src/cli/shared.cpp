@@ -83,6 +83,27 @@ void add_zoo_options(CLI::App& command, const std::shared_ptr<ZooOptions>& optio
   command.add_flag("--small", options->small_images, "The network's variant for images of about 32x32");
 }
 
+DatasetSplits load_shown(const std::string& where) {
+  constexpr double kMegabyte = 1e6;
+  Progress progress;
+  ReadLimits limits;
+  limits.on_download = [&](const DownloadProgress& now) {
+    if (!progress.due()) return;
+    const auto done = static_cast<double>(now.bytes), all = static_cast<double>(now.all_bytes);
+    const std::string of_all = all > 0 ? fmt::format(" of {:.1f}", all / kMegabyte) : "";
+    progress.show(all > 0 ? std::min(done / all, 1.0) : 0, "Downloading " + printable(now.url),
+                  fmt::format("{:.1f}{} MB", done / kMegabyte, of_all));
+  };
+  try {
+    DatasetSplits data = load_dataset(where, limits);
+    progress.clear();
+    return data;
+  } catch (...) {
+    progress.clear();  // for the message to stand alone
+    throw;
+  }
+}
+
 const Dataset& choose_split(const DatasetSplits& data, const std::string& split) {
   const Dataset& chosen = split == "train" ? data.train : split == "validation" ? data.validation : data.test;
   if (chosen.count() == 0) throw std::runtime_error(fmt::format("{} has no {} images", data.source, split));

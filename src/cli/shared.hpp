@@ -19,8 +19,10 @@ namespace hubel::cli {
 inline constexpr const char* kDefaultModel = "lenet5.safetensors";
 
 inline constexpr const char* kDataHelp =
-    "The data set: mnist, fashion-mnist, a folder of IDX files, an .npz file, or an http(s):// URL of one (read into "
-    "memory, not saved)";
+    "The data set: mnist, fashion-mnist, kmnist, cifar10 or cifar100 (downloaded into ~/.cache/hubel when they are "
+    "nowhere else; not with HUBEL_OFFLINE=1 in the environment), a folder of IDX files, of CIFAR's, or of images, a "
+    "class "
+    "a subfolder, an .npz file, or an http(s):// URL of one (read into memory, not saved)";
 
 // The number that all of a text is, if it is a finite one: CLI11's own checks take NaN for a number in any range.
 std::optional<double> finite_number(const std::string& text);
@@ -37,9 +39,8 @@ struct NamedGraph {
 
 // What a command's NETWORK may be, for its help.
 inline constexpr const char* kNetworkHelp =
-    "A network: a name that `hubel zoo` lists, an architecture (.json) or a model file; of a file that is called like "
-    "a "
-    "name, ./NAME";
+    "A network: a name that `hubel zoo` lists, an architecture (.json) or a model file; of a file called like "
+    "a name, ./NAME";
 
 // What `text` names, by kNetworkHelp. Throws std::runtime_error when it is nothing of that, or when classes or an input
 // shape are given beside a file; else as zoo_graph, architecture_from_json and load_model do.
@@ -47,6 +48,9 @@ NamedGraph named_graph(const std::string& text, const ZooOptions& options);
 
 // --input, --classes and --small, for named_graph.
 void add_zoo_options(CLI::App& command, const std::shared_ptr<ZooOptions>& options);
+
+// load_dataset with a progress line while it downloads.
+DatasetSplits load_shown(const std::string& where);
 
 // Which images a command is about. Throws std::runtime_error when the data set has no such part.
 const Dataset& choose_split(const DatasetSplits& data, const std::string& split);
