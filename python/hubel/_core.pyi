@@ -1,5 +1,5 @@
 # The extension module, python/src. Arguments are positional; what they may be is documented in the modules over it.
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 from ._types import AnyArray, Array
 
@@ -64,7 +64,7 @@ def layer_shape(
     who: str, kind: str, options: Dict[str, Any], inputs: List[Tuple[int, ...]], /
 ) -> Tuple[int, ...]: ...
 def zoo_graph(
-    name: str, classes: Optional[int], input_shape: Optional[Tuple[int, ...]], small_images: bool, /
+    name: str, classes: Optional[int], input_shape: Optional[Sequence[int]], small_images: bool, /
 ) -> Tuple[Tuple[int, ...], List[LayerEntry]]: ...
 def zoo_defaults() -> List[Tuple[str, int, Tuple[int, ...], bool]]: ...
 def check_optimizer(name: str, options: Dict[str, Any], /) -> None: ...
