@@ -73,7 +73,7 @@ def call(layer: Layer, x: Union[Value, Sequence[Value]], name: Optional[str]) ->
                 "to compute with arrays, make a hubel.Model and call that"
             )
     shape = _core.layer_shape(who, layer.kind, layer.get_config(), [value.shape for value in inputs])
-    return Value(shape, layer, inputs, name if name is not None else layer.name)
+    return Value(shape, layer, inputs, name if name is not None else layer.given_name)
 
 
 def entries_of(inputs: Value, outputs: Value) -> List[_core.LayerEntry]:

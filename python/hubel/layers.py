@@ -75,16 +75,20 @@ class Layer:
 
     kind: ClassVar[str] = ""
     has_weights: ClassVar[bool] = False
-    if TYPE_CHECKING:  # each layer's last field; one of the base's would come first
-        name: Optional[str]
 
     def __post_init__(self) -> None:
         # Options in their one full form (pairs as tuples, None as "identity"), so that equal layers compare equal.
         _, canonical = _core.canonical_layer(type(self).__name__, self.kind, self.get_config())
         for name, value in canonical.items():
             object.__setattr__(self, name, value)
-        if self.name is not None and not isinstance(self.name, str):
-            raise TypeError(f"{type(self).__name__}: name must be None or a str, got {self.name!r}")
+        if self.given_name is not None and not isinstance(self.given_name, str):
+            raise TypeError(f"{type(self).__name__}: name must be None or a str, got {self.given_name!r}")
+
+    @property
+    def given_name(self) -> Optional[str]:
+        """The option ``name``, which is a field of each kind, so that it comes last."""
+        name: Optional[str] = getattr(self, "name", None)
+        return name
 
     def get_config(self) -> Dict[str, Any]:
         """The layer's options by name."""
@@ -549,4 +553,4 @@ _BY_KIND: Dict[str, Type[Layer]] = {layer.kind: layer for layer in _KINDS}
 
 def layer_of(kind: str, options: Dict[str, Any], name: Optional[str] = None) -> Layer:
     """The layer of that kind ("conv2d") with these options."""
-    return _BY_KIND[kind](**options, name=name)
+    return _BY_KIND[kind](**{**options, "name": name})

@@ -484,7 +484,7 @@ class Sequential(Model):
             if not isinstance(layer, Layer):
                 raise TypeError(f"Sequential: layers must be hubel's, such as hubel.Dense(10), got {layer!r}")
         _check_seed("Sequential", seed)
-        entries = [(layer.kind, layer.get_config(), layer.name, [i - 1]) for i, layer in enumerate(layers)]
+        entries = [(layer.kind, layer.get_config(), layer.given_name, [i - 1]) for i, layer in enumerate(layers)]
         self._set_up(_core.Network(input_shape, entries, seed), "sequential" if name is None else str(name), seed)
 
 
