@@ -59,7 +59,10 @@ def Input(shape: Union[Sequence[int], int]) -> Value:
     extents = (shape,) if isinstance(shape, int) else shape
     if isinstance(extents, str) or not isinstance(extents, Sequence):
         raise TypeError(f"Input: shape must be a tuple of integers, such as (28, 28, 1), got {shape!r}")
-    return Value(_core.layer_shape("Input", "activation", {"activation": "identity"}, [tuple(extents)]))
+    value = Value(_core.layer_shape("Input", "activation", {"activation": "identity"}, [tuple(extents)]))
+    if not extents or min(value.shape) < 1:
+        raise ValueError(f"Input: shape is {value.shape}, it must have at least one extent, each at least 1")
+    return value
 
 
 def call(layer: Layer, x: Union[Value, Sequence[Value]], name: Optional[str]) -> Value:

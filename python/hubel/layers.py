@@ -20,6 +20,7 @@ __all__ = [
     "Layer",
     "Conv2D",
     "DepthwiseConv2D",
+    "SeparableConv2D",
     "Conv2DTranspose",
     "Conv1D",
     "MaxPool2D",
@@ -497,6 +498,57 @@ class Concatenate(Layer):
     kind: ClassVar[str] = "concatenate"
 
     name: Optional[str] = _name()
+
+
+class SeparableConv2D:
+    """A depthwise convolution and a 1x1 convolution of its channels (Chollet 2017): two layers, as Keras's one.
+
+    It may stand wherever a layer may: called on a value, or in a list for `hubel.Sequential`. strides, padding,
+    depth_multiplier and dilation_rate are the depthwise layer's, which has no bias; filters, activation and use_bias those
+    of the other. With a name, the two are called name_depthwise and name_pointwise.
+    """
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: IntPair,
+        strides: IntPair = (1, 1),
+        padding: Padding = "valid",
+        depth_multiplier: int = 1,
+        dilation_rate: IntPair = 1,
+        activation: Optional[str] = None,
+        use_bias: bool = True,
+        kernel_initializer: str = "he_normal",
+        name: Optional[str] = None,
+    ) -> None:
+        depthwise = None if name is None else f"{name}_depthwise"
+        pointwise = None if name is None else f"{name}_pointwise"
+        self.layers: Tuple[Layer, Layer] = (
+            DepthwiseConv2D(
+                kernel_size,
+                strides,
+                padding,
+                depth_multiplier,
+                dilation_rate,
+                use_bias=False,
+                kernel_initializer=kernel_initializer,
+                name=depthwise,
+            ),
+            Conv2D(
+                filters,
+                1,
+                activation=activation,
+                use_bias=use_bias,
+                kernel_initializer=kernel_initializer,
+                name=pointwise,
+            ),
+        )
+
+    def __call__(self, x: Value) -> Value:
+        return self.layers[1](self.layers[0](x))
+
+    def __repr__(self) -> str:
+        return f"SeparableConv2D of {self.layers[0]!r} and {self.layers[1]!r}"
 
 
 def ReLU() -> Activation:

@@ -16,7 +16,7 @@ from . import _core
 from ._progress import Progress
 from ._samples import as_labels, as_samples
 from .graph import Value, entries_of
-from .layers import Layer, layer_of
+from .layers import Layer, SeparableConv2D, layer_of
 from .optimizers import Optimizer, optimizer_of
 
 if TYPE_CHECKING:
@@ -79,7 +79,8 @@ class Model:
 
     def __init__(self, inputs: Value, outputs: Value, seed: int = 0, name: Optional[str] = None) -> None:
         _check_seed("Model", seed)
-        network = _core.Network(inputs.shape, entries_of(inputs, outputs), seed)
+        entries = entries_of(inputs, outputs)  # which also checks what the two are
+        network = _core.Network(inputs.shape, entries, seed)
         self._set_up(network, "model" if name is None else str(name), seed)
 
     def _set_up(self, network: _core.Network, name: str, next_seed: int = 0) -> None:
@@ -472,19 +473,23 @@ class Sequential(Model):
 
     def __init__(
         self,
-        layers: Iterable[Layer],
+        layers: Iterable[Union[Layer, SeparableConv2D]],
         input_shape: Tuple[int, ...],
         seed: int = 0,
         name: Optional[str] = None,
     ) -> None:
         if isinstance(layers, (str, Layer)) or not isinstance(layers, Iterable):
             raise TypeError(f"Sequential: layers must be a list of layers, such as [hubel.Dense(10)], got {layers!r}")
-        layers = list(layers)
+        single: List[Layer] = []
         for layer in layers:
-            if not isinstance(layer, Layer):
-                raise TypeError(f"Sequential: layers must be hubel's, such as hubel.Dense(10), got {layer!r}")
+            single.extend(layer.layers if isinstance(layer, SeparableConv2D) else (layer,))
+        for one in single:
+            if not isinstance(one, Layer):
+                raise TypeError(f"Sequential: layers must be hubel's, such as hubel.Dense(10), got {one!r}")
         _check_seed("Sequential", seed)
-        entries = [(layer.kind, layer.get_config(), layer.given_name, [i - 1]) for i, layer in enumerate(layers)]
+        entries: List[_core.LayerEntry] = [
+            (one.kind, one.get_config(), one.given_name, [i - 1]) for i, one in enumerate(single)
+        ]
         self._set_up(_core.Network(input_shape, entries, seed), "sequential" if name is None else str(name), seed)
 
 

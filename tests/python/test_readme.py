@@ -10,15 +10,15 @@ ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def block(language):
-    blocks = re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
-    assert len(blocks) == 1, f"{len(blocks)} blocks of {language} in the README"
-    return blocks[0]
+def blocks(language, number):
+    found = re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    assert len(found) == number, f"{len(found)} blocks of {language} in the README"
+    return found
 
 
 def test_python_example_runs(tmp_path):
     run = subprocess.run(
-        [sys.executable, "-c", block("python")], cwd=tmp_path, capture_output=True, text=True, timeout=600
+        [sys.executable, "-c", blocks("python", 2)[0]], cwd=tmp_path, capture_output=True, text=True, timeout=600
     )
     assert run.returncode == 0, run.stderr
     loss, accuracy = map(float, re.findall(r"[0-9.]+(?:e-?\d+)?", run.stdout.splitlines()[-1]))
@@ -26,8 +26,16 @@ def test_python_example_runs(tmp_path):
     assert accuracy >= 0.975
 
 
+def test_the_example_of_a_branching_network_runs():
+    code = "import hubel\n" + blocks("python", 2)[1] + "print(resnet)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=600)
+    assert run.returncode == 0, run.stderr
+    assert "conv2d_1, batch_norm_1" in run.stdout
+    assert "11,183,562 parameters" in run.stdout
+
+
 def test_cpp_example_is_the_one_that_is_built():
-    assert block("cpp") == (ROOT / "examples" / "readme.cpp").read_text(encoding="utf-8")
+    assert blocks("cpp", 1)[0] == (ROOT / "examples" / "readme.cpp").read_text(encoding="utf-8")
 
 
 def test_scripts_named_exist_and_can_be_run():

@@ -1,0 +1,148 @@
+"""Layers as descriptions, and networks made by calling them. What they compute is in test_torch_layers.py and in C++."""
+
+import pickle
+
+import numpy as np
+import pytest
+
+import hubel
+
+
+def every_layer():
+    return [
+        hubel.Conv2D(4, 3, padding="same", name="first"),
+        hubel.BatchNormalization(activation="relu"),
+        hubel.DepthwiseConv2D(3, padding=1),
+        hubel.GroupNormalization(2),
+        hubel.LeakyReLU(),
+        hubel.Conv2DTranspose(4, 2, strides=2),
+        hubel.PReLU(),
+        hubel.MaxPool2D(3, 2, padding=1, ceil_mode=True),
+        hubel.SpatialDropout2D(0.1),
+        hubel.ZeroPadding2D(((1, 0), (0, 2))),
+        hubel.Cropping2D(1),
+        hubel.UpSampling2D(2, "bilinear"),
+        hubel.AvgPool2D(2, padding="same", count_include_pad=True),
+        hubel.Resizing((6, 5)),
+        hubel.AdaptiveMaxPool2D(4),
+        hubel.SeparableConv2D(6, 3, name="apart"),
+        hubel.LayerNormalization(),
+        hubel.ELU(),
+        hubel.Reshape((2, 12)),
+        hubel.Conv1D(3, 2),
+        hubel.Reshape((1, 1, -1)),
+        hubel.AdaptiveAvgPool2D(1),
+        hubel.GlobalMaxPool2D(keepdims=True),
+        hubel.GlobalAvgPool2D(),
+        hubel.Dropout(0.2),
+        hubel.Dense(3),
+        hubel.Softmax(),
+    ]
+
+
+def test_every_layer_is_saved_pickled_and_printed(tmp_path):
+    model = hubel.Sequential(every_layer(), (9, 8, 2), seed=4)
+    x = np.random.default_rng(1).normal(size=(5, 9, 8, 2)).astype("f")
+    path = tmp_path / "all.safetensors"
+    model.save(path)
+    loaded = hubel.load_model(path)
+    assert loaded.layers == model.layers
+    assert loaded.layer_names == model.layer_names
+    assert "apart_pointwise" in model.layer_names
+    assert isinstance(loaded, hubel.Sequential)
+    for other in (loaded, pickle.loads(pickle.dumps(model))):
+        assert np.array_equal(other.predict(x), model.predict(x))
+    for layer in model.layers:
+        assert eval(repr(layer), vars(hubel.layers)) == layer
+
+
+def test_every_layer_trains():
+    model = hubel.Sequential(every_layer(), (9, 8, 2), seed=4)
+    random = np.random.default_rng(1)
+    history = model.fit(random.normal(size=(40, 9, 8, 2)), random.integers(0, 3, 40), epochs=2, verbose=0)
+    assert np.all(np.isfinite(history.history["loss"]))
+    running = model.parameters()["batch_norm_1.running_mean"]
+    assert np.any(running != 0)
+
+
+def residual():
+    image = hubel.Input((8, 8, 3))
+    x = hubel.Conv2D(4, 3, padding="same", name="stem")(image)
+    y = hubel.Conv2D(4, 3, padding="same")(x, "branch")
+    x = hubel.Add(activation="relu")([x, y])
+    return image, hubel.Dense(2)(hubel.GlobalAvgPool2D()(x))
+
+
+def test_a_branching_model_is_saved_and_pickled(tmp_path):
+    model = hubel.Model(*residual(), seed=1, name="small")
+    x = np.random.default_rng(1).normal(size=(3, 8, 8, 3))
+    model.save(tmp_path / "m.safetensors")
+    loaded = hubel.load_model(tmp_path / "m.safetensors")
+    assert type(loaded) is hubel.Model
+    assert loaded.name == "small"
+    assert model.layer_names == ["stem", "branch", "add_1", "global_avg_pool2d_1", "dense_1"]
+    for other in (loaded, pickle.loads(pickle.dumps(model))):
+        assert np.array_equal(other.predict(x), model.predict(x))
+
+
+def test_values_know_their_shapes():
+    image, output = residual()
+    assert image.shape == (8, 8, 3)
+    assert output.shape == (2,)
+    assert "Dense" in repr(output)
+    assert hubel.Input(5).shape == (5,)
+
+
+@pytest.mark.parametrize(
+    "make, error, said",
+    [
+        (lambda: hubel.Input("abc"), TypeError, "Input: shape"),
+        (lambda: hubel.Input((0, 3)), ValueError, "Input"),
+        (lambda: hubel.Dense(3)(np.zeros((2, 3))), TypeError, "Dense: a layer is called on"),
+        (lambda: hubel.Dense(3)(hubel.Input((4, 4, 1))), ValueError, "Dense: .*Flatten"),
+        (lambda: hubel.Add()(hubel.Input(3)), ValueError, "Add: .*two or more"),
+        (lambda: hubel.Add()([hubel.Input(3), hubel.Input(4)]), ValueError, "one shape"),
+        (lambda: hubel.Conv2D(2, 3, name=7), TypeError, "name must be"),
+        (lambda: hubel.Model(hubel.Input(3), hubel.Input(3)), ValueError, "another hubel.Input|does not come"),
+        (lambda: hubel.Model(3, hubel.Input(3)), TypeError, "inputs must be a value"),
+        (lambda: hubel.Model(hubel.Input(3), hubel.Dense(2)(hubel.Input(3))), ValueError, "another hubel.Input"),
+    ],
+)
+def test_what_does_not_fit_is_told(make, error, said):
+    with pytest.raises(error, match=said):
+        make()
+
+
+def test_a_layer_with_weights_cannot_be_called_twice():
+    image = hubel.Input(3)
+    shared, activation = hubel.Dense(3), hubel.ReLU()
+    with pytest.raises(ValueError, match="called twice"):
+        hubel.Model(image, shared(shared(image)))
+    hubel.Model(image, activation(hubel.Dense(3)(activation(image))))
+
+
+def test_gradients_check_their_arguments():
+    model = hubel.Model(*residual())
+    x = np.zeros((2, 8, 8, 3))
+    with pytest.raises(ValueError, match="gradients: dout has shape"):
+        model.gradients(x, np.zeros((2, 3)))
+    output, dx, gradients = model.gradients(x, np.ones((2, 2)))
+    assert output.shape == (2, 2)
+    assert dx.shape == x.shape
+    assert set(gradients) == set(model.parameters())
+
+
+def test_the_same_bits_on_any_number_of_threads():
+    random = np.random.default_rng(1)
+    x, y = random.normal(size=(60, 9, 8, 2)), random.integers(0, 3, 60)
+    weights = []
+    for threads in (1, 2, 4):
+        hubel.set_num_threads(threads)
+        try:
+            model = hubel.Sequential(every_layer(), (9, 8, 2), seed=4)
+            model.fit(x, y, epochs=2, verbose=0)
+            weights.append(model.get_weights())
+        finally:
+            hubel.set_num_threads(0)
+    for other in weights[1:]:
+        assert all(np.array_equal(a, b) for a, b in zip(weights[0], other))
