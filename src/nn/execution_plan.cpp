@@ -191,7 +191,7 @@ void ExecutionPlan<T>::place_node(std::size_t segment, std::size_t i) {
   Node<T>& node = nodes[i];
   const auto forward = static_cast<std::int64_t>(segment);
   const std::int64_t backward = backward_time(segment);
-  for (const std::size_t input : node.inputs) keep(input, backward);
+  for (const std::size_t input : node.inputs) keep(input, node.reads_inputs() ? backward : forward);
   memory_of_[i + 1] = memory_of_[node.inputs[0]];  // unless it has memory of its own
   if (node.absorbed) return;
   const bool put_off = &node == softmax;
@@ -200,7 +200,10 @@ void ExecutionPlan<T>::place_node(std::size_t segment, std::size_t i) {
   if (wants_z && node.activates() && !node.reshapes)
     arena_.place(node.z, max_batch, node.output, forward, put_off ? end_time() : backward);
   if (node.activates() || !node.reshapes)
-    memory_of_[i + 1] = arena_.place(node.y, max_batch, node.output, forward, put_off ? end_time() : backward);
+    memory_of_[i + 1] = arena_.place(node.y, max_batch, node.output, forward,
+                                     put_off               ? end_time()
+                                     : node.reads_output() ? backward
+                                                           : forward);
   if (const auto [of_sample, of_batch] = node.kept_size; training() && of_sample + of_batch > 0)
     arena_.place(node.kept, batch_shape(max_batch, Shape{of_sample}).elements() + of_batch, forward, backward);
   if (node.dense && training()) {

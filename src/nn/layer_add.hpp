@@ -14,6 +14,7 @@ struct LayerKind<Add> : LayerTraits {
   static constexpr bool kInPlace = true;
 
   static std::string_view name(const Add&) { return kNames[0]; }
+  static bool reads_inputs(const Add&) { return false; }
   static Add of_name(std::string_view) { return {}; }
   template <class Self, class F>
   static void fields(Self& layer, F&& f) {

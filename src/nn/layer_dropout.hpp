@@ -21,6 +21,7 @@ struct LayerKind<Dropout> : LayerTraits {
   static constexpr bool kTrainingOnly = true;
 
   static std::string_view name(const Dropout&) { return kNames[0]; }
+  static bool reads_inputs(const Dropout&) { return false; }
   static Dropout of_name(std::string_view) { return {}; }
   template <class Self, class F>
   static void fields(Self& layer, F&& f) {
@@ -47,6 +48,7 @@ struct LayerKind<SpatialDropout2D> : LayerTraits {
   static constexpr bool kTrainingOnly = true;
 
   static std::string_view name(const SpatialDropout2D&) { return kNames[0]; }
+  static bool reads_inputs(const SpatialDropout2D&) { return false; }
   static SpatialDropout2D of_name(std::string_view) { return {}; }
   template <class Self, class F>
   static void fields(Self& layer, F&& f) {

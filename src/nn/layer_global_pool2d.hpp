@@ -11,6 +11,7 @@ struct LayerKind<GlobalPool2D> : LayerTraits {
   static constexpr std::array<std::string_view, 2> kNames = {"global_max_pool2d", "global_avg_pool2d"};
 
   static std::string_view name(const GlobalPool2D& layer) { return kNames[layer.mode == PoolMode::max ? 0 : 1]; }
+  static bool reads_inputs(const GlobalPool2D& layer) { return layer.mode == PoolMode::max; }
   static GlobalPool2D of_name(std::string_view name) {
     return {.mode = name == kNames[0] ? PoolMode::max : PoolMode::avg};
   }

@@ -55,6 +55,7 @@ struct LayerKind<Concatenate> : LayerTraits {
   static constexpr bool kJoins = true;
 
   static std::string_view name(const Concatenate&) { return kNames[0]; }
+  static bool reads_inputs(const Concatenate&) { return false; }
   static Concatenate of_name(std::string_view) { return {}; }
   template <class Self, class F>
   static void fields(Self&, F&&) {}

@@ -111,6 +111,11 @@ struct LayerTraits {
   static constexpr bool kOwnActivation = false;
   // dx[0] may be the memory of d.
   static constexpr bool kInPlace = false;
+  // Backward reads the inputs; else their memory may be gone by then, and only their shapes count.
+  template <class L>
+  static bool reads_inputs(const L&) {
+    return true;
+  }
   // Only in training; else its output is its input.
   static constexpr bool kTrainingOnly = false;
   template <class L>

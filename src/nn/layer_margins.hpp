@@ -16,6 +16,7 @@ struct LayerKind<ZeroPadding2D> : LayerTraits {
   static constexpr std::array<std::string_view, 1> kNames = {"zero_padding2d"};
 
   static std::string_view name(const ZeroPadding2D&) { return kNames[0]; }
+  static bool reads_inputs(const ZeroPadding2D&) { return false; }
   static ZeroPadding2D of_name(std::string_view) { return {}; }
   template <class Self, class F>
   static void fields(Self& layer, F&& f) {
@@ -46,6 +47,7 @@ struct LayerKind<Cropping2D> : LayerTraits {
   static constexpr std::array<std::string_view, 1> kNames = {"cropping2d"};
 
   static std::string_view name(const Cropping2D&) { return kNames[0]; }
+  static bool reads_inputs(const Cropping2D&) { return false; }
   static Cropping2D of_name(std::string_view) { return {}; }
   template <class Self, class F>
   static void fields(Self& layer, F&& f) {

@@ -11,6 +11,7 @@ struct LayerKind<Pool2D> : LayerTraits {
   static constexpr std::array<std::string_view, 2> kNames = {"max_pool2d", "avg_pool2d"};
 
   static std::string_view name(const Pool2D& layer) { return kNames[layer.mode == PoolMode::max ? 0 : 1]; }
+  static bool reads_inputs(const Pool2D& layer) { return layer.mode == PoolMode::max; }
   static Pool2D of_name(std::string_view name) {
     Pool2D layer;
     layer.mode = name == kNames[0] ? PoolMode::max : PoolMode::avg;

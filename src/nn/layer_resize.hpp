@@ -10,6 +10,7 @@ namespace hubel::detail {
 template <class L>
 struct ResizingKind : LayerTraits {
   static L of_name(std::string_view) { return {}; }
+  static bool reads_inputs(const L&) { return false; }
   template <class Self, class F>
   static void fields(Self& layer, F&& f) {
     f.optional("size", layer.size);

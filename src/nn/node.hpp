@@ -62,6 +62,13 @@ struct Node {
   using Gradients = std::span<const TensorView<T>>;
 
   bool activates() const { return activation != Activation::identity; }
+  // Whether backward reads y, or the memory of the inputs.
+  bool reads_output() const { return activates(); }
+  bool reads_inputs() const {
+    if (absorbed) return false;
+    if (reshapes) return activates() && derivative_needs_input(activation);
+    return with_kind(*layer, [](auto kind, const auto& l) { return kind.reads_inputs(l); });
+  }
   const T* x_now() const { return xs_now[0]; }
   TensorView<const T> view_x(std::int64_t begin, std::int64_t count) const {
     return {x_now() + begin * in_size, batch_shape(count, input_shapes[0])};
