@@ -4,6 +4,7 @@
 #include "hubel/activation.hpp"
 #include "hubel/adaptive_pool.hpp"
 #include "hubel/benchmark.hpp"
+#include "hubel/checkpoint.hpp"
 #include "hubel/clip.hpp"
 #include "hubel/combine.hpp"
 #include "hubel/conv.hpp"
@@ -40,4 +41,5 @@
 #include "hubel/text_art.hpp"
 #include "hubel/threads.hpp"
 #include "hubel/trainer.hpp"
+#include "hubel/training_state.hpp"
 #include "hubel/version.hpp"

@@ -150,11 +150,11 @@ std::map<std::string, std::string> training_settings(const TrainOptions& options
       {"plateau", watcher_text(options.plateau)},
       {"top_k", text_of(options.top_k)},
       {"samples", text_of(train.count())},
-      {"contents of the samples", fingerprint(train, options.seed)},
+      {"samples' fingerprint", fingerprint(train, options.seed)},
   };
   if (validation) {
     settings["validation samples"] = text_of(validation->count());
-    settings["contents of the validation samples"] = fingerprint(*validation, options.seed);
+    settings["validation samples' fingerprint"] = fingerprint(*validation, options.seed);
   }
   return settings;
 }
