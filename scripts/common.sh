@@ -8,7 +8,7 @@ fail() { printf 'error: %s\n' "$*" >&2; exit 1; }
 
 # What the library and the command are built with, and what the tests need beside it.
 BUILD_PACKAGES=(g++ cmake ninja-build pkg-config libhwy-dev libfmt-dev libcli11-dev nlohmann-json3-dev zlib1g-dev
-  libcurl4-openssl-dev libzip-dev libpng-dev libjpeg-dev)
+  libcurl4-openssl-dev libssl-dev libzip-dev libpng-dev libjpeg-dev)
 TEST_PACKAGES=(libgtest-dev python3 python3-venv python3-dev)
 
 # install_packages PACKAGE...: installs with apt what is missing. Where that cannot be done it says what is missing and

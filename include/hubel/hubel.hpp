@@ -3,6 +3,7 @@
 
 #include "hubel/activation.hpp"
 #include "hubel/adaptive_pool.hpp"
+#include "hubel/augment.hpp"
 #include "hubel/benchmark.hpp"
 #include "hubel/checkpoint.hpp"
 #include "hubel/clip.hpp"
@@ -18,6 +19,7 @@
 #include "hubel/goal.hpp"
 #include "hubel/graph.hpp"
 #include "hubel/image.hpp"
+#include "hubel/image_folder.hpp"
 #include "hubel/initializer.hpp"
 #include "hubel/layers.hpp"
 #include "hubel/loss.hpp"

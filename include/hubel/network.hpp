@@ -90,9 +90,9 @@ extern template class Network<double>;
 
 // What executes a network: memory for the activations (and, for training, gradients) of up to max_batch samples, laid
 // out once in one block. Its calls allocate nothing but, the first time, the scratch memory that the operations keep
-// for each thread. It keeps a reference to the network, which must outlive it and stay where it is, and reads its
-// current weights on each call. One Execution serves one thread at a time; several may share one network that nobody is
-// changing.
+// for each thread. It keeps a reference to the network, which must outlive it and stay where it is, and (but for
+// Mode::frozen) reads its current weights on each call. One Execution serves one thread at a time; several may share
+// one network that nobody is changing.
 //
 // x is (m, ...input_shape), 0 <= m <= max_batch, else std::invalid_argument. Views that are returned are valid until
 // the next call, and so must x be until then for backward() and layer_output(). Unless one is given the loss is the
@@ -103,8 +103,10 @@ class Execution {
  public:
   // inference: forward alone; what no later layer needs gives its memory away.
   // training: forward as in training (batch statistics, dropout), and backward.
+  // frozen: as inference, and faster, for weights that do not change any more: those of convolutions, and of the batch
+  //   normalisations that go into them, are read when it is made and never again.
   // inspection: as inference, but each layer's output can be looked at; nothing is computed as one.
-  enum class Mode { inference, training, inspection };
+  enum class Mode { inference, training, frozen, inspection };
 
   // Throws std::invalid_argument for max_batch < 1.
   Execution(const Network<T>& network, std::int64_t max_batch, Mode mode);

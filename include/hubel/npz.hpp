@@ -31,6 +31,13 @@ struct NpyArray {
   std::vector<std::int64_t> to_int64() const;
 };
 
+// How far a download is.
+struct DownloadProgress {
+  std::string url;            // without a user name and password
+  std::size_t bytes = 0;      // that have come
+  std::size_t all_bytes = 0;  // that are to come in all; 0 where the server does not tell
+};
+
 // Limits against hostile files and servers.
 struct ReadLimits {
   // Of a file or download, and again of all that is unpacked from it. More is refused.
@@ -38,8 +45,11 @@ struct ReadLimits {
   long connect_timeout_s = 20;
   long stall_timeout_s = 30;  // less than 1000 bytes a second for this long ends a download
   long max_redirects = 5;
-  // If given, called at least once a second during a download; false ends it with IoError. It must not throw.
+  // If given, called at least once a second during a download, and now and then while a folder of images is read; false
+  // ends it with IoError. It must not throw.
   std::function<bool()> keep_going;
+  // If given, called now and then during a download, as keep_going is. It must not throw.
+  std::function<void(const DownloadProgress&)> on_download;
 
   // A quarter of the machine's memory, but at most 4 GiB: an archive and what is unpacked from it are both held for a
   // while, and while either grows it is there twice.
@@ -49,9 +59,9 @@ struct ReadLimits {
 using NpzArrays = std::map<std::string, NpyArray>;
 
 // `where` is a path, or an http:// or https:// URL that is read into memory and not saved. Arrays are named as in
-// NumPy, without ".npy"; entries of the zip that are not .npy are passed over. Throws IoError when it cannot be read,
-// FormatError when it is not an NPZ or holds an array of Python objects or of structures; the message names `where`
-// and the array at fault.
+// NumPy, without ".npy"; entries of the zip that are not .npy are passed over. Throws IoError when it cannot be read (a
+// URL also where the environment's HUBEL_OFFLINE is 1), FormatError when it is not an NPZ or holds an array of Python
+// objects or of structures; the message names `where` and the array at fault.
 NpzArrays load_npz(const std::string& where, const ReadLimits& limits = {});
 // The same from memory; `name` is for messages.
 NpzArrays parse_npz(std::span<const std::byte> bytes, const std::string& name, const ReadLimits& limits = {});

@@ -5,7 +5,7 @@ The four functions of a convolutional and a pooling layer on NumPy arrays::
     conv_forward  pool_forward  conv_backward  pool_backward
 
 more operations in `hubel.ops`; models with `Sequential` or `Model` and their layers, `lenet5` and `load_model`; data with
-`load_dataset` and `load_npz`.
+`load_dataset`, `image_folder` and `load_npz`, and random changes to it with `Augmentation`.
 
 >>> import hubel
 >>> data = hubel.load_dataset("mnist")
@@ -24,22 +24,50 @@ from . import _core
 from .functions import conv_backward, conv_forward, pool_backward, pool_forward
 
 if TYPE_CHECKING:
-    from . import data, graph, layers, model, ops, optimizers
-    from .data import Dataset, load_dataset, load_npz
+    from . import augmentation, data, graph, layers, model, ops, optimizers
+    from .augmentation import Augmentation, channel_statistics, soft_targets
+    from .data import Dataset, dataset_names, image_folder, load_dataset, load_npz
     from .graph import Input, Value
     from .layers import (
         Activation,
+        AdaptiveAvgPool2D,
+        AdaptiveMaxPool2D,
         Add,
         AveragePooling2D,
         AvgPool2D,
+        BatchNorm,
+        BatchNormalization,
+        Concatenate,
+        Conv1D,
         Conv2D,
+        Conv2DTranspose,
+        Cropping2D,
         Dense,
+        DepthwiseConv2D,
+        Dropout,
+        ELU,
         Flatten,
+        GlobalAveragePooling2D,
+        GlobalAvgPool2D,
+        GlobalMaxPool2D,
+        GlobalMaxPooling2D,
+        GroupNorm,
+        GroupNormalization,
         Layer,
+        LayerNorm,
+        LayerNormalization,
+        LeakyReLU,
         MaxPool2D,
         MaxPooling2D,
+        Multiply,
+        PReLU,
         ReLU,
+        Reshape,
+        Resizing,
         Softmax,
+        SpatialDropout2D,
+        UpSampling2D,
+        ZeroPadding2D,
     )
     from .model import History, Model, Sequential, lenet5, load_model
     from .optimizers import SGD, Adam, AdamW, Optimizer
@@ -58,18 +86,51 @@ __all__ = [
     "data",
     "Dataset",
     "load_dataset",
+    "dataset_names",
+    "image_folder",
     "load_npz",
+    "augmentation",
+    "Augmentation",
+    "channel_statistics",
+    "soft_targets",
     "layers",
     "Layer",
     "Conv2D",
+    "DepthwiseConv2D",
+    "Conv2DTranspose",
+    "Conv1D",
     "MaxPool2D",
     "MaxPooling2D",
     "AvgPool2D",
     "AveragePooling2D",
+    "GlobalMaxPool2D",
+    "GlobalMaxPooling2D",
+    "GlobalAvgPool2D",
+    "GlobalAveragePooling2D",
+    "AdaptiveMaxPool2D",
+    "AdaptiveAvgPool2D",
+    "UpSampling2D",
+    "Resizing",
+    "ZeroPadding2D",
+    "Cropping2D",
+    "Reshape",
     "Flatten",
     "Dense",
     "Activation",
+    "LeakyReLU",
+    "ELU",
+    "PReLU",
+    "Dropout",
+    "SpatialDropout2D",
+    "BatchNormalization",
+    "BatchNorm",
+    "GroupNormalization",
+    "GroupNorm",
+    "LayerNormalization",
+    "LayerNorm",
     "Add",
+    "Multiply",
+    "Concatenate",
     "ReLU",
     "Softmax",
     "optimizers",
@@ -89,7 +150,7 @@ __all__ = [
 ]
 
 # Modules that are imported when they, or a name of theirs, are first used: so that `import hubel` costs little.
-_LAZY_MODULES = ("data", "graph", "layers", "model", "ops", "optimizers")
+_LAZY_MODULES = ("augmentation", "data", "graph", "layers", "model", "ops", "optimizers")
 
 
 def __getattr__(name: str) -> Any:

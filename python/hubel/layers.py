@@ -8,7 +8,7 @@ and for fitting each other and the input when the model is made.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any, ClassVar, Dict, Optional, Sequence, Type, Union
+from typing import TYPE_CHECKING, Any, ClassVar, Dict, Optional, Sequence, Tuple, Type, Union
 
 from . import _core
 
@@ -19,14 +19,41 @@ if TYPE_CHECKING:
 __all__ = [
     "Layer",
     "Conv2D",
+    "DepthwiseConv2D",
+    "Conv2DTranspose",
+    "Conv1D",
     "MaxPool2D",
     "MaxPooling2D",
     "AvgPool2D",
     "AveragePooling2D",
+    "GlobalMaxPool2D",
+    "GlobalMaxPooling2D",
+    "GlobalAvgPool2D",
+    "GlobalAveragePooling2D",
+    "AdaptiveMaxPool2D",
+    "AdaptiveAvgPool2D",
+    "UpSampling2D",
+    "Resizing",
+    "ZeroPadding2D",
+    "Cropping2D",
+    "Reshape",
     "Flatten",
     "Dense",
     "Activation",
+    "LeakyReLU",
+    "ELU",
+    "PReLU",
+    "Dropout",
+    "SpatialDropout2D",
+    "BatchNormalization",
+    "BatchNorm",
+    "GroupNormalization",
+    "GroupNorm",
+    "LayerNormalization",
+    "LayerNorm",
     "Add",
+    "Multiply",
+    "Concatenate",
     "ReLU",
     "Softmax",
 ]
@@ -48,7 +75,8 @@ class Layer:
 
     kind: ClassVar[str] = ""
     has_weights: ClassVar[bool] = False
-    name: ClassVar[Optional[str]] = None
+    if TYPE_CHECKING:  # each layer's last field; one of the base's would come first
+        name: Optional[str]
 
     def __post_init__(self) -> None:
         # Options in their one full form (pairs as tuples, None as "identity"), so that equal layers compare equal.
@@ -95,10 +123,81 @@ activation='relu', use_bias=True, kernel_initializer='he_normal')
 
 
 @dataclass(frozen=True)
+class DepthwiseConv2D(Layer):
+    """Each channel convolved by itself: images (h, w, c) to (h_new, w_new, c depth_multiplier).
+
+    Output channel k is of input channel k // depth_multiplier. Parameters: kernel (kh, kw, 1, c depth_multiplier) and,
+    with use_bias, bias.
+    """
+
+    kind: ClassVar[str] = "depthwise_conv2d"
+    has_weights: ClassVar[bool] = True
+
+    kernel_size: IntPair
+    strides: IntPair = (1, 1)
+    padding: Padding = "valid"
+    depth_multiplier: int = 1
+    dilation_rate: IntPair = 1
+    activation: Optional[str] = None
+    use_bias: bool = True
+    kernel_initializer: str = "he_normal"
+    name: Optional[str] = _name()
+
+
+@dataclass(frozen=True)
+class Conv2DTranspose(Layer):
+    """A transposed convolution: images (h, w, c) to (h_new, w_new, filters), larger by the strides.
+
+    padding "same": h_new = h sh. "valid", or numbers of pixels to cut off: h_new = (h - 1) sh + (kh - 1) dilation + 1 -
+    top - bottom + output_padding, as PyTorch has it. Parameters: kernel (kh, kw, filters / groups, c) and, with use_bias,
+    bias (filters,).
+    """
+
+    kind: ClassVar[str] = "conv2d_transpose"
+    has_weights: ClassVar[bool] = True
+
+    filters: int
+    kernel_size: IntPair
+    strides: IntPair = (1, 1)
+    padding: Padding = "valid"
+    output_padding: IntPair = 0
+    dilation_rate: IntPair = 1
+    groups: int = 1
+    activation: Optional[str] = None
+    use_bias: bool = True
+    kernel_initializer: str = "he_normal"
+    name: Optional[str] = _name()
+
+
+@dataclass(frozen=True)
+class Conv1D(Layer):
+    """A convolution along one axis: sequences (w, c) to (w_new, filters).
+
+    padding is "same", "valid" or ((0, 0), (left, right)). Parameters: kernel (k, c / groups, filters) and, with use_bias,
+    bias (filters,).
+    """
+
+    kind: ClassVar[str] = "conv1d"
+    has_weights: ClassVar[bool] = True
+
+    filters: int
+    kernel_size: int
+    strides: int = 1
+    padding: Padding = "valid"
+    dilation_rate: int = 1
+    groups: int = 1
+    activation: Optional[str] = None
+    use_bias: bool = True
+    kernel_initializer: str = "he_normal"
+    name: Optional[str] = _name()
+
+
+@dataclass(frozen=True)
 class _Pool2D(Layer):
     pool_size: IntPair = 2
     strides: Optional[IntPair] = None
-    name: Optional[str] = _name()
+    padding: Padding = "valid"
+    ceil_mode: bool = False
 
     def __post_init__(self) -> None:
         if self.strides is None:
@@ -108,19 +207,123 @@ class _Pool2D(Layer):
 
 @dataclass(frozen=True)
 class MaxPool2D(_Pool2D):
-    """The largest value of each window: images (h, w, c) to (floor((h - ph) / sh) + 1, ..., c).
+    """The largest value of each window: images (h, w, c) to (floor((h + padding - ph) / sh) + 1, ..., c).
 
-    strides None means pool_size: windows that touch and do not overlap.
+    strides None means pool_size: windows that touch and do not overlap. Padding is never the largest. ceil_mode rounds up
+    instead of down, as PyTorch does.
     """
 
     kind: ClassVar[str] = "max_pool2d"
 
+    name: Optional[str] = _name()
+
 
 @dataclass(frozen=True)
 class AvgPool2D(_Pool2D):
-    """The mean of each window: images (h, w, c) to (floor((h - ph) / sh) + 1, ..., c). See `MaxPool2D`."""
+    """The mean of each window: images (h, w, c) to (floor((h + padding - ph) / sh) + 1, ..., c). See `MaxPool2D`.
+
+    Padding counts in the mean with count_include_pad only (PyTorch's default, not Keras's).
+    """
 
     kind: ClassVar[str] = "avg_pool2d"
+
+    count_include_pad: bool = False
+    name: Optional[str] = _name()
+
+
+@dataclass(frozen=True)
+class _GlobalPool2D(Layer):
+    keepdims: bool = False
+    name: Optional[str] = _name()
+
+
+@dataclass(frozen=True)
+class GlobalMaxPool2D(_GlobalPool2D):
+    """Each channel's largest value: images (h, w, c) to (c,), or (1, 1, c) with keepdims."""
+
+    kind: ClassVar[str] = "global_max_pool2d"
+
+
+@dataclass(frozen=True)
+class GlobalAvgPool2D(_GlobalPool2D):
+    """Each channel's mean: images (h, w, c) to (c,), or (1, 1, c) with keepdims."""
+
+    kind: ClassVar[str] = "global_avg_pool2d"
+
+
+@dataclass(frozen=True)
+class _AdaptivePool2D(Layer):
+    output_size: IntPair
+    name: Optional[str] = _name()
+
+
+@dataclass(frozen=True)
+class AdaptiveMaxPool2D(_AdaptivePool2D):
+    """The largest values of windows that make (h, w, c) an image (*output_size, c), cut as PyTorch cuts them."""
+
+    kind: ClassVar[str] = "adaptive_max_pool2d"
+
+
+@dataclass(frozen=True)
+class AdaptiveAvgPool2D(_AdaptivePool2D):
+    """The means of windows that make (h, w, c) an image (*output_size, c), cut as PyTorch cuts them."""
+
+    kind: ClassVar[str] = "adaptive_avg_pool2d"
+
+
+@dataclass(frozen=True)
+class UpSampling2D(Layer):
+    """Images (h, w, c) to (h size[0], w size[1], c), by "nearest" or "bilinear" interpolation (pixels' centres at half
+    coordinates unless align_corners)."""
+
+    kind: ClassVar[str] = "upsampling2d"
+
+    size: IntPair = 2
+    interpolation: str = "nearest"
+    align_corners: bool = False
+    name: Optional[str] = _name()
+
+
+@dataclass(frozen=True)
+class Resizing(Layer):
+    """Images (h, w, c) to (*size, c), by "bilinear" or "nearest" interpolation. See `UpSampling2D`."""
+
+    kind: ClassVar[str] = "resizing"
+
+    size: IntPair
+    interpolation: str = "bilinear"
+    align_corners: bool = False
+    name: Optional[str] = _name()
+
+
+@dataclass(frozen=True)
+class ZeroPadding2D(Layer):
+    """Zeros around images: padding is a number, a pair (rows, columns) or ((top, bottom), (left, right))."""
+
+    kind: ClassVar[str] = "zero_padding2d"
+
+    padding: Padding = 1
+    name: Optional[str] = _name()
+
+
+@dataclass(frozen=True)
+class Cropping2D(Layer):
+    """Images without their margins: cropping is a number, a pair (rows, columns) or ((top, bottom), (left, right))."""
+
+    kind: ClassVar[str] = "cropping2d"
+
+    cropping: Padding = 1
+    name: Optional[str] = _name()
+
+
+@dataclass(frozen=True)
+class Reshape(Layer):
+    """The same numbers, row-major, in another shape; one extent may be -1, for what is left."""
+
+    kind: ClassVar[str] = "reshape"
+
+    target_shape: Sequence[int]
+    name: Optional[str] = _name()
 
 
 @dataclass(frozen=True)
@@ -160,12 +363,135 @@ class Activation(Layer):
 
 
 @dataclass(frozen=True)
+class LeakyReLU(Layer):
+    """x where it is above 0, else negative_slope x (Maas et al. 2013)."""
+
+    kind: ClassVar[str] = "leaky_relu"
+
+    negative_slope: float = 0.3
+    name: Optional[str] = _name()
+
+
+@dataclass(frozen=True)
+class ELU(Layer):
+    """x where it is above 0, else alpha (exp(x) - 1) (Clevert et al. 2016)."""
+
+    kind: ClassVar[str] = "elu"
+
+    alpha: float = 1.0
+    name: Optional[str] = _name()
+
+
+@dataclass(frozen=True)
+class PReLU(Layer):
+    """x where it is above 0, else alpha x, alpha being learned (He et al. 2015).
+
+    Parameters: alpha (c,), or (1,) when shared; it starts at `initial`.
+    """
+
+    kind: ClassVar[str] = "prelu"
+    has_weights: ClassVar[bool] = True
+
+    shared: bool = False
+    initial: float = 0.25
+    name: Optional[str] = _name()
+
+
+@dataclass(frozen=True)
+class Dropout(Layer):
+    """In training each number is 0 with probability rate, else 1 / (1 - rate) times as large (Srivastava et al. 2014)."""
+
+    kind: ClassVar[str] = "dropout"
+
+    rate: float
+    name: Optional[str] = _name()
+
+
+@dataclass(frozen=True)
+class SpatialDropout2D(Layer):
+    """`Dropout` of whole channels of an image (Tompson et al. 2015)."""
+
+    kind: ClassVar[str] = "spatial_dropout2d"
+
+    rate: float
+    name: Optional[str] = _name()
+
+
+@dataclass(frozen=True)
+class BatchNormalization(Layer):
+    """Each channel with mean 0 and variance 1 over the batch, times gamma, plus beta (Ioffe & Szegedy 2015).
+
+    In training running = momentum running + (1 - momentum) the batch's, the variance unbiased as in PyTorch (whose
+    momentum is 1 less this one); outside of training the running statistics are used. Parameters, all (c,): gamma with
+    scale, beta with center, running_mean, running_variance.
+    """
+
+    kind: ClassVar[str] = "batch_norm"
+    has_weights: ClassVar[bool] = True
+
+    momentum: float = 0.99
+    epsilon: float = 1e-3
+    center: bool = True
+    scale: bool = True
+    activation: Optional[str] = None
+    name: Optional[str] = _name()
+
+
+@dataclass(frozen=True)
+class GroupNormalization(Layer):
+    """Each sample's groups of channels with mean 0 and variance 1 over all pixels, times gamma, plus beta, both (c,) (Wu &
+    He 2018). groups must divide c; as many groups as channels is instance normalisation."""
+
+    kind: ClassVar[str] = "group_norm"
+    has_weights: ClassVar[bool] = True
+
+    groups: int = 32
+    epsilon: float = 1e-3
+    center: bool = True
+    scale: bool = True
+    name: Optional[str] = _name()
+
+
+@dataclass(frozen=True)
+class LayerNormalization(Layer):
+    """Mean 0 and variance 1 over the last `axes` axes, times gamma, plus beta, both of these axes' shape (Ba et al.
+    2016)."""
+
+    kind: ClassVar[str] = "layer_norm"
+    has_weights: ClassVar[bool] = True
+
+    axes: int = 1
+    epsilon: float = 1e-3
+    center: bool = True
+    scale: bool = True
+    name: Optional[str] = _name()
+
+
+@dataclass(frozen=True)
 class Add(Layer):
     """The sum of two or more inputs of one shape, then an activation: what closes a residual block (He et al. 2016)."""
 
     kind: ClassVar[str] = "add"
 
     activation: Optional[str] = None
+    name: Optional[str] = _name()
+
+
+@dataclass(frozen=True)
+class Multiply(Layer):
+    """The product of two inputs; the second may be (1, 1, c) or (h, w, 1) beside (h, w, c)."""
+
+    kind: ClassVar[str] = "multiply"
+
+    name: Optional[str] = _name()
+
+
+@dataclass(frozen=True)
+class Concatenate(Layer):
+    """Two or more inputs side by side along the last axis."""
+
+    kind: ClassVar[str] = "concatenate"
+
     name: Optional[str] = _name()
 
 
@@ -181,10 +507,44 @@ def Softmax() -> Activation:
 
 MaxPooling2D = MaxPool2D
 AveragePooling2D = AvgPool2D
+GlobalMaxPooling2D = GlobalMaxPool2D
+GlobalAveragePooling2D = GlobalAvgPool2D
+BatchNorm = BatchNormalization
+GroupNorm = GroupNormalization
+LayerNorm = LayerNormalization
 
-_BY_KIND: Dict[str, Type[Layer]] = {
-    layer.kind: layer for layer in (Conv2D, MaxPool2D, AvgPool2D, Flatten, Dense, Activation, Add)
-}
+_KINDS: Tuple[Type[Layer], ...] = (
+    Conv2D,
+    DepthwiseConv2D,
+    Conv2DTranspose,
+    Conv1D,
+    MaxPool2D,
+    AvgPool2D,
+    GlobalMaxPool2D,
+    GlobalAvgPool2D,
+    AdaptiveMaxPool2D,
+    AdaptiveAvgPool2D,
+    UpSampling2D,
+    Resizing,
+    ZeroPadding2D,
+    Cropping2D,
+    Reshape,
+    Flatten,
+    Dense,
+    Activation,
+    LeakyReLU,
+    ELU,
+    PReLU,
+    Dropout,
+    SpatialDropout2D,
+    BatchNormalization,
+    GroupNormalization,
+    LayerNormalization,
+    Add,
+    Multiply,
+    Concatenate,
+)
+_BY_KIND: Dict[str, Type[Layer]] = {layer.kind: layer for layer in _KINDS}
 
 
 def layer_of(kind: str, options: Dict[str, Any], name: Optional[str] = None) -> Layer:

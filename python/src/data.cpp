@@ -1,14 +1,17 @@
 // NPZ archives and data sets as NumPy arrays. What was read is handed over, not copied: an array keeps the vector that
 // the C++ function filled.
+#include <fmt/format.h>
 #include <nanobind/nanobind.h>
 
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "arguments.hpp"
 #include "bindings.hpp"
 #include "files.hpp"
 #include "hubel/dataset.hpp"
+#include "hubel/image_folder.hpp"
 #include "hubel/npz.hpp"
 #include "numpy_api.hpp"
 #include "watch.hpp"
@@ -34,12 +37,19 @@ nb::object adopt(std::vector<T>&& values, const std::string& dtype, const Extent
   return array;
 }
 
-// read(limits) with the GIL released; Ctrl-C ends a download.
+// read(limits) with the GIL released; Ctrl-C ends a download, and so does an exception from `progress`, which gets
+// (url, bytes, all_bytes) unless it is None.
 template <class Read>
-auto read_file_or_url(const std::string& where, const Read& read) {
+auto read_file_or_url(const std::string& where, nb::handle progress, const Read& read) {
   Watch watch;
   ReadLimits limits;
-  limits.keep_going = [&] { return watch.glance(); };
+  DownloadProgress latest;
+  if (!progress.is_none()) limits.on_download = [&](const DownloadProgress& now) { latest = now; };
+  limits.keep_going = [&] {
+    return watch.glance([&] {
+      if (!latest.url.empty()) progress(latest.url.c_str(), latest.bytes, latest.all_bytes);
+    });
+  };
   try {
     return on_file(where, [&] { return read(limits); });
   } catch (...) {
@@ -50,7 +60,8 @@ auto read_file_or_url(const std::string& where, const Read& read) {
 
 nb::dict load_npz_(const nb::bytes& where) {
   const std::string path = path_of(where);
-  NpzArrays arrays = read_file_or_url(path, [&](const ReadLimits& limits) { return load_npz(path, limits); });
+  NpzArrays arrays =
+      read_file_or_url(path, nb::none(), [&](const ReadLimits& limits) { return load_npz(path, limits); });
   nb::dict result;
   for (auto& [name, array] : arrays) {
     result[name.c_str()] = adopt(std::move(array.data), array.dtype(), array.shape, array.fortran_order);
@@ -69,21 +80,67 @@ nb::tuple part(Dataset&& data) {
   return nb::make_tuple(images, adopt(std::move(data.labels), "=i4", count));
 }
 
-nb::tuple load_dataset_(const nb::bytes& where, const nb::bytes& data_dir) {
+// What came from a file's or a folder's name may be no UTF-8.
+nb::object text_of(const std::string& bytes) {
+  nb::object text =
+      nb::steal(PyUnicode_DecodeUTF8(bytes.data(), static_cast<Py_ssize_t>(bytes.size()), "surrogateescape"));
+  if (!text.is_valid()) throw nb::python_error();
+  return text;
+}
+
+nb::list texts_of(const std::vector<std::string>& all) {
+  nb::list texts;
+  for (const std::string& one : all) texts.append(text_of(one));
+  return texts;
+}
+
+// (train, validation, test, class names, source, skipped), each part (images, labels).
+nb::tuple parts_of(DatasetSplits&& splits) {
+  return nb::make_tuple(part(std::move(splits.train)), part(std::move(splits.validation)), part(std::move(splits.test)),
+                        texts_of(splits.class_names), text_of(splits.source), texts_of(splits.skipped));
+}
+
+// progress(url, bytes, all_bytes) is called now and then during a download, unless it is None.
+nb::tuple load_dataset_(const nb::bytes& where, const nb::bytes& data_dir, nb::handle progress) {
   const std::string path = path_of(where);
   set_data_dir(path_of(data_dir));
-  DatasetSplits splits = read_file_or_url(path, [&](const ReadLimits& limits) { return load_dataset(path, limits); });
-  nb::list class_names;
-  for (const std::string& name : splits.class_names) class_names.append(nb::str(name.data(), name.size()));
-  return nb::make_tuple(part(std::move(splits.train)), part(std::move(splits.validation)), part(std::move(splits.test)),
-                        class_names, nb::str(splits.source.data(), splits.source.size()));
+  return parts_of(
+      read_file_or_url(path, progress, [&](const ReadLimits& limits) { return load_dataset(path, limits); }));
+}
+
+nb::list dataset_names_() { return texts_of(dataset_names()); }
+
+nb::tuple image_folder_(const nb::bytes& folder, nb::handle size, nb::handle channels, nb::handle on_broken) {
+  const char* who = "image_folder";
+  const std::string path = path_of(folder);
+  ImageFolderOptions options;
+  if (!size.is_none()) {
+    const auto [height, width] = integer_pair({who, "size", "(height, width), an integer or None"}, size);
+    if (height < 1 || width < 1) {
+      throw nb::value_error(fmt::format("{}: size = ({}, {}), it must be at least 1", who, height, width).c_str());
+    }
+    options.height = height, options.width = width;
+  }
+  if (!channels.is_none()) {
+    options.channels = integer({who, "channels", "1, 3 or None"}, channels);
+    if (options.channels == 0) throw nb::value_error("image_folder: channels = 0, it must be 1, 3 or None");
+  }
+  const std::string broken = text({who, "on_broken", "'refuse' or 'skip'"}, on_broken);
+  if (broken != "refuse" && broken != "skip") {
+    throw nb::value_error(fmt::format("{}: on_broken = '{}', it must be 'refuse' or 'skip'", who, broken).c_str());
+  }
+  options.on_broken = broken == "skip" ? OnBroken::skip : OnBroken::refuse;
+  return parts_of(read_file_or_url(path, nb::none(),
+                                   [&](const ReadLimits& limits) { return load_image_folder(path, options, limits); }));
 }
 
 }  // namespace
 
 void bind_data(nb::module_& m) {
   m.def("load_npz", &load_npz_);
-  m.def("load_dataset", &load_dataset_);
+  define(m, "load_dataset", &load_dataset_);
+  m.def("dataset_names", &dataset_names_);
+  define(m, "image_folder", &image_folder_);
 }
 
 }  // namespace hubel::python

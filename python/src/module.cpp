@@ -54,6 +54,7 @@ NB_MODULE(_core, m) {
   define(m, "check_array", &check_array);
   bind_ops(m);
   bind_data(m);
+  bind_augment(m);
   bind_layers(m);
   bind_network(m);
 }

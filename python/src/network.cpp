@@ -113,10 +113,12 @@ class PythonNetwork {
 
   Model& model() { return model_; }
   Network<float>& network() { return model_.network; }
+  // To be called whenever weights have changed: what is kept for small batches has them packed.
+  void forget_weights() { kept_.reset(); }
 
   // The network's output for every sample, written to `out` unless that is None; or a layer's.
   nb::object predict(nb::handle x, std::int64_t batch_size, nb::handle out) {
-    return run(x, batch_size, network().output_shape(), out, Execution<float>::Mode::inference,
+    return run(x, batch_size, network().output_shape(), out, Execution<float>::Mode::frozen,
                [](Execution<float>&, TensorView<const float> output) { return output; });
   }
   nb::object layer_output(nb::handle x, std::int64_t batch_size, std::size_t layer) {
@@ -174,7 +176,7 @@ class PythonNetwork {
 
   Execution<float>& execution_for(std::int64_t batch, Execution<float>::Mode mode,
                                   std::unique_ptr<Execution<float>>& large) {
-    const bool keep = batch <= kKeptBatch && mode == Execution<float>::Mode::inference;
+    const bool keep = batch <= kKeptBatch && mode == Execution<float>::Mode::frozen;
     std::unique_ptr<Execution<float>>& execution = keep ? kept_ : large;
     if (!execution || (keep && kept_batch_ < batch)) {
       execution = std::make_unique<Execution<float>>(network(), batch, mode);
@@ -238,6 +240,7 @@ void PythonNetwork::fit(nb::handle x, nb::handle y, nb::handle x_val, nb::handle
   };
   {
     nb::gil_scoped_release release;
+    forget_weights();
     hubel::fit(network(), train, options, validation.get());
   }
   watch.rethrow();
@@ -297,6 +300,7 @@ void set_parameters(PythonNetwork& self, const nb::list& values) {
                                       arrays[i].shape(0).to_string(), wanted.to_string())
                               .c_str());
   }
+  self.forget_weights();
   for (std::size_t i = 0; i < parameters.size(); ++i) {
     const auto assign = [&](auto from) {
       std::transform(from.begin(), from.end(), parameters[i].value.begin(),

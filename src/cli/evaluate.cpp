@@ -43,7 +43,7 @@ void show_image(const Model& model, const Dataset& images, std::int32_t index) {
 
 int run(const Options& o) {
   const Model model = load_model(o.model);
-  const DatasetSplits data = load_dataset(o.data);
+  const DatasetSplits data = load_shown(o.data);
   const Dataset& images = choose_split(data, o.split);
   check_fits(model, o.model, images, data.source);
   catch_interrupts();

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <stdexcept>
@@ -28,6 +29,27 @@ void add_threads_option(CLI::App& command) {
       ->check(CLI::Range(0, kMaxThreads))
       ->type_name("N")
       ->default_str("0");
+}
+
+DatasetSplits load_shown(const std::string& where) {
+  constexpr double kMegabyte = 1e6;
+  Progress progress;
+  ReadLimits limits;
+  limits.on_download = [&](const DownloadProgress& now) {
+    if (!progress.due()) return;
+    const auto done = static_cast<double>(now.bytes), all = static_cast<double>(now.all_bytes);
+    const std::string of_all = all > 0 ? fmt::format(" of {:.1f}", all / kMegabyte) : "";
+    progress.show(all > 0 ? std::min(done / all, 1.0) : 0, "Downloading " + printable(now.url),
+                  fmt::format("{:.1f}{} MB", done / kMegabyte, of_all));
+  };
+  try {
+    DatasetSplits data = load_dataset(where, limits);
+    progress.clear();
+    return data;
+  } catch (...) {
+    progress.clear();  // for the message to stand alone
+    throw;
+  }
 }
 
 const Dataset& choose_split(const DatasetSplits& data, const std::string& split) {

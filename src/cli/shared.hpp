@@ -15,14 +15,19 @@ namespace hubel::cli {
 inline constexpr const char* kDefaultModel = "lenet5.safetensors";
 
 inline constexpr const char* kDataHelp =
-    "The data set: mnist, fashion-mnist, a folder of IDX files, an .npz file, or an http(s):// URL of one (read into "
-    "memory, not saved)";
+    "The data set: mnist, fashion-mnist, kmnist, cifar10 or cifar100 (downloaded into ~/.cache/hubel when they are "
+    "nowhere else; not with HUBEL_OFFLINE=1 in the environment), a folder of IDX files, of CIFAR's, or of images, a "
+    "class "
+    "a subfolder, an .npz file, or an http(s):// URL of one (read into memory, not saved)";
 
 // The number that all of a text is, if it is a finite one: CLI11's own checks take NaN for a number in any range.
 std::optional<double> finite_number(const std::string& text);
 
 // --threads; the callback sets it before the command runs.
 void add_threads_option(CLI::App& command);
+
+// load_dataset with a progress line while it downloads.
+DatasetSplits load_shown(const std::string& where);
 
 // Which images a command is about. Throws std::runtime_error when the data set has no such part.
 const Dataset& choose_split(const DatasetSplits& data, const std::string& split);

@@ -153,7 +153,7 @@ int finish(const Options& o, const DatasetSplits& data, Network<float>& network,
 
 int train(const Options& o) {
   check_writable(o.out);
-  DatasetSplits data = load_dataset(o.data);
+  DatasetSplits data = load_shown(o.data);
   choose_split(data, "train");
   const std::int64_t hold = held_out(o, data), count = data.train.count();
   if (hold > 0) {
@@ -186,7 +186,7 @@ int train(const Options& o) {
 // is printed and nothing evaluated in that time, and no test image is looked at before it is over.
 int train_by_recipe(const Options& o) {
   check_writable(o.out);
-  const DatasetSplits data = load_dataset(o.data);
+  const DatasetSplits data = load_shown(o.data);
   choose_split(data, "train");
   Recipe recipe = recipe_from_name(o.recipe, o.seed, data.train.classes, data.train.sample_shape());
   catch_interrupts();

@@ -1,8 +1,10 @@
 // What the readers share: borrowed bytes, owned bytes, and text from a file made safe to print.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <limits>
 #include <new>
 #include <span>
@@ -40,6 +42,21 @@ auto with_memory_for(const std::string& name, Read read) {
     throw IoError(name + ": there is not enough memory to read it");
   }
 }
+
+// Memory as a source of bytes, with GzipReader's manners: fewer than n only at the end.
+class MemoryReader {
+ public:
+  explicit MemoryReader(ByteSpan bytes) : bytes_(bytes) {}
+  std::size_t read(std::byte* out, std::size_t n) {
+    n = std::min(n, bytes_.size());
+    if (n > 0) std::memcpy(out, bytes_.data(), n);
+    bytes_ = bytes_.subspan(n);
+    return n;
+  }
+
+ private:
+  ByteSpan bytes_;
+};
 
 // Whether the bytes begin with this text.
 bool starts_with(ByteSpan bytes, std::string_view prefix);

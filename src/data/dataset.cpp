@@ -6,21 +6,11 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "data/pixels.hpp"
+
 namespace hubel {
 namespace {
 
-// byte / 255, rounded as that division is, but with two products, which vectorise. kHigh has 9 bits, so that
-// byte * kHigh is exact, and the sum is rounded once; a test tries all 256.
-float unit_from_byte(std::uint8_t byte) {
-  constexpr float kHigh = 0x1.01p-8F;
-  constexpr float kLow = 0x1.010102p-24F;  // 1/255 - kHigh
-  const auto value = static_cast<float>(byte);
-  return value * kHigh + value * kLow;
-}
-
-void write_pixels(const std::uint8_t* from, std::int64_t n, float* out) {
-  for (std::int64_t i = 0; i < n; ++i) out[i] = unit_from_byte(from[i]);
-}
 // Asks for memory that will be read soon. The next image of a shuffled epoch is nowhere near the last.
 void prefetch(const void* from, std::int64_t bytes) {
   constexpr std::int64_t kLine = 64, kMost = 64 * kLine;  // the processor itself goes on from there
@@ -28,6 +18,7 @@ void prefetch(const void* from, std::int64_t bytes) {
     __builtin_prefetch(static_cast<const char*>(from) + i);
 }
 
+using detail::write_pixels;
 void write_pixels(const float* from, std::int64_t n, float* out) { std::copy_n(from, n, out); }
 
 // A Dataset is made of plain members: what gather and slice trust is checked here.

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cstdlib>
 #include <memory>
 #include <new>
 #include <string_view>
@@ -23,6 +24,7 @@ constexpr long kStalledBytesPerSecond = 1000;
 struct Download {
   CURL* easy = nullptr;
   const ReadLimits& limits;
+  DownloadProgress progress;
   Bytes body;
   enum class Stop { kNo, kTooLarge, kNoMemory, kAsked } stop = Stop::kNo;
 };
@@ -54,8 +56,13 @@ std::size_t receive(char* data, std::size_t, std::size_t n, void* user) noexcept
 }
 
 // Called from C; anything but 0 ends the download.
-int progress(void* user, curl_off_t, curl_off_t, curl_off_t, curl_off_t) noexcept {
+int progress(void* user, curl_off_t all, curl_off_t, curl_off_t, curl_off_t) noexcept {
   auto& download = *static_cast<Download*>(user);
+  if (download.limits.on_download) {
+    download.progress.bytes = download.body.size();
+    download.progress.all_bytes = static_cast<std::size_t>(std::max<curl_off_t>(all, 0));
+    download.limits.on_download(download.progress);
+  }
   if (!download.limits.keep_going || download.limits.keep_going()) return 0;
   download.stop = Download::Stop::kAsked;
   return 1;
@@ -94,7 +101,7 @@ void set_options(CURL* easy, const std::string& url, const ReadLimits& limits, c
 // Throws what a download that ended with `code` is to be told as.
 [[noreturn]] void fail(const Download& download, CURLcode code, const std::string& url, const char* error_text) {
   const std::string name = name_for_messages(url);
-  if (download.stop == Download::Stop::kAsked) throw IoError(fmt::format("{}: the download was stopped", name));
+  if (download.stop == Download::Stop::kAsked) throw Stopped(fmt::format("{}: the download was stopped", name));
   if (download.stop == Download::Stop::kNoMemory) throw IoError(fmt::format("{}: not enough memory for it", name));
   if (download.stop == Download::Stop::kTooLarge || code == CURLE_FILESIZE_EXCEEDED) {
     throw IoError(fmt::format("{}: is larger than the limit of {} bytes", name, download.limits.max_bytes));
@@ -112,6 +119,11 @@ void set_options(CURL* easy, const std::string& url, const ReadLimits& limits, c
 }
 
 }  // namespace
+
+bool is_offline() {
+  const char* offline = std::getenv("HUBEL_OFFLINE");
+  return offline != nullptr && *offline != '\0' && std::string_view(offline) != "0";
+}
 
 std::string name_for_messages(const std::string& where) {
   const std::size_t colon = where.find("://");
@@ -137,13 +149,16 @@ bool is_url(const std::string& where) {
 }
 
 Bytes fetch_url(const std::string& url, const ReadLimits& limits) {
+  if (is_offline()) {
+    throw IoError(fmt::format("{}: is not fetched, since HUBEL_OFFLINE is set", name_for_messages(url)));
+  }
   if (url.find('\0') != std::string::npos) throw IoError(fmt::format("{}: a zero byte in a URL", printable(url)));
   static const CURLcode global = curl_global_init(CURL_GLOBAL_DEFAULT);
   const std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> easy(curl_easy_init(), &curl_easy_cleanup);
   if (global != CURLE_OK || !easy) throw IoError(fmt::format("{}: libcurl cannot be started", name_for_messages(url)));
 
   char error_text[CURL_ERROR_SIZE] = "";
-  Download download{easy.get(), limits, {}};
+  Download download{easy.get(), limits, {name_for_messages(url)}, {}};
   set_options(easy.get(), url, limits, error_text, download);
   const CURLcode code = curl_easy_perform(easy.get());
   if (code != CURLE_OK) fail(download, code, url, error_text);

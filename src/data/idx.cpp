@@ -7,28 +7,12 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 
 #include "data/gzip.hpp"
 #include "hubel/errors.hpp"
 
 namespace hubel::detail {
 namespace {
-
-// Memory as a source of bytes, with GzipReader's manners.
-class MemoryReader {
- public:
-  explicit MemoryReader(ByteSpan bytes) : bytes_(bytes) {}
-  std::size_t read(std::byte* out, std::size_t n) {
-    n = std::min(n, bytes_.size());
-    if (n > 0) std::memcpy(out, bytes_.data(), n);
-    bytes_ = bytes_.subspan(n);
-    return n;
-  }
-
- private:
-  ByteSpan bytes_;
-};
 
 template <class Source>
 std::uint32_t read_big_endian_32(Source& source, const std::string& name) {

@@ -60,6 +60,15 @@ Dataset read_part(const std::string& folder, const std::string& prefix, const Re
 
 }  // namespace
 
+bool has_idx_files(const std::string& folder) {
+  for (const char* prefix : {"train", "t10k"}) {
+    if (find_idx(folder, std::string(prefix) + "-images", 3) || find_idx(folder, std::string(prefix) + "-labels", 1)) {
+      return true;
+    }
+  }
+  return false;
+}
+
 DatasetSplits read_idx_folder(const std::string& folder, const ReadLimits& limits) {
   DatasetSplits splits;
   splits.source = folder;
@@ -68,7 +77,8 @@ DatasetSplits read_idx_folder(const std::string& folder, const ReadLimits& limit
   if (splits.train.labels.empty() && splits.test.labels.empty()) {
     throw IoError(
         fmt::format("{}: has no IDX files; expected train-images-idx3-ubyte and train-labels-idx1-ubyte, "
-                    "t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte, each plain or .gz",
+                    "t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte, each plain or .gz (nor has it CIFAR's binary "
+                    "files, or subfolders of images, one a class)",
                     folder));
   }
   return splits;

@@ -2,93 +2,109 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <array>
 #include <filesystem>
 #include <string>
-#include <string_view>
 #include <system_error>
+#include <utility>
 #include <vector>
 
+#include "data/cache.hpp"
+#include "data/cifar.hpp"
 #include "data/data_dir.hpp"
 #include "data/fetch.hpp"
+#include "data/gzip.hpp"
+#include "data/registry.hpp"
 #include "data/splits.hpp"
 #include "hubel/dataset.hpp"
 #include "hubel/errors.hpp"
+#include "hubel/image_folder.hpp"
 
 namespace hubel {
 namespace {
 
 namespace fs = std::filesystem;
 
-// Where Debian's package dataset-fashion-mnist puts its files.
-constexpr const char* kDebianFashionMnist = "/usr/share/datasets/fashion-mnist";
-
-// Xiao, Rasul & Vollgraf, "Fashion-MNIST", table 2.
-constexpr std::array kFashionMnistNames{"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
-                                        "Sandal",      "Shirt",   "Sneaker",  "Bag",   "Ankle boot"};
-
-// The folder of a named data set; throws IoError with `advice` when there is none.
-std::string named_folder(const std::string& name, std::string_view also, std::string_view advice) {
+bool is_folder(const fs::path& path) {
   std::error_code error;
-  if (const fs::path found = detail::find_in_data_dirs(name); !found.empty()) return found.string();
-  if (!also.empty() && fs::is_directory(also, error)) return std::string(also);
-  std::vector<std::string> looked;
-  for (const fs::path& dir : detail::data_dirs()) looked.push_back((dir / name).string());
-  if (!also.empty()) looked.emplace_back(also);
-  throw IoError(fmt::format("{}: not found{}; {}", name,
-                            looked.empty() ? "" : fmt::format(" (looked for {})", fmt::join(looked, ", ")), advice));
+  return fs::is_directory(path, error);
 }
 
 DatasetSplits from_folder(const std::string& folder, const ReadLimits& limits) {
-  DatasetSplits splits = detail::read_idx_folder(folder, limits);
-  detail::finish_splits(splits);
-  return splits;
-}
-
-DatasetSplits load_fashion_mnist(const std::string& folder, const ReadLimits& limits) {
-  DatasetSplits splits = from_folder(folder, limits);
-  if (splits.class_names.size() == kFashionMnistNames.size()) {
-    splits.class_names.assign(kFashionMnistNames.begin(), kFashionMnistNames.end());
+  if (!detail::has_idx_files(folder)) {
+    if (detail::is_cifar_folder(folder)) return detail::read_cifar_folder(folder, limits);
+    if (is_image_folder(folder)) return load_image_folder(folder, {}, limits);
   }
-  return splits;
+  return detail::read_idx_folder(folder, limits);
 }
 
-DatasetSplits from_npz(const std::string& where, const ReadLimits& limits) {
+DatasetSplits from_file_or_url(const std::string& where, const ReadLimits& limits) {
   const detail::Bytes bytes = detail::read_file_or_url(where, limits);
-  DatasetSplits splits = detail::read_npz_splits(bytes, detail::name_for_messages(where), limits);
-  detail::finish_splits(splits);
+  const std::string name = detail::name_for_messages(where);
+  if (detail::is_gzip(bytes)) return detail::read_cifar_archive(bytes, name, limits);
+  return detail::read_npz_splits(bytes, name, limits);
+}
+
+// The folder of a named data set, which is downloaded into the cache when nobody has it.
+std::string named_folder(const detail::NamedData& data, const ReadLimits& limits) {
+  if (const fs::path found = detail::find_in_data_dirs(data.name); !found.empty()) return found.string();
+  if (!data.system_folder.empty() && is_folder(data.system_folder)) return data.system_folder;
+  const fs::path cache = detail::cache_folder(data.name);
+  if (cache.empty()) {
+    throw IoError(
+        fmt::format("{}: not found, and there is no cache to download it to; set XDG_CACHE_HOME or HOME", data.name));
+  }
+  if (!detail::has_files(cache, data)) detail::fetch_files(cache, data, limits);
+  return cache.string();
+}
+
+// Where the folder is that of a distribution's package, its data set's own class names are used too.
+const detail::NamedData* data_of_system_folder(const std::string& folder) {
+  for (const detail::NamedData& data : detail::named_data()) {
+    std::error_code error;
+    if (!data.system_folder.empty() && fs::equivalent(folder, data.system_folder, error)) return &data;
+  }
+  return nullptr;
+}
+
+DatasetSplits named(const detail::NamedData& data, const std::string& folder, const ReadLimits& limits) {
+  DatasetSplits splits = from_folder(folder, limits);
+  if (!data.class_names.empty()) splits.class_names = data.class_names;
   return splits;
 }
 
 DatasetSplits load(const std::string& where, const ReadLimits& limits) {
-  if (where == "mnist") {
-    return from_folder(named_folder(where, "", "set HUBEL_DATA_DIR to a folder that has it, or pass its own folder"),
-                       limits);
+  if (const detail::NamedData* data = detail::find_named_data(where)) {
+    return named(*data, named_folder(*data, limits), limits);
   }
-  if (where == "fashion-mnist") {
-    return load_fashion_mnist(
-        named_folder(where, kDebianFashionMnist,
-                     "install it with apt-get install dataset-fashion-mnist, or pass the folder with its IDX files"),
-        limits);
+  if (detail::is_url(where)) return from_file_or_url(where, limits);
+  if (is_folder(where)) {
+    const detail::NamedData* data = data_of_system_folder(where);
+    return data != nullptr ? named(*data, where, limits) : from_folder(where, limits);
   }
   std::error_code error;
-  if (!detail::is_url(where)) {
-    if (fs::equivalent(where, kDebianFashionMnist, error)) return load_fashion_mnist(where, limits);
-    if (fs::is_directory(where, error)) return from_folder(where, limits);
-    if (!fs::exists(where, error)) {
-      throw IoError(
-          fmt::format("{}: there is no such file or folder, and it is not the name of a data set (mnist, "
-                      "fashion-mnist) or an http(s) URL",
-                      where.empty() ? "''" : where));
-    }
+  if (!fs::exists(where, error)) {
+    throw IoError(
+        fmt::format("{}: there is no such file or folder, and it is not the name of a data set ({}) or an "
+                    "http(s) URL",
+                    where.empty() ? "''" : where, fmt::join(dataset_names(), ", ")));
   }
-  return from_npz(where, limits);
+  return from_file_or_url(where, limits);
 }
 
 }  // namespace
 
+std::vector<std::string> dataset_names() {
+  std::vector<std::string> names;
+  for (const detail::NamedData& data : detail::named_data()) names.push_back(data.name);
+  return names;
+}
+
 DatasetSplits load_dataset(const std::string& where, const ReadLimits& limits) {
-  return detail::with_memory_for(detail::name_for_messages(where), [&] { return load(where, limits); });
+  return detail::with_memory_for(detail::name_for_messages(where), [&] {
+    DatasetSplits splits = load(where, limits);
+    detail::finish_splits(splits);
+    return splits;
+  });
 }
 
 }  // namespace hubel

@@ -35,7 +35,7 @@ void finish_splits(DatasetSplits& splits) {
   const std::array parts{NamedPart{"training", &splits.train}, NamedPart{"validation", &splits.validation},
                          NamedPart{"test", &splits.test}};
   NamedPart first{};
-  std::int32_t classes = 2;
+  auto classes = std::max<std::int32_t>(2, static_cast<std::int32_t>(splits.class_names.size()));
   for (const NamedPart& part : parts) {
     const auto& [name, data] = part;
     classes = std::max(classes, data->classes);
@@ -55,8 +55,7 @@ void finish_splits(DatasetSplits& splits) {
     data->classes = classes;
     data->shape = first.second->shape.with_first(data->count());
   }
-  splits.class_names.clear();
-  for (std::int32_t i = 0; i < classes; ++i) splits.class_names.push_back(fmt::format("{}", i));
+  for (auto i = std::ssize(splits.class_names); i < classes; ++i) splits.class_names.push_back(fmt::format("{}", i));
 }
 
 }  // namespace hubel::detail

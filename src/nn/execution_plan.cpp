@@ -86,6 +86,33 @@ void ExecutionPlan<T>::absorb(std::size_t i) {
   if (softmax == &next) softmax = &nodes[i];
 }
 
+// An activation that is a layer of its own, behind one without.
+template <class T>
+void ExecutionPlan<T>::absorb_activation(std::size_t i) {
+  const std::size_t next = i + nodes[i].absorbs + 1;
+  if (mode == Mode::inspection || nodes[i].activates() || !follows_alone(next)) return;
+  const auto* behind = std::get_if<ActivationLayer>(nodes[next].layer);
+  if (!behind) return;
+  nodes[i].activation = behind->activation;
+  absorb(i);
+}
+
+template <class T>
+void ExecutionPlan<T>::freeze(std::size_t i) {
+  Node<T>& node = nodes[i];
+  const std::optional<Conv2D> conv = conv_of(*node.layer, node.input_shapes[0]);
+  if (!conv) return;
+  const std::size_t next = i + node.absorbs + 1;
+  const bool folds = !node.activates() && follows_alone(next);
+  const auto* norm = folds ? std::get_if<BatchNorm>(nodes[next].layer) : nullptr;
+  node.frozen.emplace(*conv, parameters_of(node), norm,
+                      norm ? parameters_of(nodes[next]) : std::span<const Parameter<T>>(), node.input_shapes[0]);
+  if (!norm) return;
+  node.activation = norm->activation;
+  absorb(i);
+  absorb_activation(i);
+}
+
 template <class T>
 void ExecutionPlan<T>::choose_kind(std::size_t i) {
   Node<T>& node = nodes[i];
@@ -97,18 +124,13 @@ void ExecutionPlan<T>::choose_kind(std::size_t i) {
     node.kept_size = kind.kept_size(l, node.input_shapes[0]);
     fuses = kind.kFusesActivation;
   });
-  const auto next = [&] { return i + node.absorbs + 1; };
-  const bool inspects = mode == Mode::inspection;
-  if (fuses && !inspects && !node.activates() && follows_alone(next())) {
-    if (const auto* behind = std::get_if<ActivationLayer>(nodes[next()].layer)) {
-      node.activation = behind->activation;
-      absorb(i);
-    }
-  }
-  if (!inspects && follows_alone(next())) {
-    node.pair = conv_pool_pair<T>(*node.layer, node.activation, *nodes[next()].layer, node.input_shapes[0], training());
+  if (fuses) absorb_activation(i);
+  if (mode != Mode::inspection && follows_alone(i + node.absorbs + 1)) {
+    const Layer& behind = *nodes[i + node.absorbs + 1].layer;
+    node.pair = conv_pool_pair<T>(*node.layer, node.activation, behind, node.input_shapes[0], training());
     if (node.pair) absorb(i);
   }
+  if (mode == Mode::frozen && !node.pair) freeze(i);
   if (const auto* dense = std::get_if<Dense>(node.layer)) {
     const SmallDense small{node.input_shapes[0][0], dense->units};
     if (small.pays()) node.dense = small;

@@ -81,6 +81,11 @@ struct ExecutionPlan {
   void make_nodes();
   void choose_kind(std::size_t i);
   void absorb(std::size_t i);
+  void absorb_activation(std::size_t i);
+  void freeze(std::size_t i);
+  std::span<const Parameter<T>> parameters_of(const Node<T>& node) const {
+    return network->parameters().subspan(node.first_parameter, node.parameter_count);
+  }
   bool follows_alone(std::size_t i) const;
   void make_segments();
   void find_needed();

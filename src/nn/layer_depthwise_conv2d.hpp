@@ -46,7 +46,6 @@ struct LayerKind<DepthwiseConv2D> : LayerTraits {
     LayerKind<Conv2D>::backward<T>(as_conv(layer, pass.x().shape()[3]), pass);
   }
 
- private:
   static Conv2D as_conv(const DepthwiseConv2D& l, std::int64_t c) {
     return {.filters = saturating_product({c, l.depth_multiplier}),
             .kernel_size = l.kernel_size,

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "hubel/network.hpp"
+#include "nn/frozen_conv.hpp"
 #include "nn/layer_kinds.hpp"
 #include "nn/layer_pairs.hpp"
 #include "nn/network_plan.hpp"
@@ -29,6 +30,7 @@ struct Node {
   std::optional<ConvPoolPlan<T>> pair;  // runs as one with the pooling that it absorbs
   std::size_t absorbs = 0;              // layers behind it that run with it, whose last has y for its output
   bool absorbed = false;                // runs with a layer before
+  std::optional<FrozenConv<T>> frozen;  // a convolution, with the batch normalisation that it absorbs
   std::optional<SmallDense> dense;      // a dense layer whose weights stay in the cache
   bool training = false;
   std::uint64_t number = 0;  // among the layers
@@ -162,7 +164,9 @@ void Node<T>::forward(Parameters parameters, std::int64_t begin, std::int64_t co
   const bool fused = own_activation || (!z && !reshapes);
   const Activation own = fused ? activation : Activation::identity;
   T* to = (z ? z : y) + begin * out_size;
-  if (dense) {
+  if (frozen) {
+    frozen->forward(view_x(begin, count), own, {to, batch_shape(count, output)});
+  } else if (dense) {
     const T* bias = parameters.size() > 1 ? parameters[1].value.data() : nullptr;
     dense->forward(x_now() + begin * in_size, parameters[0].value.data(), bias, own, count, to);
   } else if (!reshapes) {

@@ -41,6 +41,7 @@ enum class Scratch {
   statistics,
   channels,
   exponentials,
+  augmented,
   count
 };
 

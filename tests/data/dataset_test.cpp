@@ -299,7 +299,8 @@ TEST_F(DataDir, AFolderThatIsBrokenIsNotPassedOver) {
 
 TEST(LoadDataset, TellsWhatItTakes) {
   const TemporaryFolder folder;
-  EXPECT_TRUE(throws<IoError>([] { load_dataset("no-such-data"); }, {"no-such-data", "no such file", "fashion-mnist"}));
+  EXPECT_TRUE(throws<IoError>([] { load_dataset("no-such-data"); },
+                              {"no-such-data", "no such file", "fashion-mnist", "cifar100"}));
   EXPECT_TRUE(throws<IoError>([] { load_dataset(""); }, {"'': there is no such file"}));
   EXPECT_TRUE(throws<IoError>([] { load_dataset("ftp://example.org/x.npz"); }, {"ftp://", "http:// or https://"}));
   EXPECT_TRUE(

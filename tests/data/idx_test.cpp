@@ -193,8 +193,14 @@ TEST(EmbeddedMnist, IsMnist) {
 TEST(FashionMnist, IsReadFromDebiansPackage) {
   const std::string folder = "/usr/share/datasets/fashion-mnist";
   if (!std::filesystem::exists(folder)) {
+    const TemporaryFolder cache;
+    setenv("XDG_CACHE_HOME", cache.path().c_str(), 1);
+    setenv("HUBEL_OFFLINE", "1", 1);
     EXPECT_TRUE(throws<IoError>([] { load_dataset("fashion-mnist"); },
-                                {"fashion-mnist: not found", folder, "apt-get install dataset-fashion-mnist"}));
+                                {"fashion-mnist: not found", "HUBEL_OFFLINE", cache.path() + "/hubel/fashion-mnist",
+                                 "apt-get install dataset-fashion-mnist"}));
+    unsetenv("HUBEL_OFFLINE");
+    unsetenv("XDG_CACHE_HOME");
     return;
   }
   for (const std::string& where : {std::string("fashion-mnist"), folder}) {

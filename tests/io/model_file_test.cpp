@@ -167,7 +167,7 @@ TEST(Architecture, TellsTheKeyAtFault) {
   EXPECT_TRUE(layer(R"({"kind":"flatten","name":"input"})", {"'input' already"}));
   EXPECT_TRUE(layer(R"({"kind":"flatten","name":""})", {"name must be 1 to"}));
   EXPECT_TRUE(layer("{}", {"layer 2", "'kind'"}));
-  EXPECT_TRUE(layer(R"({"kind":"conv3d"})", {"layer 2: 'kind' is \"conv3d\"", "conv2d, max_pool2d, avg_pool2d"}));
+  EXPECT_TRUE(layer(R"({"kind":"conv3d"})", {"layer 2: 'kind' is \"conv3d\"", "conv2d, depthwise_conv2d", "max_pool2d, avg_pool2d"}));
   EXPECT_TRUE(layer(R"({"kind":["dense"]})", {"layer 2: 'kind' is"}));
   EXPECT_TRUE(layer(R"({"kind":"dense"})", {"layer 2: 'units' is missing"}));
   EXPECT_TRUE(layer(R"({"kind":"dense","units":3,"unit":4})", {"layer 2: unknown key \"unit\"", "units"}));

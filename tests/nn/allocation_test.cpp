@@ -6,7 +6,9 @@
 #include <new>
 
 #include "hubel/adaptive_pool.hpp"
+#include "hubel/augment.hpp"
 #include "hubel/clip.hpp"
+#include "hubel/dataset.hpp"
 #include "hubel/loss.hpp"
 #include "hubel/moving_average.hpp"
 #include "hubel/pad.hpp"
@@ -193,6 +195,33 @@ TEST(Allocation, NoneFromStepToStepOfFit) {
     };
     fit(network, samples, options);
     EXPECT_EQ(steps, 3 * 13);
+  });
+}
+
+TEST(Allocation, NoneWhenBatchesAreAugmented) {
+  with_threads(1, [] {
+    Dataset data;
+    data.shape = {20, 9, 7, 3};
+    data.pixels = std::vector<std::uint8_t>(20 * 9 * 7 * 3, 100);
+    data.labels.assign(20, 1);
+    Augmentation options;
+    options.rotation = 10, options.contrast = 0.5, options.mean = {0.5}, options.cutout = 2, options.erase = 0.5;
+    options.mixup = options.cutmix = 1;
+    const Augmented augmented(data, options);
+    const std::vector<std::int32_t> indices{3, 9, 1, 19};
+    std::vector<float> out(4 * 9 * 7 * 3), shares(4);
+    std::vector<std::int32_t> labels(4), others(4);
+    const auto run = [&](std::int64_t n) {
+      augmented.gather_mixed(indices.data(), n, out.data(), labels.data(), others.data(), shares.data());
+    };
+    run(4);
+    EXPECT_EQ(allocations_of([&] {
+                for (const std::int64_t epoch : {1, 2}) {
+                  augmented.begin_epoch(epoch, 5);
+                  for (const std::int64_t n : {4, 1, 0, 3}) run(n);
+                }
+              }),
+              0);
   });
 }
 

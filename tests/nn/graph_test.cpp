@@ -4,13 +4,11 @@
 #include <gtest/gtest.h>
 
 #include "hubel/network.hpp"
-#include "nn/nn_testing.hpp"
+#include "nn/check_gradients.hpp"
 #include "testing.hpp"
 
 namespace hubel::test {
 namespace {
-
-using Mode = Execution<double>::Mode;
 
 Conv2D conv(std::int64_t filters, Activation activation = Activation::identity) {
   return {.filters = filters, .padding = Padding::same(), .activation = activation};
@@ -46,46 +44,6 @@ TEST(Graph, SaysWhatDoesNotFit) {
   EXPECT_TRUE(refuses([&] { Network<float>(Graph({3})); }, "Network", {"no layers"}));
   graph(Flatten{}, a);
   EXPECT_TRUE(refuses([&] { Network<float> network(graph); }, "Network", {"no layer takes", "max_pool2d_1"}));
-}
-
-// dL/dx and dL/dp for L = sum(dout * output), against central differences.
-void check_gradients(const Graph& graph, std::int64_t m, std::uint64_t seed) {
-  Network<double> network(graph, seed);
-  SCOPED_TRACE(network.summary());
-  std::vector<std::int64_t> extents = {m};
-  extents.insert(extents.end(), graph.input_shape().begin(), graph.input_shape().end());
-  Tensor<double> x = random_tensor<double>(Shape(extents), seed);
-  Execution<double> training(network, m, Mode::training), inference(network, m, Mode::inference);
-  const Tensor<double> dout = random_tensor<double>(training.forward(x).shape(), seed + 1);
-  const auto loss = [&] {
-    const auto y = inference.forward(x);
-    double sum = 0;
-    for (std::int64_t i = 0; i < y.size(); ++i) sum += y[i] * dout[i];
-    return sum;
-  };
-  const auto slope = [&](double& at) {
-    const double kept = at, step = 1e-5;
-    at = kept + step;
-    const double above = loss();
-    at = kept - step;
-    const double below = loss();
-    at = kept;
-    return (above - below) / (2 * step);
-  };
-  training.forward(x);
-  const auto dx = training.backward(dout);
-  Noise noise(seed);
-  for (int i = 0; i < 12; ++i) {
-    const std::int64_t at = noise.integer(0, x.size() - 1);
-    EXPECT_NEAR(dx[at], slope(x[at]), 1e-6) << "x at " << at;
-  }
-  for (std::size_t p = 0; p < network.parameters().size(); ++p) {
-    Tensor<double>& value = network.parameters()[p].value;
-    for (int i = 0; i < 4; ++i) {
-      const std::int64_t at = noise.integer(0, value.size() - 1);
-      EXPECT_NEAR(training.gradients()[p][at], slope(value[at]), 1e-6) << network.parameters()[p].name << " at " << at;
-    }
-  }
 }
 
 // A residual block whose shortcut is its input, as it is or through a layer; tanh, so that nothing has a kink.
@@ -152,6 +110,40 @@ Graph random_graph(std::uint64_t seed) {
 TEST(GraphGradients, RandomGraphs) {
   for (std::uint64_t seed = 1; seed <= 60; ++seed)
     check_gradients(random_graph(seed), 1 + static_cast<std::int64_t>(seed % 3), seed);
+}
+
+// Batch normalisations with statistics that matter, folded or not, fused with what is behind them or not.
+TEST(Graph, FrozenIsInferenceUpToRounding) {
+  Graph graph({9, 10, 6});
+  const BatchNorm norm{.activation = Activation::relu}, plain{}, bare{.center = false, .scale = false};
+  auto x = graph(norm, graph(Conv2D{.filters = 16, .padding = Padding::same(), .use_bias = false}, graph.input()));
+  auto y = graph(plain, graph(DepthwiseConv2D{.padding = Padding::same()}, x));
+  y = graph(ActivationLayer{Activation::hard_swish}, y);
+  y = graph(Dropout{0.3}, graph(bare, graph(Conv2D{.filters = 16, .kernel_size = {1, 1}}, y)));
+  x = graph(Add{}, {x, y});
+  x = graph(ActivationLayer{Activation::relu}, x);
+  y = graph(Conv2D{.filters = 8, .kernel_size = {1, 1}, .activation = Activation::tanh}, x);
+  y = graph(norm, y);  // behind an activation: not to be folded
+  const auto z = graph(Conv2D{.filters = 8, .kernel_size = {1, 1}}, x);
+  y = graph(Concatenate{}, {y, graph(plain, z), z});  // z is taken twice: not to be folded
+  graph(Dense{.units = 5, .activation = Activation::softmax}, graph(GlobalPool2D{}, y));
+  Network<float> network(graph, 1);
+  for (Parameter<float>& p : network.parameters()) {
+    if (p.name.find("batch_norm") == std::string::npos) continue;
+    p.value = random_tensor<float>(p.value.shape(), 3, p.name.ends_with("variance") ? 0.5 : -1, 1.5);
+  }
+  const Tensor<float> t = random_tensor<float>({5, 9, 10, 6}, 2);
+  using FloatMode = Execution<float>::Mode;
+  Execution<float> inference(network, 5, FloatMode::inference), inspection(network, 5, FloatMode::inspection);
+  const auto wanted = inference.forward(t);
+  EXPECT_TRUE(same_bits(inspection.forward(t), wanted));
+  Execution<float> frozen(network, 5, FloatMode::frozen);
+  EXPECT_TRUE(close(frozen.forward(t), reference::Array::of(wanted), 1e-5));
+  // Of one image the result is the same in any batch.
+  const std::vector<float> before(frozen.forward(t).begin(), frozen.forward(t).end());
+  Execution<float> single(network, 1, FloatMode::frozen);
+  const auto first = single.forward({t.data(), Shape{1, 9, 10, 6}});
+  EXPECT_TRUE(std::equal(first.begin(), first.end(), before.begin()));
 }
 
 TEST(Graph, TheSameBitsInEveryModeAndOnAnyNumberOfThreads) {

@@ -1,4 +1,4 @@
-"""load_npz and load_dataset: files, a local HTTP server, and what is broken or hostile."""
+"""load_npz, load_dataset, image_folder and Augmentation: files, a local HTTP server, and what is broken or hostile."""
 
 import gzip
 import http.server
@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 import zipfile
+import zlib
 
 import numpy as np
 import pytest
@@ -301,3 +302,214 @@ def test_python_runs_during_a_download(server):
     for thread in threads:
         thread.join()
     assert len(results) == 4
+
+
+# --- data sets by name
+
+
+def idx_bytes(array):
+    return struct.pack(">BBBB", 0, 0, 8, array.ndim) + struct.pack(f">{array.ndim}I", *array.shape) + array.tobytes()
+
+
+def test_names():
+    assert hubel.dataset_names() == ["mnist", "fashion-mnist", "kmnist", "cifar10", "cifar100"]
+
+
+def test_the_cache_is_read(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("HUBEL_OFFLINE", "1")
+    folder = tmp_path / "hubel" / "kmnist"
+    folder.mkdir(parents=True)
+    for part in ("train", "t10k"):
+        (folder / f"{part}-images-idx3-ubyte.gz").write_bytes(gzip.compress(idx_bytes(np.ones((3, 2, 2), np.uint8))))
+        (folder / f"{part}-labels-idx1-ubyte.gz").write_bytes(gzip.compress(idx_bytes(np.arange(3, dtype=np.uint8))))
+    data = hubel.load_dataset("kmnist")
+    assert data.X_train.shape == (3, 2, 2, 1) and data.class_names[3] == "tsu" and data.skipped == []
+
+
+def test_what_cannot_be_downloaded(server, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("HUBEL_OFFLINE", "1")
+    with pytest.raises(OSError, match="cifar-10-binary.tar.gz into .*hubel/cifar10"):
+        hubel.load_dataset("cifar10")
+    with pytest.raises(OSError, match="HUBEL_OFFLINE"):
+        hubel.load_npz(f"{server}/digits.npz")
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(TypeError, match="^load_dataset: progress must be callable, got int"):
+        hubel.load_dataset("mnist", progress=3)
+
+
+def test_progress_of_a_download(server):
+    class Enough(Exception):
+        pass
+
+    seen = []
+
+    def progress(url, done, everything):
+        seen.append((url, done, everything))
+        raise Enough
+
+    with pytest.raises(Enough):
+        hubel.load_dataset(f"{server}/stuck", progress=progress)
+    assert len(seen) == 1 and seen[0][0] == f"{server}/stuck"
+
+
+# --- folders of images
+
+
+def png_bytes(image):
+    """A PNG of (h, w) or (h, w, 3) bytes."""
+    h, w = image.shape[:2]
+    rows = b"".join(b"\0" + row.tobytes() for row in np.ascontiguousarray(image))
+
+    def chunk(kind, content):
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    header = struct.pack(">IIBBBBB", w, h, 8, 2 if image.ndim == 3 else 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+@pytest.fixture
+def pets(tmp_path):
+    images = RNG.integers(0, 256, (4, 5, 6, 3), dtype=np.uint8)
+    for i, name in enumerate(("train/cat/1.png", "train/dög/1.png", "train/dög/2.png", "test/cat/3.png")):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(png_bytes(images[i]))
+    return tmp_path, images
+
+
+def test_image_folders(pets):
+    folder, images = pets
+    for data in (hubel.image_folder(folder), hubel.load_dataset(folder), hubel.image_folder(str(folder), (5, 6), 3)):
+        assert np.array_equal(data.X_train, images[:3]) and np.array_equal(data.X_test, images[3:])
+        assert data.Y_train.tolist() == [0, 1, 1] and data.Y_test.tolist() == [0]
+        assert data.class_names == ["cat", "dög"] and len(data.X_valid) == 0
+    data = hubel.image_folder(folder, size=4, channels=1)
+    assert data.X_train.shape == (3, 4, 4, 1) and data.X_train.dtype == np.uint8
+    grey = images.astype(float) @ [0.299, 0.587, 0.114]
+    assert np.abs(data.X_train.mean((1, 2, 3)) - grey[:3].mean((1, 2))).max() < 1
+
+
+def test_broken_images(pets):
+    folder, images = pets
+    (folder / "train" / "cat" / "0.jpg").write_bytes(b"none")
+    with pytest.raises(ValueError, match="cat/0.jpg"):
+        hubel.image_folder(folder)
+    with pytest.warns(UserWarning, match="1 broken images.*cat/0.jpg"):
+        data = hubel.image_folder(folder, on_broken="skip")
+    assert np.array_equal(data.X_train, images[:3]) and len(data.skipped) == 1
+
+
+@pytest.mark.parametrize(
+    "arguments, error, said",
+    [
+        ({"size": 0}, ValueError, r"size = \(0, 0\)"),
+        ({"size": "large"}, TypeError, "size"),
+        ({"size": (1, 2, 3)}, ValueError, "size has 3"),
+        ({"channels": 2}, ValueError, "channels = 2"),
+        ({"channels": 0}, ValueError, "channels = 0"),
+        ({"on_broken": "ignore"}, ValueError, "on_broken = 'ignore'"),
+        ({"on_broken": None}, TypeError, "on_broken"),
+    ],
+)
+def test_image_folder_arguments(pets, arguments, error, said):
+    with pytest.raises(error, match=said):
+        hubel.image_folder(pets[0], **arguments)
+
+
+def test_image_folder_errors(tmp_path):
+    with pytest.raises(FileNotFoundError, match="nothing"):
+        hubel.image_folder(tmp_path / "nothing")
+    with pytest.raises(ValueError, match="no images"):
+        hubel.image_folder(tmp_path)
+
+
+# --- augmentation
+
+
+def test_augmentation_depends_on_seed_epoch_and_index():
+    x = RNG.random((50, 8, 9, 3), dtype=np.float32)
+    changes = hubel.Augmentation(zoom=(0.8, 1.2), rotation=20, shift=0.1, crop_padding=1, flip_horizontal=0.5, border="reflect",
+                                 brightness=0.2, contrast=0.2, mean=0.5, stddev=(1, 2, 3), cutout=2, erase=0.5)  # fmt: skip
+    before = x.copy()
+    out = changes.apply(x, seed=3, epoch=2)
+    assert out.shape == x.shape and out.dtype == np.float32 and np.array_equal(x, before)
+    some = np.array([7, 3, 40])
+    assert np.array_equal(changes.apply(x[some], 3, 2, some), out[some])
+    assert not np.array_equal(changes.apply(x, 3, 1), out) and not np.array_equal(changes.apply(x, 4, 2), out)
+    threads = hubel.num_threads()
+    try:
+        for n in (1, 2, 4):
+            hubel.set_num_threads(n)
+            assert np.array_equal(changes.apply(x, 3, 2), out)
+    finally:
+        hubel.set_num_threads(threads)
+
+
+def test_augmentation_of_bytes_and_grey_images():
+    x = RNG.integers(0, 256, (4, 5, 6), dtype=np.uint8)
+    assert np.array_equal(hubel.Augmentation().apply(x), (x.astype("f4") / np.float32(255))[..., None])
+    assert np.array_equal(hubel.Augmentation(flip_vertical=1).apply(x)[..., 0], (x.astype("f4") / np.float32(255))[:, ::-1])
+    mean, stddev = hubel.channel_statistics(x)
+    assert np.allclose([mean[0], stddev[0]], [(x / 255).mean(), (x / 255).std()])
+    normalised = hubel.Augmentation(mean=mean, stddev=stddev).apply(x)
+    assert abs(normalised.mean()) < 1e-6 and abs(normalised.std() - 1) < 1e-6
+
+
+def test_mixing():
+    x = RNG.random((6, 4, 5, 2), dtype=np.float32)
+    labels = np.array([0, 1, 2, 3, 4, 5])
+    mixed, others, shares = hubel.Augmentation(mixup=0.5).mix(x, labels, seed=1)
+    expected = shares[:, None, None, None] * x + (1 - shares)[:, None, None, None] * x[others]
+    assert np.allclose(mixed, expected, atol=1e-6) and sorted(others) == list(range(6)) and (others != labels).all()
+    rows = hubel.soft_targets(labels, others, shares, 6)
+    assert np.allclose(rows.sum(1), 1) and np.allclose(rows[labels, labels], shares)
+    mixed, others, shares = hubel.Augmentation(cutmix=1.0).mix(x, labels, seed=1)
+    own = (mixed == x).all(3)
+    assert np.allclose(own.mean((1, 2)), shares) and (own | (mixed == x[others]).all(3)).all()
+
+
+@pytest.mark.parametrize(
+    "arguments, error, said",
+    [
+        ({"rotation": 200}, ValueError, "rotation = 200"),
+        ({"rotation": "far"}, TypeError, "rotation"),
+        ({"zoom": 1.5}, TypeError, "zoom must be two numbers"),
+        ({"zoom": (2, 1)}, ValueError, "zoom_max = 1"),
+        ({"border": "wrap"}, ValueError, "border = 'wrap'"),
+        ({"cutout": 1.5}, TypeError, "cutout"),
+        ({"stddev": 0}, ValueError, "stddev = 0"),
+        ({"mean": [1, 2], "stddev": [1, 2, 3]}, ValueError, "mean has 2 numbers"),
+        ({"mean": "ab"}, TypeError, "mean"),
+        ({"mixup": -1}, ValueError, "mixup = -1"),
+    ],
+)
+def test_augmentation_options(arguments, error, said):
+    with pytest.raises(error, match=f"^Augmentation: .*{said}"):
+        hubel.Augmentation(**arguments)
+
+
+def test_augmentation_arguments():
+    x = np.zeros((2, 3, 4, 1), np.float32)
+    nothing = hubel.Augmentation()
+    with pytest.raises(TypeError, match="^Augmentation.apply"):
+        nothing.apply([1, 2])
+    with pytest.raises(ValueError, match="images have shape"):
+        nothing.apply(x[0, 0])
+    with pytest.raises(ValueError, match="indices have shape"):
+        nothing.apply(x, indices=[1])
+    with pytest.raises(TypeError, match="indices must be integers"):
+        nothing.apply(x, indices=[1.5, 2])
+    with pytest.raises(ValueError, match="seed = -1"):
+        nothing.apply(x, seed=-1)
+    with pytest.raises(ValueError, match="Augmentation.apply: mean has 3 numbers"):
+        hubel.Augmentation(mean=(1, 2, 3)).apply(x)
+    with pytest.raises(ValueError, match="labels have shape"):
+        nothing.mix(x, [1])
+    with pytest.raises(ValueError, match=r"labels must be in \[0, 2\), got 2"):
+        hubel.soft_targets([0], [2], [0.5], 2)
+    with pytest.raises(ValueError, match="shares have shape"):
+        hubel.soft_targets([0], [1], [0.5, 1], 2)
+    with pytest.raises(ValueError, match="no values"):
+        hubel.channel_statistics(x[:0])
+    assert nothing.apply(x[:0]).shape == (0, 3, 4, 1)

@@ -1,0 +1,416 @@
+"""Layers and small graphs beside PyTorch, where it is installed: output, gradients with respect to input and weights."""
+
+import numpy as np
+import pytest
+
+import hubel
+
+torch = pytest.importorskip("torch")
+nn, F = torch.nn, torch.nn.functional
+
+
+def close(got, wanted, what):
+    wanted = wanted.detach().numpy()
+    assert got.shape == wanted.shape, what
+    scale = max(np.abs(wanted).max(initial=0), 1e-3)
+    worst = np.abs(got - wanted).max(initial=0) / scale
+    assert worst < 3e-5, f"{what}: {worst}"
+
+
+def channels_first(x):
+    return torch.movedim(x, -1, 1)
+
+
+def channels_last(x):
+    return torch.movedim(x, 1, -1)
+
+
+def run(layer, x, weights):
+    """hubel's output and gradients for a layer on x, with these weights; a random dL/d(output)."""
+    model = hubel.Sequential([layer], x.shape[1:])
+    if weights:
+        model.set_weights({**model.parameters(), **{f"{model.layer_names[0]}.{k}": v for k, v in weights.items()}})
+    rng = np.random.default_rng(1)
+    dout = rng.normal(size=(len(x), *model.output_shape)).astype("f")
+    output, dx, gradients = model.gradients(x, dout)
+    return output, dx, {name.split(".")[1]: g for name, g in gradients.items()}, torch.from_numpy(dout)
+
+
+def compare(layer, x, torch_forward, weights=(), no_gradient=()):
+    """torch_forward(x, weights), channels last, against the layer, forward and backward."""
+    weights = dict(weights)
+    output, dx, gradients, dout = run(layer, x, weights)
+    tx = torch.from_numpy(x).requires_grad_()
+    tw = {k: torch.from_numpy(v).requires_grad_(k not in no_gradient) for k, v in weights.items()}
+    ty = torch_forward(tx, tw)
+    close(output, ty, "output")
+    ty.backward(dout)
+    close(dx, tx.grad, "dx")
+    for name, w in tw.items():
+        if name not in no_gradient:
+            close(gradients[name], w.grad, name)
+
+
+def images(*shape, seed=0):
+    return np.random.default_rng(seed).normal(size=shape).astype("f")
+
+
+CONVOLUTIONS = [
+    dict(filters=5, kernel_size=3),
+    dict(filters=4, kernel_size=(3, 2), strides=(2, 1), padding=((1, 1), (2, 2))),
+    dict(filters=6, kernel_size=3, padding=2, dilation_rate=2, groups=3),
+    dict(filters=12, kernel_size=1, strides=3, groups=2, use_bias=False),
+    dict(filters=8, kernel_size=5, strides=2, padding=2),
+]
+
+
+@pytest.mark.parametrize("options", CONVOLUTIONS, ids=str)
+def test_conv2d(options):
+    layer = hubel.Conv2D(**options)
+    x = images(3, 9, 11, 6)
+    weights = {"kernel": images(*layer.kernel_size, 6 // layer.groups, layer.filters, seed=1)}
+    if layer.use_bias:
+        weights["bias"] = images(layer.filters, seed=2)
+    sides = layer.padding if layer.padding != "valid" else ((0, 0), (0, 0))
+    (top, bottom), (left, right) = sides
+
+    def forward(tx, w):
+        padded = F.pad(channels_first(tx), (left, right, top, bottom))
+        kernel = w["kernel"].permute(3, 2, 0, 1)
+        y = F.conv2d(padded, kernel, w.get("bias"), layer.strides, 0, layer.dilation_rate, layer.groups)
+        return channels_last(y)
+
+    compare(layer, x, forward, weights)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        dict(kernel_size=3),
+        dict(kernel_size=(5, 3), strides=2, padding=((2, 2), (1, 1))),
+        dict(kernel_size=3, depth_multiplier=2),
+        dict(kernel_size=3, padding=2, dilation_rate=2, depth_multiplier=3, use_bias=False),
+    ],
+    ids=str,
+)
+def test_depthwise_conv2d(options):
+    layer = hubel.DepthwiseConv2D(**options)
+    x = images(2, 8, 9, 5)
+    weights = {"kernel": images(*layer.kernel_size, 1, 5 * layer.depth_multiplier, seed=1)}
+    if layer.use_bias:
+        weights["bias"] = images(5 * layer.depth_multiplier, seed=2)
+    (top, bottom), (left, right) = layer.padding if layer.padding != "valid" else ((0, 0), (0, 0))
+
+    def forward(tx, w):
+        padded = F.pad(channels_first(tx), (left, right, top, bottom))
+        y = F.conv2d(padded, w["kernel"].permute(3, 2, 0, 1), w.get("bias"), layer.strides, 0, layer.dilation_rate, 5)
+        return channels_last(y)
+
+    compare(layer, x, forward, weights)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        dict(filters=4, kernel_size=3),
+        dict(filters=4, kernel_size=2, strides=2),
+        dict(filters=6, kernel_size=(4, 3), strides=(2, 3), padding=1, output_padding=(1, 2), groups=2),
+        dict(filters=3, kernel_size=3, strides=2, padding=1, output_padding=1, dilation_rate=2, use_bias=False),
+        dict(filters=5, kernel_size=1, strides=3),
+    ],
+    ids=str,
+)
+def test_conv2d_transpose(options):
+    layer = hubel.Conv2DTranspose(**options)
+    x = images(2, 5, 4, 6)
+    weights = {"kernel": images(*layer.kernel_size, layer.filters // layer.groups, 6, seed=1)}
+    if layer.use_bias:
+        weights["bias"] = images(layer.filters, seed=2)
+    padding = 0 if layer.padding == "valid" else (layer.padding[0][0], layer.padding[1][0])
+
+    def forward(tx, w):
+        y = F.conv_transpose2d(
+            channels_first(tx),
+            w["kernel"].permute(3, 2, 0, 1),
+            w.get("bias"),
+            layer.strides,
+            padding,
+            layer.output_padding,
+            layer.groups,
+            layer.dilation_rate,
+        )
+        return channels_last(y)
+
+    compare(layer, x, forward, weights)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        dict(filters=4, kernel_size=3),
+        dict(filters=6, kernel_size=5, strides=2, padding=((0, 0), (2, 2)), groups=2),
+        dict(filters=3, kernel_size=3, dilation_rate=3, use_bias=False),
+    ],
+    ids=str,
+)
+def test_conv1d(options):
+    layer = hubel.Conv1D(**options)
+    x = images(3, 17, 4)
+    weights = {"kernel": images(layer.kernel_size, 4 // layer.groups, layer.filters, seed=1)}
+    if layer.use_bias:
+        weights["bias"] = images(layer.filters, seed=2)
+    padding = 0 if layer.padding == "valid" else layer.padding[1][0]
+
+    def forward(tx, w):
+        kernel = w["kernel"].permute(2, 1, 0)
+        y = F.conv1d(
+            channels_first(tx), kernel, w.get("bias"), layer.strides, padding, layer.dilation_rate, layer.groups
+        )
+        return channels_last(y)
+
+    compare(layer, x, forward, weights)
+
+
+POOLS = [
+    dict(pool_size=2),
+    dict(pool_size=3, strides=2),
+    dict(pool_size=3, strides=2, padding=1),
+    dict(pool_size=(3, 2), strides=(1, 2), padding=((1, 1), (1, 1)), ceil_mode=True),
+    dict(pool_size=3, strides=3, ceil_mode=True),
+    dict(pool_size=2, strides=4),
+]
+
+
+@pytest.mark.parametrize("options", POOLS, ids=str)
+def test_max_pool2d(options):
+    layer = hubel.MaxPool2D(**options)
+    padding = 0 if layer.padding == "valid" else (layer.padding[0][0], layer.padding[1][0])
+
+    def forward(tx, _):
+        y = F.max_pool2d(channels_first(tx), layer.pool_size, layer.strides, padding, 1, layer.ceil_mode)
+        return channels_last(y)
+
+    compare(layer, images(2, 9, 10, 5), forward)
+
+
+@pytest.mark.parametrize("count_include_pad", [False, True])
+@pytest.mark.parametrize("options", POOLS, ids=str)
+def test_avg_pool2d(options, count_include_pad):
+    layer = hubel.AvgPool2D(**options, count_include_pad=count_include_pad)
+    padding = 0 if layer.padding == "valid" else (layer.padding[0][0], layer.padding[1][0])
+
+    def forward(tx, _):
+        y = F.avg_pool2d(
+            channels_first(tx), layer.pool_size, layer.strides, padding, layer.ceil_mode, count_include_pad
+        )
+        return channels_last(y)
+
+    compare(layer, images(2, 9, 10, 5), forward)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 4), (7, 7), (12, 1)])
+def test_adaptive_pool2d(size):
+    x = images(2, 9, 10, 5)
+    compare(
+        hubel.AdaptiveAvgPool2D(size), x, lambda tx, _: channels_last(F.adaptive_avg_pool2d(channels_first(tx), size))
+    )
+    compare(
+        hubel.AdaptiveMaxPool2D(size), x, lambda tx, _: channels_last(F.adaptive_max_pool2d(channels_first(tx), size))
+    )
+
+
+@pytest.mark.parametrize("keepdims", [False, True])
+def test_global_pool2d(keepdims):
+    x = images(2, 9, 10, 5)
+    compare(hubel.GlobalAvgPool2D(keepdims), x, lambda tx, _: tx.mean((1, 2), keepdim=keepdims))
+    compare(hubel.GlobalMaxPool2D(keepdims), x, lambda tx, _: tx.amax((1, 2), keepdim=keepdims))
+
+
+@pytest.mark.parametrize("align_corners", [False, True])
+@pytest.mark.parametrize("size", [2, (3, 1), (1, 4)])
+def test_upsampling2d(size, align_corners):
+    x = images(2, 5, 4, 3)
+    layer = hubel.UpSampling2D(size, "bilinear", align_corners)
+    factors = tuple(float(s) for s in layer.size)
+
+    def forward(tx, _):
+        y = F.interpolate(channels_first(tx), scale_factor=factors, mode="bilinear", align_corners=align_corners)
+        return channels_last(y)
+
+    compare(layer, x, forward)
+    compare(
+        hubel.UpSampling2D(size), x, lambda tx, _: channels_last(F.interpolate(channels_first(tx), scale_factor=factors))
+    )
+
+
+@pytest.mark.parametrize("size", [(7, 9), (3, 2), (10, 4)])
+def test_resizing(size):
+    compare(
+        hubel.Resizing(size),
+        images(2, 5, 4, 3),
+        lambda tx, _: channels_last(F.interpolate(channels_first(tx), size, mode="bilinear", align_corners=False)),
+    )
+
+
+def test_padding_cropping_and_reshape():
+    x = images(2, 6, 7, 3)
+    compare(hubel.ZeroPadding2D(((1, 2), (0, 3))), x, lambda tx, _: F.pad(tx, (0, 0, 0, 3, 1, 2)))
+    compare(hubel.Cropping2D(((1, 2), (0, 3))), x, lambda tx, _: tx[:, 1:4, :4])
+    compare(hubel.Reshape((3, -1)), x, lambda tx, _: tx.reshape(2, 3, -1))
+    compare(hubel.Flatten(), x, lambda tx, _: tx.reshape(2, -1))
+
+
+def test_activations_with_numbers():
+    x = images(2, 6, 7, 3)
+    compare(hubel.LeakyReLU(0.2), x, lambda tx, _: F.leaky_relu(tx, 0.2))
+    compare(hubel.ELU(1.7), x, lambda tx, _: F.elu(tx, 1.7))
+    for shared in (False, True):
+        alpha = {"alpha": images(1 if shared else 3, seed=3)}
+        compare(
+            hubel.PReLU(shared), x, lambda tx, w: channels_last(F.prelu(channels_first(tx), w["alpha"])), alpha
+        )
+
+
+@pytest.mark.parametrize("name", ["relu", "relu6", "elu", "selu", "gelu", "silu", "softplus", "softsign", "sigmoid",
+                                  "hardsigmoid", "hardswish", "tanh", "softmax", "log_softmax"])
+def test_activations(name):
+    ours = {"hardsigmoid": "hard_sigmoid", "hardswish": "hard_swish"}.get(name, name)
+    options = {"dim": -1} if "softmax" in name else {}
+    compare(hubel.Activation(ours), images(2, 4, 5, 7), lambda tx, _: getattr(F, name)(tx, **options))
+
+
+@pytest.mark.parametrize("activation", [None, "relu", "silu"])
+@pytest.mark.parametrize("center, scale", [(True, True), (False, True), (True, False), (False, False)])
+def test_batch_normalization(center, scale, activation):
+    layer = hubel.BatchNormalization(momentum=0.9, epsilon=1e-4, center=center, scale=scale, activation=activation)
+    x = images(4, 6, 5, 7) * 3 + 2
+    weights = {}
+    if scale:
+        weights["gamma"] = images(7, seed=1)
+    if center:
+        weights["beta"] = images(7, seed=2)
+    running = {"running_mean": images(7, seed=3), "running_variance": np.abs(images(7, seed=4)) + 0.5}
+    act = {None: lambda y: y, "relu": F.relu, "silu": F.silu}[activation]
+
+    def forward(tx, w):
+        y = F.batch_norm(channels_first(tx), None, None, w.get("gamma"), w.get("beta"), True, 0.1, 1e-4)
+        return act(channels_last(y))
+
+    compare(layer, x, forward, {**weights, **running}, no_gradient=running)
+    # How the running statistics move, and what is computed with them.
+    _, _, steps, _ = run(layer, x, {**weights, **running})
+    mean, variance = torch.from_numpy(running["running_mean"].copy()), torch.from_numpy(running["running_variance"].copy())
+    F.batch_norm(channels_first(torch.from_numpy(x)), mean, variance, None, None, True, 0.1, 1e-4)
+    close(running["running_mean"] - steps["running_mean"], mean, "running_mean")
+    close(running["running_variance"] - steps["running_variance"], variance, "running_variance")
+    model = hubel.Sequential([layer], x.shape[1:])
+    model.set_weights({f"batch_norm_1.{k}": v for k, v in {**weights, **running}.items()})
+    tw = {k: torch.from_numpy(v) for k, v in {**weights, **running}.items()}
+    y = F.batch_norm(
+        channels_first(torch.from_numpy(x)),
+        tw["running_mean"],
+        tw["running_variance"],
+        tw.get("gamma"),
+        tw.get("beta"),
+        False,
+        0.1,
+        1e-4,
+    )
+    close(model.predict(x), act(channels_last(y)), "inference")
+
+
+def test_group_and_layer_normalization():
+    x = images(3, 5, 4, 6) * 2 + 1
+    for groups in (1, 2, 6):
+        weights = {"gamma": images(6, seed=1), "beta": images(6, seed=2)}
+        compare(
+            hubel.GroupNormalization(groups, 1e-5),
+            x,
+            lambda tx, w, groups=groups: channels_last(
+                F.group_norm(channels_first(tx), groups, w["gamma"], w["beta"], 1e-5)
+            ),
+            weights,
+        )
+    for axes in (1, 2, 3):
+        shape = x.shape[4 - axes :]
+        weights = {"gamma": images(*shape, seed=1), "beta": images(*shape, seed=2)}
+        compare(
+            hubel.LayerNormalization(axes, 1e-5),
+            x,
+            lambda tx, w, shape=shape: F.layer_norm(tx, shape, w["gamma"], w["beta"], 1e-5),
+            weights,
+        )
+
+
+def compare_graph(inputs, outputs, torch_forward, x):
+    """A branching model against torch_forward(x, {name: weight}), channels last."""
+    model = hubel.Model(inputs, outputs, seed=3)
+    rng = np.random.default_rng(2)
+    dout = rng.normal(size=(len(x), *model.output_shape)).astype("f")
+    output, dx, gradients = model.gradients(x, dout)
+    tx = torch.from_numpy(x).requires_grad_()
+    tw = {k: torch.from_numpy(v).requires_grad_() for k, v in model.parameters().items()}
+    ty = torch_forward(tx, tw)
+    close(output, ty, "output")
+    ty.backward(torch.from_numpy(dout))
+    close(dx, tx.grad, "dx")
+    for name, w in tw.items():
+        if "running" not in name:
+            close(gradients[name], w.grad, name)
+
+
+def conv(tx, w, name, **options):
+    kernel = w[f"{name}.kernel"].permute(3, 2, 0, 1)
+    return channels_last(F.conv2d(channels_first(tx), kernel, w.get(f"{name}.bias"), **options))
+
+
+def norm(tx, w, name):
+    y = F.batch_norm(channels_first(tx), None, None, w[f"{name}.gamma"], w[f"{name}.beta"], True, 0.1, 1e-3)
+    return channels_last(y)
+
+
+def test_a_residual_network():
+    image = hubel.Input((10, 8, 3))
+    x = hubel.Conv2D(8, 3, padding="same", use_bias=False)(image, "stem")
+    x = hubel.BatchNorm(activation="relu")(x, "stem_norm")
+    y = hubel.Conv2D(8, 3, padding=1, strides=2, use_bias=False)(x, "a")
+    y = hubel.BatchNorm(activation="relu")(y, "a_norm")
+    y = hubel.Conv2D(8, 3, padding="same", use_bias=False)(y, "b")
+    y = hubel.BatchNorm()(y, "b_norm")
+    s = hubel.Conv2D(8, 1, strides=2, use_bias=False)(x, "shortcut")
+    s = hubel.BatchNorm()(s, "shortcut_norm")
+    x = hubel.ReLU()(hubel.Add()([y, s]))
+    x = hubel.Dense(4)(hubel.GlobalAvgPool2D()(x), "head")
+
+    def forward(tx, w):
+        t = F.relu(norm(conv(tx, w, "stem", padding=1), w, "stem_norm"))
+        u = F.relu(norm(conv(t, w, "a", padding=1, stride=2), w, "a_norm"))
+        u = norm(conv(u, w, "b", padding=1), w, "b_norm")
+        v = norm(conv(t, w, "shortcut", stride=2), w, "shortcut_norm")
+        t = F.relu(u + v).mean((1, 2))
+        return t @ w["head.kernel"] + w["head.bias"]
+
+    compare_graph(image, x, forward, images(5, 10, 8, 3))
+
+
+def test_concatenation_and_squeeze_and_excitation():
+    image = hubel.Input((8, 6, 4))
+    a = hubel.Conv2D(5, 3, padding="same", activation="relu")(image, "a")
+    b = hubel.MaxPool2D(3, 1, padding="same")(image)
+    c = hubel.Concatenate()([a, image, b])
+    s = hubel.GlobalAvgPool2D(keepdims=True)(c)
+    s = hubel.Conv2D(3, 1, activation="silu")(s, "down")
+    s = hubel.Conv2D(13, 1, activation="sigmoid")(s, "up")
+    x = hubel.Multiply()([c, s])
+    x = hubel.UpSampling2D(2, "bilinear")(x)
+    x = hubel.Conv2D(2, 1)(x, "out")
+
+    def forward(tx, w):
+        ta = F.relu(conv(tx, w, "a", padding=1))
+        tb = channels_last(F.max_pool2d(channels_first(tx), 3, 1, 1))
+        tc = torch.cat([ta, tx, tb], -1)
+        ts = torch.sigmoid(conv(F.silu(conv(tc.mean((1, 2), keepdim=True), w, "down")), w, "up"))
+        t = F.interpolate(channels_first(tc * ts), scale_factor=2, mode="bilinear")
+        return conv(channels_last(t), w, "out")
+
+    compare_graph(image, x, forward, images(3, 8, 6, 4))
