@@ -16,6 +16,7 @@
 #include "hubel/dropout.hpp"
 #include "hubel/early_stopping.hpp"
 #include "hubel/errors.hpp"
+#include "hubel/event_file.hpp"
 #include "hubel/goal.hpp"
 #include "hubel/graph.hpp"
 #include "hubel/image.hpp"
