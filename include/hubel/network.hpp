@@ -1,8 +1,10 @@
 // A network: an architecture (graph.hpp), its weights, and its execution forward and backward.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -34,10 +36,26 @@ struct Parameter {
 struct LayerInfo {
   std::string name;  // as given, or kind and running number of that kind: "conv2d_1", "max_pool2d_2", "dense_3"
   std::string kind;
+  std::string options;              // as the summary gives them: "6 @ 5x5, same, relu"
   Shape input_shape, output_shape;  // of several inputs, the first's
   std::int64_t parameters = 0;
-  std::int64_t macs = 0;  // multiply-adds of a forward pass on one sample
+  std::int64_t trainable = 0;  // of the parameters, those that follow a gradient: all but batch norms' statistics
+  std::int64_t macs = 0;       // multiply-adds of a forward pass on one sample
+  // The height and width, in pixels of the network's input and regardless of its edges, that an output pixel depends
+  // on by windows (Araujo, Norris & Sim, "Computing receptive fields of convolutional neural networks", 2019), along
+  // the path where they are largest. Nothing: all of the input, as behind a dense layer or a global pooling. What norms
+  // measure is not counted.
+  std::optional<std::array<std::int64_t, 2>> receptive_field;
 };
+
+// What follows from an architecture alone, without weights. Throws std::invalid_argument as Network does.
+std::vector<LayerInfo> layer_infos(const Graph& graph);
+
+// The table people expect: layer with its options, output shape, parameters, multiply-adds, bytes of the output and
+// receptive field, where layers branch what each takes; totals below. Numbers are for one sample, of so many bytes
+// each. The activations' memory is an estimate: in training every output is kept, in inference memory is used again
+// once no layer needs it. UTF-8.
+std::string summary(const Graph& graph, std::int64_t bytes_per_number = 4);
 
 // T is float or double. A Network is a value: copying copies the weights.
 template <class T>
@@ -72,8 +90,8 @@ class Network {
   // softmax.)
   bool ends_in_softmax() const;
 
-  // The table people expect: layer, output shape of one sample, parameters, multiply-adds; totals below. UTF-8.
-  std::string summary() const;
+  // hubel::summary of its graph.
+  std::string summary() const { return hubel::summary(graph_, sizeof(T)); }
 
   // Puts the network's starting weights back, from `seed`.
   void reset(std::uint64_t seed);

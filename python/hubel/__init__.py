@@ -4,8 +4,9 @@ The four functions of a convolutional and a pooling layer on NumPy arrays::
 
     conv_forward  pool_forward  conv_backward  pool_backward
 
-more operations in `hubel.ops`; models with `Sequential` or `Model` and their layers, `lenet5` and `load_model`; data with
-`load_dataset`, `image_folder` and `load_npz`, and random changes to it with `Augmentation`.
+more operations in `hubel.ops`; models with `Sequential` or `Model` and their layers, `lenet5`, `load_model` and the
+known networks of `hubel.zoo`; data with `load_dataset`, `image_folder` and `load_npz`, and random changes to it with
+`Augmentation`.
 
 >>> import hubel
 >>> data = hubel.load_dataset("mnist")
@@ -24,7 +25,7 @@ from . import _core
 from .functions import conv_backward, conv_forward, pool_backward, pool_forward
 
 if TYPE_CHECKING:
-    from . import augmentation, callbacks, data, graph, layers, losses, model, ops, optimizers
+    from . import augmentation, callbacks, data, graph, layers, losses, model, ops, optimizers, zoo
     from .augmentation import Augmentation, channel_statistics, soft_targets
     from .data import Dataset, dataset_names, image_folder, load_dataset, load_npz
     from .graph import Input, Value
@@ -152,10 +153,22 @@ __all__ = [
     "History",
     "lenet5",
     "load_model",
+    "zoo",
 ]
 
 # Modules that are imported when they, or a name of theirs, are first used: so that `import hubel` costs little.
-_LAZY_MODULES = ("augmentation", "callbacks", "data", "graph", "layers", "losses", "model", "ops", "optimizers")
+_LAZY_MODULES = (
+    "augmentation",
+    "callbacks",
+    "data",
+    "graph",
+    "layers",
+    "losses",
+    "model",
+    "ops",
+    "optimizers",
+    "zoo",
+)
 
 
 def __getattr__(name: str) -> Any:

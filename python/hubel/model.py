@@ -26,7 +26,7 @@ from .optimizers import Optimizer, optimizer_of
 if TYPE_CHECKING:
     from ._types import AnyArray, Array
 
-__all__ = ["Model", "Sequential", "History", "lenet5", "load_model"]
+__all__ = ["Model", "Sequential", "History", "Drawing", "lenet5", "load_model"]
 
 _METRICS = ("accuracy", "acc", "top_5_accuracy")
 _NOT_LOGGED = ("epoch", "samples", "seconds", "learning_rate")  # what a History and callbacks do not get
@@ -52,6 +52,13 @@ class History:
 
     def __repr__(self) -> str:
         return f"<hubel.History of {len(self.epoch)} epochs: {', '.join(self.history)}>"
+
+
+class Drawing(str):
+    """A drawing as SVG text, which notebooks show."""
+
+    def _repr_svg_(self) -> str:
+        return str(self)
 
 
 class Model:
@@ -139,6 +146,28 @@ class Model:
     def summary(self, print_fn: Callable[[str], Any] = print) -> None:
         """Prints the table of layers: output shapes, parameters, multiply-adds, totals."""
         print_fn(f"{self.name}\n{self._network.summary()}")
+
+    def plot(
+        self,
+        path: Optional[Union[str, "os.PathLike[str]"]] = None,
+        merge: bool = True,
+        options: bool = True,
+        shapes: bool = True,
+    ) -> Drawing:
+        """The network drawn, as SVG text; written to a file as well where there is a path.
+
+        From top to bottom a box for each layer, branches side by side. merge: norms, activations, dropouts and
+        flattenings stand in the box of the layer that they alone follow. options, shapes: whether boxes tell these.
+
+        >>> import hubel
+        >>> hubel.lenet5().plot().count("<rect")
+        8
+        """
+        drawing = Drawing(self._network.svg(merge, options, shapes))
+        if path is not None:
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(drawing)
+        return drawing
 
     def __repr__(self) -> str:
         shape = f"{self.input_shape} -> {self.output_shape}"
@@ -473,9 +502,7 @@ class Model:
         Raises OSError when it cannot be read and ValueError when it is no such file.
         """
         network = _core.Network.load(os.fsencode(path))
-        chain = all(inputs == [i - 1] for i, (_, _, _, inputs) in enumerate(network.layers()))
-        model: Model = object.__new__(Sequential if chain else Model)
-        model._set_up(network, network.notes.get(_NAME_NOTE, type(model).__name__.lower()))
+        model = _model_of(network, network.notes.get(_NAME_NOTE), 0)
         return model
 
     def __getstate__(self) -> Dict[str, Any]:
@@ -557,13 +584,24 @@ def lenet5(classes: int = 10, seed: int = 0, input_shape: Tuple[int, ...] = (28,
     >>> hubel.lenet5()
     <hubel.Sequential 'lenet5', (28, 28, 1) -> (10,), 61,706 parameters>
     """
-    layers = [layer_of(kind, options) for kind, options in _core.lenet5_layers(classes)]
-    return Sequential(layers, input_shape, seed, name="lenet5")
+    _check_seed("lenet5", seed)
+    shape, entries = _core.zoo_graph("lenet5", classes, input_shape, False)
+    model = _model_of(_core.Network(shape, entries, seed), "lenet5", seed)
+    assert isinstance(model, Sequential)
+    return model
 
 
 def load_model(path: Union[str, "os.PathLike[str]"]) -> Model:
     """The model of a file: see `Model.load`."""
     return Model.load(path)
+
+
+def _model_of(network: _core.Network, name: Optional[str], next_seed: int) -> Model:
+    """The model around a network that is there already: a `Sequential` where its layers come one after another."""
+    chain = all(inputs == [i - 1] for i, (_, _, _, inputs) in enumerate(network.layers()))
+    model: Model = object.__new__(Sequential if chain else Model)
+    model._set_up(network, type(model).__name__.lower() if name is None else name, next_seed)
+    return model
 
 
 class _Callbacks:

@@ -12,15 +12,13 @@
 
 #include "arguments.hpp"
 #include "bindings.hpp"
-#include "hubel/network.hpp"
+#include "hubel/zoo.hpp"
 #include "nn/layer_kinds.hpp"
 #include "nn/network_plan.hpp"
 
 namespace hubel::python {
 
 namespace {
-
-nb::str python_text(std::string_view text) { return nb::str(text.data(), text.size()); }
 
 // Sets a description's fields from a dict.
 class Reader {
@@ -127,11 +125,21 @@ nb::tuple canonical_layer(const nb::str& who, const nb::str& kind, const nb::dic
   return layer_to_python(layer_from_python(who.c_str(), kind.c_str(), options));
 }
 
-nb::list lenet5_layers_(nb::handle classes) {
+// A network of the zoo; what is None has the paper's value.
+nb::tuple zoo_graph_(const nb::str& name, nb::handle classes, nb::handle input_shape, nb::handle small_images) {
+  ZooOptions options;
+  if (!classes.is_none()) options.classes = integer({name.c_str(), "classes", "an integer"}, classes);
+  if (!input_shape.is_none()) options.input_shape = shape_argument(name.c_str(), input_shape);
+  options.small_images = boolean({name.c_str(), "small_images", "True or False"}, small_images);
+  const Graph graph = zoo_graph(name.c_str(), options);
+  return nb::make_tuple(python_shape(graph.input_shape()), entries_of(graph));
+}
+
+// (name, classes, input shape, whether there is a variant for small images) of each.
+nb::list zoo_defaults_() {
   nb::list result;
-  for (const Layer& layer : lenet5_layers(integer({"lenet5", "classes", "an integer"}, classes))) {
-    result.append(layer_to_python(layer));
-  }
+  for (const ZooDefaults& d : zoo_defaults())
+    result.append(nb::make_tuple(python_text(d.name), d.classes, python_shape(d.input_shape), d.has_small_images));
   return result;
 }
 
@@ -144,11 +152,8 @@ nb::tuple layer_shape(const nb::str& who, const nb::str& kind, const nb::dict& o
       extents.push_back(integer({who.c_str(), "shape", "a tuple of integers"}, extent));
     shapes.emplace_back(std::span<const std::int64_t>(extents));
   }
-  const Shape output =
-      detail::plan_layer(layer_from_python(who.c_str(), kind.c_str(), options), shapes, who.c_str()).output;
-  nb::list result;
-  for (const std::int64_t extent : output.without_first()) result.append(extent);
-  return nb::tuple(result);
+  const Layer layer = layer_from_python(who.c_str(), kind.c_str(), options);
+  return python_shape(detail::plan_layer(layer, shapes, who.c_str()).output.without_first());
 }
 
 }  // namespace
@@ -175,9 +180,37 @@ nb::tuple layer_to_python(const Layer& layer) {
   return nb::make_tuple(python_text(layer_kind(layer)), writer.options);
 }
 
+nb::str python_text(std::string_view text) { return nb::str(text.data(), text.size()); }
+
+nb::tuple python_shape(const Shape& shape) {
+  nb::list extents;
+  for (const std::int64_t extent : shape) extents.append(extent);
+  return nb::tuple(extents);
+}
+
+Shape shape_argument(const char* who, nb::handle value) {
+  const Context context{who, "input_shape", "a tuple of integers, (h, w, c) or (n,)"};
+  if (!PyTuple_Check(value.ptr()) && !PyList_Check(value.ptr())) raise_type_error(context, value);
+  std::vector<std::int64_t> extents;
+  for (nb::handle extent : nb::tuple(nb::borrow<nb::sequence>(value))) extents.push_back(integer(context, extent));
+  return Shape(std::span<const std::int64_t>(extents));
+}
+
+nb::list entries_of(const Graph& graph) {
+  nb::list result;
+  for (const GraphLayer& placed : graph.layers()) {
+    const nb::tuple layer = layer_to_python(placed.layer);
+    nb::list inputs;
+    for (const std::int64_t input : placed.inputs) inputs.append(input);
+    result.append(nb::make_tuple(layer[0], layer[1], python_text(placed.name), inputs));
+  }
+  return result;
+}
+
 void bind_layers(nb::module_& m) {
   m.def("canonical_layer", &canonical_layer);
-  define(m, "lenet5_layers", &lenet5_layers_);
+  define(m, "zoo_graph", &zoo_graph_);
+  m.def("zoo_defaults", &zoo_defaults_);
   m.def("layer_shape", &layer_shape);
 }
 

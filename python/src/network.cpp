@@ -20,6 +20,7 @@
 #include "hubel/checkpoint.hpp"
 #include "hubel/model_file.hpp"
 #include "hubel/optimizer.hpp"
+#include "hubel/plot.hpp"
 #include "hubel/trainer.hpp"
 #include "layers.hpp"
 #include "numpy_api.hpp"
@@ -34,22 +35,6 @@ namespace {
 // Batches up to this are for latency: their execution is kept between calls, being small. Larger ones are made anew,
 // so that a model does not hold on to the memory of the largest batch it ever saw.
 constexpr std::int64_t kKeptBatch = 16;
-
-nb::str python_text(std::string_view text) { return nb::str(text.data(), text.size()); }
-
-nb::tuple python_shape(const Shape& shape) {
-  nb::list extents;
-  for (std::int64_t extent : shape) extents.append(extent);
-  return nb::tuple(extents);
-}
-
-Shape shape_argument(const char* who, nb::handle value) {
-  const Context context{who, "input_shape", "a tuple of integers, (h, w, c) or (n,)"};
-  if (!PyTuple_Check(value.ptr()) && !PyList_Check(value.ptr())) raise_type_error(context, value);
-  std::vector<std::int64_t> extents;
-  for (nb::handle extent : nb::tuple(nb::borrow<nb::sequence>(value))) extents.push_back(integer(context, extent));
-  return Shape(std::span<const std::int64_t>(extents));
-}
 
 // The shape of `of` samples of this shape: one axis more, and the first.
 Shape batched(std::int64_t of, const Shape& sample) {
@@ -294,16 +279,7 @@ void set_parameters(PythonNetwork& self, const nb::list& values) {
 
 // --- what the network is
 
-nb::list layers(PythonNetwork& self) {
-  nb::list result;
-  for (const GraphLayer& placed : self.network().layers()) {
-    const nb::tuple layer = layer_to_python(placed.layer);
-    nb::list inputs;
-    for (const std::int64_t input : placed.inputs) inputs.append(input);
-    result.append(nb::make_tuple(layer[0], layer[1], python_text(placed.name), inputs));
-  }
-  return result;
-}
+nb::list layers(PythonNetwork& self) { return entries_of(self.network().graph()); }
 
 nb::list info(PythonNetwork& self) {
   nb::list result;
@@ -312,6 +288,13 @@ nb::list info(PythonNetwork& self) {
                                  i.parameters, i.macs));
   }
   return result;
+}
+
+nb::str svg(PythonNetwork& self, nb::handle merge, nb::handle options, nb::handle shapes) {
+  const auto flag = [](const char* name, nb::handle value) { return boolean({"plot", name, "True or False"}, value); };
+  return python_text(graph_svg(
+      self.network().graph(),
+      {.merge = flag("merge", merge), .options = flag("options", options), .shapes = flag("shapes", shapes)}));
 }
 
 nb::list class_names(PythonNetwork& self) {
@@ -378,6 +361,7 @@ void bind_network(nb::module_& m) {
       .def("output_shape", [](PythonNetwork& self) { return python_shape(self.network().output_shape()); })
       .def("parameter_count", [](PythonNetwork& self) { return self.network().parameter_count(); })
       .def("summary", [](PythonNetwork& self) { return python_text(self.network().summary()); })
+      .def("svg", &svg, nb::arg().none(), nb::arg().none(), nb::arg().none())
       .def_prop_rw("class_names", &class_names, &set_class_names)
       .def_prop_rw("notes", &notes, &set_notes);
 }

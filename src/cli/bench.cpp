@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "cli/commands.hpp"
 #include "cli/interrupt.hpp"
@@ -15,7 +16,7 @@ namespace hubel::cli {
 namespace {
 
 struct Options {
-  std::string model, shapes;
+  std::string network = "lenet5", shapes;
   std::int64_t batch = 32;
   double seconds = 0.2;
   bool json = false;
@@ -57,10 +58,11 @@ std::string is_time(const std::string& text) {
              : fmt::format("a time is a number of seconds from {} to {}, not {}", kLeast, kMost, text);
 }
 
-int run(const Options& o) {
+int run(const Options& o, const ZooOptions& zoo) {
   std::vector<ConvBenchmark> convolutions;
   if (!o.shapes.empty()) convolutions = read_conv_shapes(o.shapes);
-  const Model model = o.model.empty() ? Model{lenet5(), {}, {}} : load_model(o.model);
+  std::optional<Network<float>> network;
+  if (o.shapes.empty()) network.emplace(named_graph(o.network, zoo).graph);
   catch_interrupts();
   const MachineLimits limits = measure_machine();
   nlohmann::json rows = nlohmann::json::array();
@@ -73,7 +75,7 @@ int run(const Options& o) {
   };
   if (!o.json) print_header(limits);
   if (o.shapes.empty()) {
-    report(time_layers(model.network, o.batch, o.seconds));
+    report(time_layers(*network, o.batch, o.seconds));
     if (!o.json) {
       fmt::print("\nAll layers, {} samples, forward and backward: {:.3f} ms, {} samples/s\n", o.batch, 1e3 * seconds,
                  with_commas(static_cast<long long>(static_cast<double>(o.batch) / seconds)));
@@ -101,16 +103,18 @@ int run(const Options& o) {
 void add_bench(CLI::App& app, int& exit_code) {
   auto o = std::make_shared<Options>();
   CLI::App* c = app.add_subcommand("bench", "Time each layer, beside what this machine can do at most");
-  CLI::Option* model =
-      c->add_option("model", o->model, "The model file; without one, LeNet-5 for MNIST is timed")->type_name("MODEL");
+  auto zoo = std::make_shared<ZooOptions>();
+  CLI::Option* network =
+      c->add_option("network", o->network, kNetworkHelp)->type_name("NETWORK")->capture_default_str();
+  add_zoo_options(*c, zoo);
   CLI::Option* shapes =
       c->add_option(
            "--shapes", o->shapes,
-           "Instead of a model, the convolutions listed in FILE, one a line: name m c_prev h w c_new kh kw stride "
+           "Instead of a network, the convolutions listed in FILE, one a line: name m c_prev h w c_new kh kw stride "
            "padding groups")
           ->type_name("FILE")
-          ->excludes(model);
-  c->add_option("--batch", o->batch, "Samples at a time, of a model")
+          ->excludes(network);
+  c->add_option("--batch", o->batch, "Samples at a time, of a network")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1'000'000}))
       ->type_name("N")
       ->capture_default_str()
@@ -121,7 +125,7 @@ void add_bench(CLI::App& app, int& exit_code) {
       ->capture_default_str();
   c->add_flag("--json", o->json, "Print the figures as JSON, in seconds, operations and bytes");
   add_threads_option(*c);
-  c->callback([o, &exit_code] { exit_code = run(*o); });
+  c->callback([o, zoo, &exit_code] { exit_code = run(*o, *zoo); });
 }
 
 }  // namespace hubel::cli

@@ -17,6 +17,8 @@ constexpr const char* kExamples = R"(Examples:
   hubel evaluate lenet5.safetensors          accuracy and confusion matrix on the test images
   hubel predict seven.png photo.jpg          which digit is it?
   hubel summary                              the layers of LeNet-5
+  hubel summary resnet18 --classes 10        of a network that `hubel zoo` lists
+  hubel plot googlenet --out googlenet.svg   the same as a drawing
   hubel bench                                how fast each of them is here
 
 `hubel COMMAND --help` says more of each command.)";
@@ -35,6 +37,8 @@ int run(int argc, char** argv) {
   hubel::cli::add_evaluate(app, exit_code);
   hubel::cli::add_predict(app, exit_code);
   hubel::cli::add_summary(app, exit_code);
+  hubel::cli::add_plot(app, exit_code);
+  hubel::cli::add_zoo(app, exit_code);
   hubel::cli::add_bench(app, exit_code);
   if (argc == 1) {
     std::fputs(app.help().c_str(), stdout);

@@ -1,4 +1,4 @@
-// The network that a command line asks for.
+// The network that a training is asked for.
 #pragma once
 
 #include <cstdint>
@@ -8,13 +8,17 @@
 
 namespace hubel::cli {
 
-// A network of a known name for such images. An unknown name throws CLI::ValidationError that lists the known.
-Network<float> network_by_name(const std::string& name, std::int64_t classes, const Shape& input_shape,
-                               std::uint64_t seed);
+// What a training's network may be: a name that `hubel zoo` lists, made for such images and classes, or an architecture
+// file (.json).
+struct NetworkChoice {
+  std::string text;
+  bool small_images = false;  // the variant for images of about 32x32, of a name
+};
 
-// That of an architecture file (a name that ends in .json), or of a known name. Throws IoError or FormatError for the
-// file, and std::runtime_error when its network does not take such images or has too few outputs.
-Network<float> chosen_network(const std::string& name_or_file, std::int64_t classes, const Shape& input_shape,
+// With starting weights from `seed`. Throws CLI::ValidationError for an unknown name, or one whose network does not
+// take such images; IoError or FormatError for a file, and std::runtime_error when its network does not take such
+// images or has too few outputs.
+Network<float> chosen_network(const NetworkChoice& choice, std::int64_t classes, const Shape& input_shape,
                               std::uint64_t seed);
 
 }  // namespace hubel::cli

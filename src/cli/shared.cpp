@@ -6,10 +6,14 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <filesystem>
+#include <span>
 #include <stdexcept>
 
 #include "cli/interrupt.hpp"
 #include "cli/terminal.hpp"
+#include "data/file.hpp"
+#include "hubel/errors.hpp"
 #include "hubel/threads.hpp"
 
 namespace hubel::cli {
@@ -29,6 +33,54 @@ void add_threads_option(CLI::App& command) {
       ->check(CLI::Range(0, kMaxThreads))
       ->type_name("N")
       ->default_str("0");
+}
+
+namespace {
+
+Graph read_architecture(const std::string& path) {
+  constexpr std::size_t kMostBytes = std::size_t{1} << 24;
+  const detail::Bytes bytes = detail::read_file(path, kMostBytes);
+  try {
+    return architecture_from_json(std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
+  } catch (const FormatError& error) {
+    throw FormatError(fmt::format("{}: {}", path, error.what()));
+  }
+}
+
+}  // namespace
+
+NamedGraph named_graph(const std::string& text, const ZooOptions& options) {
+  const auto names = zoo_names();
+  if (std::find(names.begin(), names.end(), text) != names.end()) return {zoo_graph(text, options)};
+  if (options.classes || options.input_shape || options.small_images) {
+    throw std::runtime_error(
+        fmt::format("{} is not a name that `hubel zoo` lists, and --input, --classes and --small go with such", text));
+  }
+  if (text.ends_with(".json")) return {read_architecture(text)};
+  if (text.find_first_of("./") == std::string::npos && !std::filesystem::exists(text))
+    throw std::runtime_error(fmt::format("{} is neither a file nor a name that `hubel zoo` lists", text));
+  Model model = load_model(text);
+  return {model.network.graph(), std::move(model.class_names), std::move(model.notes)};
+}
+
+void add_zoo_options(CLI::App& command, const std::shared_ptr<ZooOptions>& options) {
+  const CLI::Range positive(std::int64_t{1}, std::int64_t{1} << 30);
+  command
+      .add_option_function<std::vector<std::int64_t>>(
+          "--input",
+          [options](const std::vector<std::int64_t>& shape) { options->input_shape = Shape(std::span(shape)); },
+          "An image's height, width and channels, for a network by name")
+      ->delimiter(',')
+      ->expected(3)
+      ->check(positive)
+      ->type_name("H,W,C");
+  command
+      .add_option_function<std::int64_t>(
+          "--classes", [options](std::int64_t n) { options->classes = n; },
+          "Classes to tell apart, for a network by name")
+      ->check(positive)
+      ->type_name("N");
+  command.add_flag("--small", options->small_images, "The network's variant for images of about 32x32");
 }
 
 DatasetSplits load_shown(const std::string& where) {

@@ -3,12 +3,16 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdint>
+#include <map>
+#include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "hubel/dataset.hpp"
 #include "hubel/model_file.hpp"
 #include "hubel/trainer.hpp"
+#include "hubel/zoo.hpp"
 
 namespace hubel::cli {
 
@@ -25,6 +29,25 @@ std::optional<double> finite_number(const std::string& text);
 
 // --threads; the callback sets it before the command runs.
 void add_threads_option(CLI::App& command);
+
+// A network by its architecture, and what was noted with it where it comes from a model file.
+struct NamedGraph {
+  Graph graph;
+  std::vector<std::string> class_names = {};
+  std::map<std::string, std::string> notes = {};
+};
+
+// What a command's NETWORK may be, for its help.
+inline constexpr const char* kNetworkHelp =
+    "A network: a name that `hubel zoo` lists, an architecture (.json) or a model file; of a file called like "
+    "a name, ./NAME";
+
+// What `text` names, by kNetworkHelp. Throws std::runtime_error when it is nothing of that, or when classes or an input
+// shape are given beside a file; else as zoo_graph, architecture_from_json and load_model do.
+NamedGraph named_graph(const std::string& text, const ZooOptions& options);
+
+// --input, --classes and --small, for named_graph.
+void add_zoo_options(CLI::App& command, const std::shared_ptr<ZooOptions>& options);
 
 // load_dataset with a progress line while it downloads.
 DatasetSplits load_shown(const std::string& where);

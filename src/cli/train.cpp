@@ -155,7 +155,8 @@ DatasetSplits load_for_training(const TrainArguments& o) {
 int train(const TrainArguments& o) {
   check_writable(o);
   const DatasetSplits data = load_for_training(o);
-  Network<float> network = chosen_network(o.model, data.train.classes, data.train.sample_shape(), o.seed);
+  Network<float> network =
+      chosen_network({o.model, o.small_images}, data.train.classes, data.train.sample_shape(), o.seed);
   std::optional<Checkpoint> checkpoint;
   if (!o.resume.empty()) checkpoint = load_checkpoint(o.resume, network);
   catch_interrupts();

@@ -151,9 +151,10 @@ OptimizerOptions optimizer_options(const TrainArguments& o) {
 
 void add_train_options(CLI::App& command, TrainArguments& o) {
   command.add_option("--data", o.data, kDataHelp)->capture_default_str();
-  command.add_option("--model", o.model, "The network: lenet5, or a .json file of an architecture")
+  command.add_option("--model", o.model, "The network: a name that `hubel zoo` lists, or an architecture (.json)")
       ->type_name("NAME|FILE.json")
       ->capture_default_str();
+  command.add_flag("--small", o.small_images, "The named network's variant for images of about 32x32");
   add_learning_options(command, o);
   add_regularisation_options(command, o);
   command

@@ -19,6 +19,7 @@ struct CheckpointInterval {
 struct TrainArguments {
   std::string data = "mnist";
   std::string model = "lenet5";
+  bool small_images = false;
   std::int64_t epochs = 5;
   std::int64_t batch = 32;
   double lr = 1e-3;

@@ -126,7 +126,6 @@ double attainable_seconds(const Timing& timing, const MachineLimits& limits) {
 std::vector<Timing> time_layers(const Network<float>& network, std::int64_t batch, double seconds) {
   if (batch < 1) throw std::invalid_argument(fmt::format("time_layers: batch = {}, it must be at least 1", batch));
   check_seconds("time_layers", seconds);
-  const detail::NetworkPlan plan = detail::plan_network(network.graph());
   std::vector<Timing> timings;
   for (std::size_t i = 0; i < network.layers().size(); ++i) {
     const GraphLayer& placed = network.layers()[i];
@@ -138,13 +137,9 @@ std::vector<Timing> time_layers(const Network<float>& network, std::int64_t batc
     Execution<float> execution(layer, batch, Execution<float>::Mode::training);
     const double flops = 2.0 * static_cast<double>(info.macs) * static_cast<double>(batch);
     const double moved = bytes_of(x.size() + dout.size() + info.parameters);
-    // "conv2d_1 (6 @ 5x5, same, relu)" without the name
-    const std::string& described = plan.descriptions[i];
-    const std::size_t open = described.find('(');
-    const std::string detail = open == std::string::npos ? "" : described.substr(open + 1, described.size() - open - 2);
     const auto forward = [&] { execution.forward(x); };
-    timings.push_back({info.name, "forward", detail, median_seconds(forward, seconds), flops, moved});
-    timings.push_back({info.name, "backward", detail,
+    timings.push_back({info.name, "forward", info.options, median_seconds(forward, seconds), flops, moved});
+    timings.push_back({info.name, "backward", info.options,
                        median_seconds([&] { execution.backward(dout); }, seconds, forward), 2 * flops, 2 * moved});
   }
   return timings;

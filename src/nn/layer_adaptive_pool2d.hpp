@@ -1,6 +1,8 @@
 // The layer AdaptivePool2D: two kinds to a reader, that differ in the mode alone.
 #pragma once
 
+#include <numeric>
+
 #include "hubel/adaptive_pool.hpp"
 #include "nn/layer_kind.hpp"
 
@@ -26,6 +28,19 @@ struct LayerKind<AdaptivePool2D> : LayerTraits {
     LayerPlan plan;
     plan.output = adaptive_pool_output_shape(x, layer.output_size, who);
     return plan;
+  }
+
+  // The largest window of h pixels in H has h / H, rounded up, and one more where none begins and ends so as to fit it:
+  // window y begins (y h mod H) / H of a pixel late, which is at most 1 - gcd(h, H) / H.
+  static Reach reach(const AdaptivePool2D& layer, const Shape& x) {
+    Reach reach;
+    for (const std::size_t axis : {0, 1}) {
+      const std::int64_t h = x[axis], H = layer.output_size[axis], rest = h % H;
+      reach.window[axis] = h / H + (rest == 0 ? 0 : rest > std::gcd(h, H) ? 2 : 1);
+      reach.step[axis] = static_cast<double>(h) / static_cast<double>(H);
+    }
+    reach.all = layer.output_size == std::array<std::int64_t, 2>{1, 1};
+    return reach;
   }
 
   template <class T>

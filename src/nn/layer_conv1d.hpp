@@ -44,6 +44,11 @@ struct LayerKind<Conv1D> : LayerTraits {
     return plan;
   }
 
+  // Of images (1, w).
+  static Reach reach(const Conv1D& layer, const Shape&) {
+    return window_reach({1, layer.kernel_size}, {1, layer.strides}, {1, layer.dilation_rate});
+  }
+
   template <class T>
   static void forward(const Conv1D& layer, const ForwardPass<T>& pass, TensorView<T> y) {
     const TensorView<const T> x = as_image(pass.x()), W = as_kernel(pass);

@@ -60,6 +60,10 @@ struct LayerKind<Conv2D> : LayerTraits {
     return plan;
   }
 
+  static Reach reach(const Conv2D& layer, const Shape&) {
+    return window_reach(layer.kernel_size, layer.strides, layer.dilation_rate);
+  }
+
   template <class T>
   static void forward(const Conv2D& layer, const ForwardPass<T>& pass, TensorView<T> y) {
     TensorView<const T> bias;

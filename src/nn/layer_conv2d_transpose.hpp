@@ -57,6 +57,17 @@ struct LayerKind<Conv2DTranspose> : LayerTraits {
     return plan;
   }
 
+  // An output pixel takes every stride-th weight along an axis; without dilation these meet neighbouring pixels.
+  static Reach reach(const Conv2DTranspose& layer, const Shape&) {
+    Reach reach;
+    for (const std::size_t axis : {0, 1}) {
+      const std::int64_t extent = (layer.kernel_size[axis] - 1) * layer.dilation_rate[axis];
+      reach.window[axis] = extent / layer.strides[axis] + 1;
+      reach.step[axis] = 1 / static_cast<double>(layer.strides[axis]);
+    }
+    return reach;
+  }
+
   template <class T>
   static void forward(const Conv2DTranspose& layer, const ForwardPass<T>& pass, TensorView<T> y) {
     TensorView<const T> bias;

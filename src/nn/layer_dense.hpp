@@ -43,6 +43,8 @@ struct LayerKind<Dense> : LayerTraits {
     return plan;
   }
 
+  static Reach reach(const Dense&, const Shape&) { return {.all = true}; }
+
   template <class T>
   static void forward(const Dense& layer, const ForwardPass<T>& pass, TensorView<T> y) {
     TensorView<const T> bias;

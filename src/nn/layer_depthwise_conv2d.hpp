@@ -36,6 +36,10 @@ struct LayerKind<DepthwiseConv2D> : LayerTraits {
     return LayerKind<Conv2D>::plan(as_conv(layer, x[3]), x, who);
   }
 
+  static Reach reach(const DepthwiseConv2D& layer, const Shape&) {
+    return window_reach(layer.kernel_size, layer.strides, layer.dilation_rate);
+  }
+
   template <class T>
   static void forward(const DepthwiseConv2D& layer, const ForwardPass<T>& pass, TensorView<T> y) {
     LayerKind<Conv2D>::forward<T>(as_conv(layer, pass.x().shape()[3]), pass, y);

@@ -28,6 +28,8 @@ struct LayerKind<GlobalPool2D> : LayerTraits {
     return plan;
   }
 
+  static Reach reach(const GlobalPool2D&, const Shape&) { return {.all = true}; }
+
   template <class T>
   static void forward(const GlobalPool2D& layer, const ForwardPass<T>& pass, TensorView<T> y) {
     adaptive_pool_forward(pass.x(), {1, 1}, layer.mode, {y.data(), image_shape(y.shape())});

@@ -75,6 +75,14 @@ struct KeptSize {
   std::int64_t of_batch = 0;   // once, whence the layer takes its batch whole
 };
 
+// Which pixels of its input a layer's output pixel depends on: along each axis a window, and how far those of
+// neighbouring output pixels lie apart, a fraction where the output is larger than the input; or all of the input.
+struct Reach {
+  std::array<std::int64_t, 2> window = {1, 1};
+  std::array<double, 2> step = {1, 1};
+  bool all = false;
+};
+
 // LayerKind<L>, for each description L:
 //
 //   static constexpr std::array<std::string_view, n> kNames     the kinds' names in files and summaries
@@ -83,6 +91,7 @@ struct KeptSize {
 //   static std::string detail(const L&)                         for the summary: "6 @ 5x5, same, relu"
 //   static LayerPlan plan(const L&, const Shape& x, std::string_view who)
 //                                                               checks the options against the input's shape
+//   static Reach reach(const L&, const Shape& x)                where it is more than the pixel itself; x is a sample's
 //   template <class Self, class F> static void fields(Self& layer, F&& f)
 //       calls f.required(name, field) or f.optional(name, field) for each option; Self is L or const L
 //   template <class T> static void forward(const L&, const ForwardPass<T>&, TensorView<T> y)
@@ -108,6 +117,10 @@ struct LayerTraits {
   static KeptSize kept_size(const L&, const Shape& /*x: a sample's*/) {
     return {};
   }
+  template <class L>
+  static Reach reach(const L&, const Shape& /*x: a sample's*/) {
+    return {};
+  }
 };
 template <class L>
 struct LayerKind;
@@ -120,6 +133,17 @@ Activation layer_activation(const L& layer) {
   } else {
     return Activation::identity;
   }
+}
+
+// Of a convolution or pooling.
+inline Reach window_reach(const std::array<std::int64_t, 2>& size, const std::array<std::int64_t, 2>& strides,
+                          const std::array<std::int64_t, 2>& dilation = {1, 1}) {
+  Reach reach;
+  for (const std::size_t axis : {0, 1}) {
+    reach.window[axis] = (size[axis] - 1) * dilation[axis] + 1;
+    reach.step[axis] = static_cast<double>(strides[axis]);
+  }
+  return reach;
 }
 
 // a * b for sizes that only inform: it stays at the largest number instead of overflowing.

@@ -42,6 +42,8 @@ struct LayerKind<Pool2D> : LayerTraits {
     return plan;
   }
 
+  static Reach reach(const Pool2D& layer, const Shape&) { return window_reach(layer.pool_size, layer.strides); }
+
   template <class T>
   static void forward(const Pool2D& layer, const ForwardPass<T>& pass, TensorView<T> y) {
     pool_forward(pass.x(), options(layer), y);

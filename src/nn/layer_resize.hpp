@@ -29,6 +29,17 @@ struct ResizingKind : LayerTraits {
     return plan;
   }
 
+  static Reach reach(const L& layer, const Shape& x) {
+    const Shape batch{1, x[0], x[1], x[2]};
+    const auto size = LayerKind<L>::options(layer, batch).size;
+    Reach reach;
+    for (const std::size_t axis : {0, 1}) {
+      reach.window[axis] = layer.interpolation == Interpolation::bilinear && size[axis] != x[axis] ? 2 : 1;
+      reach.step[axis] = static_cast<double>(x[axis]) / static_cast<double>(size[axis]);
+    }
+    return reach;
+  }
+
   template <class T>
   static void forward(const L& layer, const ForwardPass<T>& pass, TensorView<T> y) {
     resize_forward(pass.x(), LayerKind<L>::options(layer, pass.x().shape()), y);

@@ -90,11 +90,6 @@ bool Network<T>::ends_in_softmax() const {
   return detail::softmax_layer(graph_).has_value();
 }
 
-template <class T>
-std::string Network<T>::summary() const {
-  return detail::summary_table(graph_, sizeof(T));
-}
-
 template class Network<float>;
 template class Network<double>;
 

@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include "nn/layer_kinds.hpp"
+#include "nn/receptive_field.hpp"
 
 namespace hubel::detail {
 
@@ -71,22 +72,28 @@ void check_all_feed(const Graph& graph) {
 
 NetworkPlan plan_network(const Graph& graph) {
   check_all_feed(graph);
+  const std::vector<ReceptiveField> fields = receptive_fields(graph);
   NetworkPlan network;
   for (std::size_t i = 0; i < graph.layers().size(); ++i) {
     const auto& [layer, inputs, name] = graph.layers()[i];
     std::vector<Shape> shapes;
     for (const std::int64_t input : inputs) shapes.push_back(batch_shape(1, graph.shape(graph.value(input))));
     LayerPlan plan = plan_layer(layer, shapes, name);
-    LayerInfo info{name,     std::string(layer_kind(layer)), shapes[0].without_first(), plan.output.without_first(), 0,
-                   plan.macs};
+    LayerInfo info;
+    info.name = name;
+    info.kind = layer_kind(layer);
+    info.options = with_kind(layer, [](auto kind, const auto& l) { return kind.detail(l); });
+    info.input_shape = shapes[0].without_first();
+    info.output_shape = plan.output.without_first();
+    info.macs = plan.macs;
+    info.receptive_field = fields[i];
     network.parameter_counts.push_back(plan.parameters.size());
     for (ParameterSpec& parameter : plan.parameters) {
       parameter.name = fmt::format("{}.{}", name, parameter.name);
       info.parameters += parameter.shape.elements();
+      if (parameter.role != ParameterRole::statistic) info.trainable += parameter.shape.elements();
       network.parameters.push_back(std::move(parameter));
     }
-    const std::string detail = with_kind(layer, [](auto kind, const auto& l) { return kind.detail(l); });
-    network.descriptions.push_back(detail.empty() ? name : fmt::format("{} ({})", name, detail));
     network.info.push_back(std::move(info));
   }
   return network;
@@ -99,6 +106,8 @@ namespace hubel {
 std::string_view layer_kind(const Layer& layer) {
   return detail::with_kind(layer, [](auto kind, const auto& l) { return kind.name(l); });
 }
+
+std::vector<LayerInfo> layer_infos(const Graph& graph) { return detail::plan_network(graph).info; }
 
 Shape layer_output_shape(const Layer& layer, const Shape& input, std::string_view who) {
   if (input.rank() < 2) {

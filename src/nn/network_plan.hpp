@@ -13,7 +13,6 @@ namespace hubel::detail {
 
 struct NetworkPlan {
   std::vector<LayerInfo> info;                // a layer each
-  std::vector<std::string> descriptions;      // a layer each: "conv2d_1 (6 @ 5x5, same, relu)"
   std::vector<std::size_t> parameter_counts;  // a layer each
   std::vector<ParameterSpec> parameters;      // of all layers, in their order; named in full: "conv2d_1.kernel"
 };
@@ -35,8 +34,5 @@ std::int64_t class_count(const Shape& output, std::string_view who);
 
 // One sample's shape with a batch axis before it.
 Shape batch_shape(std::int64_t m, const Shape& sample);
-
-// The table of a summary; see Network::summary.
-std::string summary_table(const Graph& graph, std::int64_t bytes_per_weight);
 
 }  // namespace hubel::detail

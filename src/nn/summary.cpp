@@ -7,13 +7,15 @@
 #include <string>
 #include <vector>
 
+#include "nn/activation_memory.hpp"
 #include "nn/network_plan.hpp"
+#include "nn/short_name.hpp"
 
-namespace hubel::detail {
+namespace hubel {
 
 namespace {
 
-using Row = std::array<std::string, 4>;
+using Row = std::vector<std::string>;
 
 // 61706 as "61,706".
 std::string thousands(std::int64_t n) {
@@ -22,26 +24,82 @@ std::string thousands(std::int64_t n) {
   return text;
 }
 
-std::string memory(double bytes) {
+std::string memory(std::int64_t numbers, std::int64_t bytes_per_number) {
   constexpr std::array kUnits = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+  double bytes = static_cast<double>(numbers) * static_cast<double>(bytes_per_number);
   std::size_t unit = 0;
   while (bytes >= 1024 && unit + 1 < kUnits.size()) bytes /= 1024, ++unit;
   return fmt::format("{:.{}f} {}", bytes, unit == 0 ? 0 : 1, kUnits[unit]);
 }
 
-// Names to the left, shapes after them, numbers to the right. All text here is ASCII but the lines, so bytes are
-// columns.
+std::string described(const LayerInfo& layer) {
+  const std::string name = detail::short_name(layer.name);
+  return layer.options.empty() ? name : fmt::format("{} ({})", name, layer.options);
+}
+
+// The names of what layer i takes; of many, the first and how many more.
+std::string inputs_text(const Graph& graph, const GraphLayer& layer) {
+  constexpr std::size_t kMost = 4;
+  std::string text;
+  for (std::size_t i = 0; i < layer.inputs.size(); ++i) {
+    if (i == kMost && layer.inputs.size() > kMost + 1)
+      return text + fmt::format(", {} more", layer.inputs.size() - kMost);
+    const std::int64_t input = layer.inputs[i];
+    if (i > 0) text += ", ";
+    text += input == GraphLayer::kInput ? "input"
+                                        : detail::short_name(graph.layers()[static_cast<std::size_t>(input)].name);
+  }
+  return text;
+}
+
+bool branches(const Graph& graph) {
+  for (std::int64_t i = 0; i < std::ssize(graph.layers()); ++i)
+    if (graph.layers()[static_cast<std::size_t>(i)].inputs != std::vector{i - 1}) return true;
+  return false;
+}
+
+// An image has a height and a width, a sequence has a width.
+bool has_fields(const Graph& graph) { return graph.input_shape().rank() == 3 || graph.input_shape().rank() == 2; }
+
+std::string field_text(const LayerInfo& layer) {
+  if (!layer.receptive_field) return "all";
+  return fmt::format("{}x{}", (*layer.receptive_field)[0], (*layer.receptive_field)[1]);
+}
+
+std::vector<Row> rows_of(const Graph& graph, std::span<const LayerInfo> layers, std::int64_t bytes_per_number) {
+  const bool shows_fields = has_fields(graph), shows_inputs = branches(graph);
+  const Shape& input = graph.input_shape();
+  std::vector<Row> rows = {{"Layer", "Output shape", "Params", "MACs", "Memory"},
+                           {"input", input.to_string(), "0", "0", memory(input.elements(), bytes_per_number)}};
+  for (const LayerInfo& layer : layers) {
+    rows.push_back({described(layer), layer.output_shape.to_string(), thousands(layer.parameters),
+                    thousands(layer.macs), memory(layer.output_shape.elements(), bytes_per_number)});
+  }
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (shows_fields) rows[i].push_back(i == 0 ? "Field" : i == 1 ? "1x1" : field_text(layers[i - 2]));
+    if (shows_inputs) {
+      rows[i].push_back(i == 0 ? "Connected to" : i == 1 ? "" : inputs_text(graph, graph.layers()[i - 2]));
+    }
+  }
+  return rows;
+}
+
+// Texts to the left, numbers to the right. All text here is ASCII but the lines, so bytes are columns.
 std::string table(const std::vector<Row>& rows) {
-  std::array<std::size_t, 4> widths = {};
+  const auto is_number = [&](std::size_t column) { return column >= 2 && rows[0][column] != "Connected to"; };
+  std::vector<std::size_t> widths(rows[0].size(), 0);
   for (const Row& row : rows)
     for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
-  const std::size_t total = widths[0] + widths[1] + widths[2] + widths[3] + 3 * 3 + 2;
-  std::string line;
-  for (std::size_t i = 0; i < total; ++i) line += "─";
-  std::string text;
+  std::string text, line;
+  for (const std::size_t width : widths)
+    for (std::size_t i = 0; i < width + 3; ++i) line += "─";
   for (const Row& row : rows) {
-    text += fmt::format(" {:<{}}   {:<{}}   {:>{}}   {:>{}}\n", row[0], widths[0], row[1], widths[1], row[2], widths[2],
-                        row[3], widths[3]);
+    std::string columns;
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      columns += i == 0 ? " " : "   ";
+      columns += is_number(i) ? fmt::format("{:>{}}", row[i], widths[i]) : fmt::format("{:<{}}", row[i], widths[i]);
+    }
+    text += columns.substr(0, columns.find_last_not_of(' ') + 1) + "\n";
     if (&row == &rows.front()) text += line + "\n";
   }
   return text + line + "\n";
@@ -49,20 +107,24 @@ std::string table(const std::vector<Row>& rows) {
 
 }  // namespace
 
-std::string summary_table(const Graph& graph, std::int64_t bytes_per_weight) {
-  const NetworkPlan plan = plan_network(graph);
-  std::vector<Row> rows = {{"Layer", "Output shape", "Params", "MACs"}};
-  rows.push_back({"input", graph.input_shape().to_string(), "0", "0"});
-  std::int64_t parameters = 0, macs = 0;
-  for (std::size_t i = 0; i < plan.info.size(); ++i) {
-    const LayerInfo& layer = plan.info[i];
-    rows.push_back(
-        {plan.descriptions[i], layer.output_shape.to_string(), thousands(layer.parameters), thousands(layer.macs)});
+std::string summary(const Graph& graph, std::int64_t bytes_per_number) {
+  const std::vector<LayerInfo> layers = layer_infos(graph);
+  std::int64_t parameters = 0, trainable = 0, macs = 0;
+  for (const LayerInfo& layer : layers) {
     parameters += layer.parameters;
+    trainable += layer.trainable;
     macs += std::min(layer.macs, std::numeric_limits<std::int64_t>::max() - macs);
   }
-  return fmt::format("{} Parameters: {} ({}). Multiply-adds for one sample: {}.\n", table(rows), thousands(parameters),
-                     memory(static_cast<double>(parameters) * static_cast<double>(bytes_per_weight)), thousands(macs));
+  const detail::ActivationMemory activations = detail::activation_memory(graph);
+  std::string text = table(rows_of(graph, layers, bytes_per_number));
+  text += fmt::format(" Parameters: {} ({})", thousands(parameters), memory(parameters, bytes_per_number));
+  if (trainable != parameters) {
+    text += fmt::format(", of which {} trainable and {} not", thousands(trainable), thousands(parameters - trainable));
+  }
+  text += fmt::format(". Multiply-adds for one sample: {}.\n", thousands(macs));
+  text += fmt::format(" Activations of one sample: {} in inference, {} in training.\n",
+                      memory(activations.inference, bytes_per_number), memory(activations.training, bytes_per_number));
+  return text;
 }
 
-}  // namespace hubel::detail
+}  // namespace hubel

@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 import unittest
+import xml.etree.ElementTree
 import zlib
 from pathlib import Path
 
@@ -112,9 +113,9 @@ class Command(unittest.TestCase):
         for arguments in ([], ["--help"]):
             run = hubel(*arguments)
             self.assertEqual(run.returncode, 0)
-            for command in ("train", "evaluate", "predict", "summary", "bench", "Examples:"):
+            for command in ("train", "evaluate", "predict", "summary", "plot", "zoo", "bench", "Examples:"):
                 self.assertIn(command, run.stdout)
-        for command in ("train", "evaluate", "predict", "summary", "bench"):
+        for command in ("train", "evaluate", "predict", "summary", "plot", "zoo", "bench"):
             run = hubel(command, "--help")
             self.assertEqual(run.returncode, 0)
             self.assertIn("Usage", run.stdout)
@@ -169,6 +170,8 @@ class Command(unittest.TestCase):
         self.assertEqual(run.returncode, 0, run.stderr)
         for part in ("GFLOP/s", "conv2d_1", "dense_3", "backward", "samples/s"):
             self.assertIn(part, run.stdout)
+        run = hubel("bench", "resnet20", "--input", "8,8,3", "--batch", 1, "--seconds", 0.001)
+        self.assertIn("batch_norm_1", run.stdout, run.stderr)
         shapes = self.folder / "shapes.txt"
         shapes.write_text("# name m c h w c_new kh kw stride padding groups\nsmall 2 3 8 8 5 3 3 1 1 1  # one\n")
         figures = json.loads(hubel("bench", "--shapes", shapes, "--seconds", 0.001, "--json").stdout)
@@ -200,6 +203,44 @@ class Command(unittest.TestCase):
         for part in ("conv2d_1", "(28, 28, 6)", "dense_3", "61,706"):
             self.assertIn(part, run.stdout)
         self.assertIn("Classes: 0, 1", hubel("summary", self.model).stdout)
+
+    def test_summary_of_networks_by_name_and_of_architectures(self):
+        run = hubel("summary", "resnet18", "--classes", 10, "--input", "32,32,3", "--small")
+        self.assertEqual(run.returncode, 0, run.stderr)
+        for part in ("11,173,962 trainable", "Connected to", "batch_norm_1 (relu)", "KiB in inference"):
+            self.assertIn(part, run.stdout)
+        architecture = self.folder / "net.json"
+        architecture.write_text('{"input_shape": [8, 8, 1], "layers": [{"kind": "conv2d", "filters": 2}]}')
+        self.assertIn("(6, 6, 2)", hubel("summary", architecture).stdout)
+        architecture.write_text('{"input_shape": [8, 8, 1], "layers": [{"kind": "magic"}]}')
+        self.refuses(hubel("summary", architecture), 1, architecture, "magic")
+        self.refuses(hubel("summary", self.folder / "no.json"), 1, "no.json")
+        self.refuses(hubel("summary", "resnet19"), 1, "resnet19", "hubel zoo")
+        self.refuses(hubel("summary", self.model, "--classes", 3), 1, self.model, "--classes")
+        self.refuses(hubel("summary", "vgg16", "--input", "8,8,3"), 1, "max_pool2d_4")
+        self.refuses(hubel("summary", "alexnet", "--small"), 1, "alexnet")
+        for wrong in ("8,8", "8,8,0", "8,x,3"):
+            self.refuses(hubel("summary", "vgg16", "--input", wrong), 2)
+
+    def test_zoo(self):
+        run = hubel("zoo")
+        self.assertEqual(run.returncode, 0, run.stderr)
+        self.assertRegex(run.stdout, r"(?m)^resnet18 +\(224, 224, 3\) +1000 +11,689,512 +1,814,073,344$")
+        self.assertRegex(run.stdout, r"(?m)^unet +\(572, 572, 1\) +2 +31,030,658 ")
+
+    def test_plot(self):
+        out = self.folder / "drawn.svg"
+        for network in ("googlenet", self.model):
+            run = hubel("plot", network, "--out", out)
+            self.assertEqual((run.returncode, run.stdout, run.stderr), (0, "", ""))
+            names = [element.tag for element in xml.etree.ElementTree.parse(out).getroot()]
+            self.assertIn("{http://www.w3.org/2000/svg}g", names)
+        merged = out.read_text()
+        hubel("plot", self.model, "--out", out, "--every-layer")
+        self.assertGreater(out.read_text().count("<rect"), merged.count("<rect"))
+        self.refuses(hubel("plot", "lenet5", "--out", self.folder / "no" / "x.svg"), 1, "x.svg")
+        self.refuses(hubel("plot", "lenet6", "--out", self.folder / "six.svg"), 1, "lenet6")
+        self.assertFalse((self.folder / "six.svg").exists())
 
     def test_train_prints_plain_lines_into_a_pipe(self):
         self.assertEqual(self.trained.returncode, 0, self.trained.stderr)
@@ -284,6 +325,13 @@ class Command(unittest.TestCase):
         self.refuses(hubel("train", "--data", self.data, "--model", architecture), 1, architecture)
         self.refuses(hubel("train", "--data", self.data, "--model", self.folder / "no.json"), 1, "no.json")
         self.refuses(hubel("train", "--data", self.data, "--model", "nonet"), 2, "nonet", "lenet5")
+
+    def test_networks_of_the_zoo(self):
+        out = self.folder / "zoo.safetensors"
+        run = hubel("train", "--data", self.data, "--model", "resnet20", "--epochs", 1, "--out", out)
+        self.assertEqual(run.returncode, 0, run.stderr)
+        self.assertIn("batch_norm_1", hubel("summary", out).stdout)
+        self.refuses(hubel("train", "--data", self.data, "--model", "resnet20", "--small"), 2, "resnet20", "small")
 
     def test_logs(self):
         log, events, out = self.folder / "log.jsonl", self.folder / "events", self.folder / "logged.safetensors"

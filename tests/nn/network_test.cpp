@@ -36,19 +36,20 @@ TEST(Network, LeNet5Layers) {
 
 TEST(Network, LeNet5Summary) {
   EXPECT_EQ(lenet5().summary(),
-            " Layer                              Output shape   Params      MACs\n"
-            "────────────────────────────────────────────────────────────────────\n"
-            " input                              (28, 28, 1)         0         0\n"
-            " conv2d_1 (6 @ 5x5, same, relu)     (28, 28, 6)       156   117,600\n"
-            " max_pool2d_1 (2x2, stride 2x2)     (14, 14, 6)         0         0\n"
-            " conv2d_2 (16 @ 5x5, valid, relu)   (10, 10, 16)    2,416   240,000\n"
-            " max_pool2d_2 (2x2, stride 2x2)     (5, 5, 16)          0         0\n"
-            " flatten_1                          (400,)              0         0\n"
-            " dense_1 (120, relu)                (120,)         48,120    48,000\n"
-            " dense_2 (84, relu)                 (84,)          10,164    10,080\n"
-            " dense_3 (10, softmax)              (10,)             850       840\n"
-            "────────────────────────────────────────────────────────────────────\n"
-            " Parameters: 61,706 (241.0 KiB). Multiply-adds for one sample: 416,520.\n");
+            " Layer                              Output shape   Params      MACs     Memory   Field\n"
+            "────────────────────────────────────────────────────────────────────────────────────────\n"
+            " input                              (28, 28, 1)         0         0    3.1 KiB     1x1\n"
+            " conv2d_1 (6 @ 5x5, same, relu)     (28, 28, 6)       156   117,600   18.4 KiB     5x5\n"
+            " max_pool2d_1 (2x2, stride 2x2)     (14, 14, 6)         0         0    4.6 KiB     6x6\n"
+            " conv2d_2 (16 @ 5x5, valid, relu)   (10, 10, 16)    2,416   240,000    6.2 KiB   14x14\n"
+            " max_pool2d_2 (2x2, stride 2x2)     (5, 5, 16)          0         0    1.6 KiB   16x16\n"
+            " flatten_1                          (400,)              0         0    1.6 KiB   16x16\n"
+            " dense_1 (120, relu)                (120,)         48,120    48,000      480 B     all\n"
+            " dense_2 (84, relu)                 (84,)          10,164    10,080      336 B     all\n"
+            " dense_3 (10, softmax)              (10,)             850       840       40 B     all\n"
+            "────────────────────────────────────────────────────────────────────────────────────────\n"
+            " Parameters: 61,706 (241.0 KiB). Multiply-adds for one sample: 416,520.\n"
+            " Activations of one sample: 23.0 KiB in inference, 31.6 KiB in training.\n");
 }
 
 TEST(Network, SummaryTellsOptionsThatAreNotTheUsual) {

@@ -137,6 +137,7 @@ inline void expect_network_gradients(Network<double>& network, std::int64_t m, s
     }
     for (std::size_t i = 0; i < gradients.size(); ++i) {
       Parameter<double>& p = network.parameters()[i];
+      if (p.role == ParameterRole::statistic) continue;  // has a step instead
       expect_gradient(what + p.name, p.value.data(), gradients[i], loss, entries, noise);
     }
   };
