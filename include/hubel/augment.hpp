@@ -101,6 +101,26 @@ class Augmented : public SampleSource {
   mutable std::vector<float> unmixed_;  // a batch, before it is mixed
 };
 
+// The mixed samples of an Augmented, with rows of probabilities for their targets: to be trained on with CrossEntropy.
+class Mixed : public TargetSource {
+ public:
+  // `source` must outlive this. Throws std::invalid_argument for fewer than one class.
+  Mixed(const Augmented& source, std::int32_t classes);
+
+  std::int64_t count() const override { return source_.count(); }
+  Shape sample_shape() const override { return source_.sample_shape(); }
+  Shape target_shape() const override { return {classes_}; }
+  void begin_epoch(std::int64_t epoch, std::uint64_t seed) const override { source_.begin_epoch(epoch, seed); }
+  // Throws std::invalid_argument for a label outside [0, classes).
+  void gather_targets(const std::int32_t* indices, std::int64_t n, float* out, float* targets) const override;
+
+ private:
+  const Augmented& source_;
+  std::int32_t classes_;
+  mutable std::vector<std::int32_t> labels_;  // of a batch, and the others' with which it is mixed
+  mutable std::vector<float> shares_;
+};
+
 // The mean and the standard deviation (of all values, divided by their number) of each channel.
 struct ChannelStatistics {
   std::vector<double> mean, stddev;  // c numbers each

@@ -28,6 +28,14 @@ class EarlyStopping {
   std::int64_t best_epoch() const { return best_epoch_; }  // from 1; 0 for none
   std::int64_t epochs() const { return epochs_; }
 
+  // What a checkpoint keeps.
+  struct State {
+    double best = 0;
+    std::int64_t best_epoch = 0, epochs = 0, waited = 0;
+  };
+  State state() const { return {best_, best_epoch_, epochs_, waited_}; }
+  void load_state(const State& state);
+
  private:
   EarlyStoppingOptions options_;
   double best_;

@@ -85,8 +85,9 @@ class Network {
   const Parameter<T>& parameter(std::string_view name) const;
   std::int64_t parameter_count() const;
 
-  // True when the network ends in softmax over its classes: its output is probabilities, and its training loss is the
-  // cross-entropy of them. (Without it the output is logits and the training loss takes their softmax.)
+  // True when the network ends in softmax over its classes, or those of each pixel: its output is probabilities, and
+  // its training loss is the cross-entropy of them. (Without it the output is logits and the training loss takes their
+  // softmax.)
   bool ends_in_softmax() const;
 
   // hubel::summary of its graph.
@@ -112,9 +113,9 @@ extern template class Network<double>;
 // one network that nobody is changing.
 //
 // x is (m, ...input_shape), 0 <= m <= max_batch, else std::invalid_argument. Views that are returned are valid until
-// the next call, and so must x be until then for backward() and layer_output(). The loss is the mean cross-entropy over
-// the batch; it asks for an output of (classes) per sample, or an image of one pixel (1, 1, classes), else
-// std::invalid_argument.
+// the next call, and so must x be until then for backward() and layer_output(). Unless one is given the loss is the
+// mean cross-entropy over the batch; it asks for an output of (classes) per sample, or an image of one pixel (1, 1,
+// classes), else std::invalid_argument.
 template <class T>
 class Execution {
  public:
@@ -136,11 +137,18 @@ class Execution {
 
   // Forward up to the loss. It is computed from the logits, so that no probability underflows.
   LossResult loss(TensorView<const T> x, std::span<const std::int32_t> labels);
+  // The same of any loss, which says what it takes (loss.hpp): a label for each sample, or for each row of its output,
+  // such as a pixel's classes; or targets of the output's shape, (m, ...output_shape), for the cross-entropy of a
+  // classifier (m, classes). Cross-entropy is of the logits, any other loss of the output as it is.
+  LossResult loss(TensorView<const T> x, const Loss& loss, std::span<const std::int32_t> labels);
+  LossResult loss(TensorView<const T> x, const Loss& loss, TensorView<const T> targets);
 
   // Mode::training only (std::logic_error otherwise). Forward, loss, and backward: afterwards gradients() holds the
   // gradient of the loss for every parameter, in parameters()' order.
   LossResult loss_and_gradients(TensorView<const T> x, std::span<const std::int32_t> labels,
                                 const CrossEntropyOptions& options = {});
+  LossResult loss_and_gradients(TensorView<const T> x, const Loss& loss, std::span<const std::int32_t> labels);
+  LossResult loss_and_gradients(TensorView<const T> x, const Loss& loss, TensorView<const T> targets);
 
   // Mode::training only. After forward(x), and once for each: backward from dout = dL/d(output), (m, ...output_shape).
   // The gradients are replaced. Returns dL/dx.
@@ -148,8 +156,11 @@ class Execution {
 
   std::span<const TensorView<T>> gradients();
 
-  // For the last batch: what goes into the final softmax, (m, classes); without one, the output.
+  // For the last batch: what goes into the final softmax, (m, classes); without one, the output. Where a sample's
+  // output is no row of classes, (m, ...output_shape).
   TensorView<const T> logits() const;
+  // For the last batch: the network's output, (m, ...output_shape).
+  TensorView<const T> output();
   // Mode::inspection only (std::logic_error otherwise). The output of layer i for the last batch, (m, ...).
   TensorView<const T> layer_output(std::size_t i) const;
 

@@ -32,6 +32,14 @@ class ReduceOnPlateau {
 
   double learning_rate() const { return learning_rate_; }
 
+  // What a checkpoint keeps.
+  struct State {
+    double learning_rate = 0, best = 0;
+    std::int64_t bad_epochs = 0, cooling = 0;
+  };
+  State state() const { return {learning_rate_, best_, bad_epochs_, cooling_}; }
+  void load_state(const State& state);
+
  private:
   bool improves(double value) const;
 

@@ -1,4 +1,4 @@
-// Training and evaluating a classifier on labelled samples.
+// Training and evaluating a network on samples with labels or targets.
 #pragma once
 
 #include <cstdint>
@@ -6,10 +6,15 @@
 #include <optional>
 #include <vector>
 
+#include "hubel/early_stopping.hpp"
+#include "hubel/loss.hpp"
+#include "hubel/moving_average.hpp"
 #include "hubel/network.hpp"
 #include "hubel/optimizer.hpp"
+#include "hubel/plateau.hpp"
 #include "hubel/schedule.hpp"
 #include "hubel/tensor.hpp"
+#include "hubel/training_state.hpp"
 
 namespace hubel {
 
@@ -22,12 +27,30 @@ class SampleSource {
   // Told before the first batch of an epoch, from 1, of a training with this seed: a source that changes its samples at
   // random takes its random numbers from the two. Called from the thread that gathers.
   virtual void begin_epoch(std::int64_t /*epoch*/, std::uint64_t /*seed*/) const {}
-  // Writes samples indices[0..n) to out (n, ...sample_shape) and their labels to labels (n). Called from one thread.
+  // Labels of one sample: more than one where each row of the output, such as a pixel's classes, has its own.
+  virtual std::int64_t labels_per_sample() const { return 1; }
+  // Writes samples indices[0..n) to out (n, ...sample_shape) and their labels to labels (n, labels_per_sample). Called
+  // from one thread.
   virtual void gather(const std::int32_t* indices, std::int64_t n, float* out, std::int32_t* labels) const = 0;
 };
 
+// Where samples come from that have targets in place of labels: what a regression is to come to, or probabilities of
+// classes.
+class TargetSource : public SampleSource {
+ public:
+  virtual Shape target_shape() const = 0;  // one sample's: the network's output_shape, or (classes) of a classifier
+  // Writes samples indices[0..n) to out (n, ...sample_shape) and their targets to targets (n, ...target_shape).
+  virtual void gather_targets(const std::int32_t* indices, std::int64_t n, float* out, float* targets) const = 0;
+  // There are no labels: std::logic_error.
+  void gather(const std::int32_t* indices, std::int64_t n, float* out, std::int32_t* labels) const final;
+};
+
+// Means over the samples. The accuracy, in [0, 1], is of rows whose largest output is the label, or the largest
+// target's class, and with BinaryCrossEntropy of elements on their target's side of 1/2; other losses have none, and it
+// is 0.
 struct Evaluation {
-  double loss = 0, accuracy = 0;  // means over the samples; accuracy in [0, 1]
+  double loss = 0, accuracy = 0;
+  double top_k_accuracy = 0;  // where it was asked for
   std::int64_t count = 0;
 };
 
@@ -39,6 +62,8 @@ struct TrainProgress {
   double loss = 0, accuracy = 0;       // running means over this epoch
   double learning_rate = 0;            // of the last step
   double seconds = 0;                  // spent training in this epoch
+  std::int64_t all_steps = 0;          // from the beginning of the training on
+  double gradient_norm = 0;            // before it was clipped; with clip_norm only
 };
 
 struct EpochResult {
@@ -47,22 +72,24 @@ struct EpochResult {
   double loss = 0, accuracy = 0;
   std::optional<Evaluation> validation;
   double learning_rate = 0;
-  double seconds = 0;  // training only, without validation
+  double seconds = 0;         // training only, without validation
+  double top_k_accuracy = 0;  // with top_k
 };
 
 struct TrainOptions {
   std::int64_t epochs = 1;
   std::int64_t batch_size = 32;
   OptimizerOptions optimizer = Adam{};
+  // Of the epochs that a schedule counts, each has the steps that go through all samples once.
   Schedule schedule = Schedule::constant;
   double warmup = 0;  // the share of all steps over which the learning rate rises first; see schedule_factor
   bool shuffle = true;
-  std::uint64_t seed = 0;  // of the shuffles
+  std::uint64_t seed = 0;  // of the shuffles, of dropout, and for the source's begin_epoch
   // Epochs after the first go through this share of the samples only: those whose loss was highest when they were last
   // trained on. 1 is all of them. (Loshchilov & Hutter 2016 choose batches by such losses.)
   double hard_share = 1;
   // A sample whose label has a probability above this has no gradient, and little is computed backward for it; see
-  // CrossEntropyOptions. 1 skips none.
+  // CrossEntropyOptions. 1 skips none. Like hard_share it goes with the cross-entropy of one label a sample only.
   double skip_above = 1;
   // With a validation source: at the end the weights are those of the epoch with the highest validation accuracy (the
   // lower loss, on a tie), also when training was stopped. Without one it has no effect.
@@ -71,20 +98,40 @@ struct TrainOptions {
   // with keep_best).
   std::function<bool(const TrainProgress&)> on_step = {};
   std::function<bool(const EpochResult&)> on_epoch = {};
+
+  Loss loss = CrossEntropy{};
+  // The gradients are bounded, element by element and then by their norm together; 0 is without. See clip.hpp.
+  double clip_value = 0, clip_norm = 0;
+  // An average of the weights over the steps: it is what is validated, what on_epoch finds in the network, and what the
+  // weights are at the end.
+  std::optional<AverageOptions> average = {};
+  // Both watch the loss or, where their goal is the maximum, the accuracy: of the validation, or without one of the
+  // training. The first ends training, the second lowers the learning rate that the schedule's factor is of.
+  std::optional<EarlyStoppingOptions> early_stopping = {};
+  std::optional<PlateauOptions> plateau = {};
+  std::int64_t top_k = 0;  // unless 0: top_k_accuracy is reported too; with labels only
+
+  // Called with the training's state, whose tensors are views of it, after every so many steps or epochs (0: never),
+  // and when a callback has stopped it.
+  std::function<void(const TrainingState&)> save_state = {};
+  std::int64_t save_every_steps = 0, save_every_epochs = 0;
+  // Goes on from such a state, the network's weights included, to the same bits as without the interruption.
+  const TrainingState* resume = nullptr;
 };
 
 struct TrainResult {
-  std::vector<EpochResult> epochs;  // the whole ones
+  std::vector<EpochResult> epochs;  // the whole ones; after resuming, those since
   bool stopped = false;             // by a callback
+  bool stopped_early = false;       // by early_stopping
   std::int64_t best_epoch = 0;      // with keep_best: whose weights these are, 0 for none
 };
 
-// Trains on `train` with cross-entropy. The last batch of an epoch may be smaller. The order of samples depends on
-// (seed, epoch) alone, so that the same seed gives the same bits on any number of threads.
+// Trains on `train`. The last batch of an epoch may be smaller. The order of samples depends on (seed, epoch) alone, so
+// that the same seed gives the same bits on any number of threads.
 // Nothing is allocated from one step to the next.
-// Throws std::invalid_argument when there are no samples, they do not fit the network, a label is out of range, epochs
-// or batch_size is below 1, warmup is outside [0, 1), or hard_share or skip_above outside (0, 1]; std::runtime_error
-// when the loss is no longer finite.
+// Throws std::invalid_argument when there are no samples, they do not fit the network or the loss, a label is out of
+// range, an option is out of its range, or the state to resume is of another training (it says in what they differ);
+// std::runtime_error when the loss is no longer finite.
 TrainResult fit(Network<float>& network, const SampleSource& train, const TrainOptions& options,
                 const SampleSource* validation = nullptr);
 
@@ -94,6 +141,17 @@ TrainResult fit(Network<float>& network, const SampleSource& train, const TrainO
 Evaluation evaluate(const Network<float>& network, const SampleSource& source, std::int64_t batch_size = 256,
                     std::vector<std::int64_t>* confusion = nullptr,
                     const std::function<bool(std::int64_t)>& on_progress = {});
+
+struct EvaluateOptions {
+  std::int64_t batch_size = 256;
+  Loss loss = CrossEntropy{};
+  std::int64_t top_k = 0;  // unless 0: top_k_accuracy too; with labels only
+  std::vector<std::int64_t>* confusion = nullptr;
+  std::function<bool(std::int64_t)> on_progress = {};
+};
+
+// The same with any loss.
+Evaluation evaluate(const Network<float>& network, const SampleSource& source, const EvaluateOptions& options);
 
 // The network's output for x (m, ...input_shape) -> (m, ...output_shape), computed batch by batch. Throws
 // std::invalid_argument when x does not fit or batch_size is below 1.

@@ -25,7 +25,7 @@ from . import _core
 from .functions import conv_backward, conv_forward, pool_backward, pool_forward
 
 if TYPE_CHECKING:
-    from . import augmentation, data, graph, layers, model, ops, optimizers, zoo
+    from . import augmentation, callbacks, data, graph, layers, losses, model, ops, optimizers, zoo
     from .augmentation import Augmentation, channel_statistics, soft_targets
     from .data import Dataset, dataset_names, image_folder, load_dataset, load_npz
     from .graph import Input, Value
@@ -72,7 +72,7 @@ if TYPE_CHECKING:
         ZeroPadding2D,
     )
     from .model import History, Model, Sequential, lenet5, load_model
-    from .optimizers import SGD, Adam, AdamW, Optimizer
+    from .optimizers import LAMB, SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
 
 __version__: str = _core.version
 
@@ -141,6 +141,11 @@ __all__ = [
     "SGD",
     "Adam",
     "AdamW",
+    "RMSprop",
+    "Adagrad",
+    "LAMB",
+    "losses",
+    "callbacks",
     "graph",
     "Input",
     "Value",
@@ -154,7 +159,18 @@ __all__ = [
 ]
 
 # Modules that are imported when they, or a name of theirs, are first used: so that `import hubel` costs little.
-_LAZY_MODULES = ("augmentation", "data", "graph", "layers", "model", "ops", "optimizers", "zoo")
+_LAZY_MODULES = (
+    "augmentation",
+    "callbacks",
+    "data",
+    "graph",
+    "layers",
+    "losses",
+    "model",
+    "ops",
+    "optimizers",
+    "zoo",
+)
 
 
 def __getattr__(name: str) -> Any:

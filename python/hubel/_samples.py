@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Tuple
+from typing import TYPE_CHECKING, Any, Optional, Tuple
 
 import numpy as np
 
@@ -54,6 +54,39 @@ def as_labels(who: str, y: Any, classes: int) -> AnyArray:
     for wrong in labels[(labels < 0) | (labels >= classes)][:1]:
         raise ValueError(f"{who}: labels must be in [0, {classes}), got {wrong}")
     return np.require(labels, np.int32, ["C", "A"])
+
+
+def as_row_labels(who: str, y: Any, rows: Tuple[int, ...], classes: int, ignored: Optional[int]) -> AnyArray:
+    """y as an int32 array (m, ...rows) of labels in [0, classes), or `ignored`."""
+    labels = np.asarray(y)
+    if labels.dtype.kind not in "biuf":
+        raise TypeError(f"{who}: labels must be numbers, got an array of dtype {labels.dtype}")
+    if labels.shape[1:] == (*rows, 1):
+        labels = labels[..., 0]
+    if labels.ndim == 0 or labels.shape[1:] != rows:
+        wanted = ", ".join(["m", *map(str, rows)])
+        raise ValueError(f"{who}: labels have shape {labels.shape}, they must be ({wanted})")
+    if labels.dtype.kind == "f" and not np.all(labels == np.floor(labels)):
+        raise ValueError(f"{who}: labels must be whole numbers")
+    wrong = (labels < 0) | (labels >= classes)
+    if ignored is not None:
+        wrong &= labels != ignored
+    for label in labels[wrong][:1]:
+        raise ValueError(f"{who}: labels must be in [0, {classes}), got {label}")
+    return np.require(labels, np.int32, ["C", "A"])
+
+
+def as_targets(who: str, y: Any, output_shape: Tuple[int, ...]) -> AnyArray:
+    """y as a float32 array (m, ...output_shape); (m,) serves where that is (m, 1)."""
+    targets = np.asarray(y)
+    if targets.dtype.kind not in "biuf":
+        raise TypeError(f"{who}: targets must be numbers, got an array of dtype {targets.dtype}")
+    if targets.ndim == len(output_shape) and output_shape[-1] == 1 and targets.shape[1:] == output_shape[:-1]:
+        targets = targets[..., None]
+    if targets.ndim == 0 or targets.shape[1:] != output_shape:
+        wanted = ", ".join(["m", *map(str, output_shape)])
+        raise ValueError(f"{who}: targets have shape {targets.shape}, they must be ({wanted})")
+    return np.require(targets, np.float32, ["C", "A"])
 
 
 def _classes_of_one_hot(who: str, rows: AnyArray) -> AnyArray:

@@ -7,16 +7,20 @@ in: a call from a second thread waits until the first is done.
 from __future__ import annotations
 
 import os
+import re
 import threading
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
 from . import _core
 from ._progress import Progress
-from ._samples import as_labels, as_samples
+from ._samples import as_labels, as_row_labels, as_samples, as_targets
+from .callbacks import ReduceLROnPlateau
 from .graph import Value, entries_of
 from .layers import Layer, SeparableConv2D, layer_of
+from .losses import Loss, loss_of
 from .optimizers import Optimizer, optimizer_of
 
 if TYPE_CHECKING:
@@ -24,8 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Model", "Sequential", "History", "Drawing", "lenet5", "load_model"]
 
-_LOSSES = ("sparse_categorical_crossentropy", "categorical_crossentropy")
-_METRICS = ("accuracy", "acc")
+_METRICS = ("accuracy", "acc", "top_5_accuracy")
 _NOT_LOGGED = ("epoch", "samples", "seconds", "learning_rate")  # what a History and callbacks do not get
 _NAME_NOTE = "name"  # the note of a model file that holds the model's name
 
@@ -74,7 +77,9 @@ class Model:
 
     Samples ``x`` are arrays (m, h, w, c), or (m, h, w) when c is 1. Arrays of uint8 are taken as image bytes and scaled
     to [0, 1]; those of other integers, float32 and float64 are taken as they are. Labels ``y`` are integers (m,) or
-    (m, 1), or one-hot rows (m, classes).
+    (m, 1), or one-hot rows (m, classes); of a model whose output is an image of classes, (m, h, w) integers. Losses of
+    elements, such as "mse", take targets of the output's shape instead, and "categorical_crossentropy" rows of
+    probabilities.
     """
 
     def __init__(self, inputs: Value, outputs: Value, seed: int = 0, name: Optional[str] = None) -> None:
@@ -198,20 +203,29 @@ class Model:
     def compile(
         self,
         optimizer: Union[str, Optimizer] = "adam",
-        loss: str = _LOSSES[0],
+        loss: Union[str, Loss] = "sparse_categorical_crossentropy",
         metrics: Optional[Sequence[str]] = ("accuracy",),
     ) -> None:
-        """Chooses the optimizer: "sgd", "adam", "adamw" or an object such as ``hubel.SGD(0.1, momentum=0.9)``.
+        """Chooses what training goes by. A model that was not compiled trains with the defaults.
 
-        A model that was not compiled trains with Adam. The loss is the cross-entropy and the metric the accuracy, always;
-        both arguments are there for habit's sake, and other names raise ValueError.
+        Parameters
+        ----------
+        optimizer : str or Optimizer
+            "sgd", "adam", "adamw", "rmsprop", "adagrad", "lamb", or an object such as ``hubel.SGD(0.1, momentum=0.9)``.
+        loss : str or Loss
+            A name of Keras's, such as "mse", or an object such as ``hubel.losses.Huber(0.5)``: see `hubel.losses`.
+        metrics : sequence of str
+            "accuracy", which is reported whenever the loss has one, and "top_5_accuracy", or with another number.
         """
-        if loss not in _LOSSES:
-            raise ValueError(f"compile: unknown loss {loss!r}, known are {', '.join(map(repr, _LOSSES))}")
-        for metric in metrics or ():
-            if metric not in _METRICS:
-                raise ValueError(f"compile: unknown metric {metric!r}, known are {', '.join(map(repr, _METRICS))}")
         self.optimizer = optimizer_of(optimizer)
+        self.loss = loss_of(loss)
+        self._top_k = 0
+        for metric in metrics or ():
+            match = re.fullmatch(r"top_([1-9]\d{0,8})_accuracy", metric)
+            if match:
+                self._top_k = int(match[1])
+            elif metric not in _METRICS:
+                raise ValueError(f"compile: unknown metric {metric!r}, known are {', '.join(map(repr, _METRICS))}")
 
     def fit(
         self,
@@ -231,6 +245,13 @@ class Model:
         skip_above: float = 1.0,
         callbacks: Optional[Sequence[Callback]] = None,
         restore_best_weights: bool = False,
+        class_weight: Optional[Union[Dict[int, float], Sequence[float]]] = None,
+        clipnorm: float = 0.0,
+        clipvalue: float = 0.0,
+        ema_decay: float = 0.0,
+        checkpoint: Optional[Union[str, "os.PathLike[str]"]] = None,
+        checkpoint_epochs: int = 1,
+        resume_from: Optional[Union[str, "os.PathLike[str]"]] = None,
     ) -> History:
         """Trains, and returns the `History`.
 
@@ -251,7 +272,7 @@ class Model:
         seed : int, optional
             Of that order: the same seed and weights train to the same bits, on any number of threads. Without it a
             model's first fit has the model's seed, the next fit one more, and so on.
-        schedule : "constant", "linear", "cosine" or "one_cycle"
+        schedule : "constant", "linear", "cosine", "one_cycle", "step", "exponential" or "polynomial"
             How the learning rate goes over the whole of this training.
         warmup : float in [0, 1)
             Over this share of the steps the learning rate rises first; the schedule has the rest.
@@ -262,17 +283,28 @@ class Model:
             A sample whose label has a probability above this has no gradient, and little is computed backward for it.
         callbacks : sequence
             Each a function, or an object with a method on_epoch_end, called after each epoch with its number from 0 and
-            a dict as in the history. Setting ``model.stop_training = True`` in one ends the training.
+            a dict as in the history; or one of `hubel.callbacks`. Setting ``model.stop_training = True`` in one ends the training.
         restore_best_weights : bool
             At the end the weights are those of the epoch with the best validation accuracy.
+        class_weight : {class: weight} or sequence
+            A factor for the loss of each class's samples, 1 for those a dict leaves out. The mean is a weighted one.
+        clipnorm, clipvalue : float
+            Bounds of the norm of all gradients together, and of each element; 0 is without.
+        ema_decay : float in [0, 1)
+            Unless 0, an average of the weights that fades by this is validated and kept in the end.
+        checkpoint : path
+            The file that all of the training's state is written to after every `checkpoint_epochs` epochs, and when it
+            is stopped.
+        resume_from : path
+            A checkpoint that this training, with the same arguments, goes on from, to the same bits as without the
+            interruption.
 
         Ctrl-C ends the training at once with KeyboardInterrupt; the weights stay as they are then (the best so far, with
         restore_best_weights). Each fit starts with fresh moments of the optimizer.
         """
         with self._lock:
-            classes = self.output_shape[-1]
             x = as_samples("fit", x, self.input_shape)
-            labels = _labels_for("fit", y, x, classes)
+            labels = self._answers("fit", y, x)
             x, labels, x_val, y_val = self._split(x, labels, validation_split, validation_data)
             if restore_best_weights and x_val is None:
                 raise ValueError("fit: restore_best_weights needs validation_split or validation_data")
@@ -284,6 +316,8 @@ class Model:
                 "epochs": epochs,
                 "batch_size": 32 if batch_size is None else batch_size,
                 "optimizer": self.optimizer.as_tuple(),
+                "loss": _weighted(self.loss, class_weight, self.output_shape[-1]),
+                "top_k": self._top_k,
                 "schedule": schedule,
                 "warmup": warmup,
                 "hard_share": hard_share,
@@ -291,14 +325,21 @@ class Model:
                 "shuffle": shuffle,
                 "seed": seed,
                 "keep_best": bool(restore_best_weights),
+                "clipnorm": clipnorm,
+                "clipvalue": clipvalue,
+                "ema_decay": ema_decay,
+                "checkpoint": None if checkpoint is None else os.fsencode(checkpoint),
+                "checkpoint_epochs": checkpoint_epochs,
+                "resume_from": None if resume_from is None else os.fsencode(resume_from),
+                **_plateau(callbacks or (), x_val is not None),
             }
-            return self._train((x, labels, x_val, y_val), settings, _callables(self, callbacks or ()), verbose)
+            return self._train((x, labels, x_val, y_val), settings, _Callbacks(self, callbacks or ()), verbose)
 
     def _train(
         self,
         arrays: Tuple[Any, ...],
         settings: Dict[str, Any],
-        callbacks: List[Callable[[int, Dict[str, float]], Any]],
+        callbacks: _Callbacks,
         verbose: Union[int, str],
     ) -> History:
         x, labels, x_val, y_val = arrays
@@ -307,20 +348,55 @@ class Model:
         self.stop_training = False
 
         def on_epoch(result: Dict[str, Any]) -> bool:
+            result = self._named(result)
             progress.epoch(result)
             logs = {key: value for key, value in result.items() if key not in _NOT_LOGGED}
             epoch = result["epoch"] - 1
             history._add(epoch, logs)
-            for callback in callbacks:
+            for callback in callbacks.on_epoch_end:
                 callback(epoch, dict(logs))
             return not self.stop_training
 
         try:
+            callbacks.call("on_train_begin")
             on_step = progress.step if progress.wants_steps else None
             self._network.fit(x, labels, x_val, y_val, settings, on_step, on_epoch)
         finally:
             progress.close()
+            callbacks.call("on_train_end")
         return history
+
+    def _named(self, result: Dict[str, Any]) -> Dict[str, Any]:
+        """An epoch's numbers by the names they go by, without those that this loss does not have."""
+        named = {}
+        for key, value in result.items():
+            if key.endswith("top_k"):
+                if self._top_k:
+                    named[key.replace("top_k", f"top_{self._top_k}_accuracy")] = value
+            elif self.loss.has_accuracy or not key.endswith("accuracy"):
+                named[key] = value
+        return named
+
+    def _answers(self, who: str, y: Any, x: AnyArray) -> AnyArray:
+        """Labels of int32 or targets of float32, as the loss takes them, one for each sample of x."""
+        answers = self._labels_or_targets(who, y)
+        if len(answers) != len(x):
+            kind = "targets" if answers.dtype == np.float32 else "labels"
+            raise ValueError(f"{who}: x has {len(x)} samples but y has {len(answers)} {kind}")
+        return answers
+
+    def _labels_or_targets(self, who: str, y: Any) -> AnyArray:
+        rows, classes = self.output_shape[:-1], self.output_shape[-1]
+        if self.loss.takes == "targets":
+            return as_targets(who, y, self.output_shape)
+        ignored = getattr(self.loss, "ignore_class", None)
+        if any(extent != 1 for extent in rows) or ignored is not None:
+            return as_row_labels(who, y, () if all(extent == 1 for extent in rows) else rows, classes, ignored)
+        if self.loss.takes == "either":
+            values = np.asarray(y)
+            if values.ndim == 2 and values.shape[1] == classes > 1 and values.dtype.kind == "f":
+                return as_targets(who, values, (classes,))
+        return as_labels(who, y, classes)
 
     def _split(
         self, x: AnyArray, labels: AnyArray, fraction: float, data: Optional[Samples]
@@ -330,7 +406,7 @@ class Model:
             if not isinstance(data, (tuple, list)) or len(data) != 2:
                 raise TypeError("fit: validation_data must be a pair (x, y)")
             x_val = as_samples("fit (validation)", data[0], self.input_shape)
-            return x, labels, x_val, _labels_for("fit (validation)", data[1], x_val, self.output_shape[-1])
+            return x, labels, x_val, self._answers("fit (validation)", data[1], x_val)
         if not 0 <= fraction < 1:
             raise ValueError(f"fit: validation_split must be in [0, 1), got {fraction}")
         if fraction == 0:
@@ -345,14 +421,22 @@ class Model:
     def evaluate(
         self, x: AnyArray, y: Any, batch_size: int = 256, return_dict: bool = False
     ) -> Union[List[float], Dict[str, float]]:
-        """[loss, accuracy] over the samples, of which there must be one at least, or a dict of them."""
+        """[loss, accuracy] over the samples, of which there must be one at least, or a dict of them.
+
+        There is no accuracy where the loss has none, and a third number where `compile` was told of a top-k accuracy.
+        """
         with self._lock:
             x = as_samples("evaluate", x, self.input_shape)
             if len(x) == 0:
                 raise ValueError("evaluate: x has no samples")
-            labels = _labels_for("evaluate", y, x, self.output_shape[-1])
-            loss, accuracy = self._network.evaluate(x, labels, _size("evaluate", batch_size))
-        return {"loss": loss, "accuracy": accuracy} if return_dict else [loss, accuracy]
+            settings = {
+                "batch_size": _size("evaluate", batch_size),
+                "loss": self.loss.as_tuple(),
+                "top_k": self._top_k,
+            }
+            loss, accuracy, top_k = self._network.evaluate(x, self._answers("evaluate", y, x), settings)
+        results = self._named({"loss": loss, "accuracy": accuracy, "top_k": top_k})
+        return results if return_dict else list(results.values())
 
     def predict(self, x: AnyArray, batch_size: int = 256, out: Optional[AnyArray] = None) -> Array:
         """The output for each sample, (m, ...output_shape), float32: probabilities when the model ends in softmax.
@@ -432,6 +516,8 @@ class Model:
                 "class_names": self.class_names,
                 "notes": self.notes,
                 "optimizer": self.optimizer,
+                "loss": self.loss,
+                "top_k": self._top_k,
                 "next_seed": self._next_seed,
             }
 
@@ -439,7 +525,7 @@ class Model:
         self._set_up(_core.Network(state["input_shape"], state["layers"], 0), state["name"], state["next_seed"])
         self.set_weights(state["weights"])
         self.class_names, self.notes = state["class_names"], state["notes"]
-        self.optimizer = state["optimizer"]
+        self.optimizer, self.loss, self._top_k = state["optimizer"], state["loss"], state["top_k"]
 
 
 class Sequential(Model):
@@ -523,23 +609,52 @@ def _model_of(network: _core.Network, name: Optional[str], next_seed: int) -> Mo
     return model
 
 
-def _labels_for(who: str, y: Any, x: AnyArray, classes: int) -> AnyArray:
-    labels = as_labels(who, y, classes)
-    if len(labels) != len(x):
-        raise ValueError(f"{who}: x has {len(x)} samples but y has {len(labels)} labels")
-    return labels
+class _Callbacks:
+    """What a training calls, and when."""
+
+    def __init__(self, model: Model, callbacks: Sequence[Callback]) -> None:
+        self._objects = [callback for callback in callbacks if not isinstance(callback, ReduceLROnPlateau)]
+        self.on_epoch_end: List[Callable[[int, Dict[str, float]], Any]] = []
+        for callback in self._objects:
+            if hasattr(callback, "set_model"):
+                callback.set_model(model)
+            call = getattr(callback, "on_epoch_end", callback)
+            if not callable(call):
+                raise TypeError(f"fit: a callback must be a function or have a method on_epoch_end, got {callback!r}")
+            self.on_epoch_end.append(call)
+
+    def call(self, method: str) -> None:
+        for callback in self._objects:
+            getattr(callback, method, lambda: None)()
 
 
-def _callables(model: Model, callbacks: Sequence[Callback]) -> List[Callable[[int, Dict[str, float]], Any]]:
-    result = []
+def _plateau(callbacks: Sequence[Callback], validates: bool) -> Dict[str, Any]:
+    """The setting of a ReduceLROnPlateau, if one is among them."""
     for callback in callbacks:
-        if hasattr(callback, "set_model"):
-            callback.set_model(model)
-        call = getattr(callback, "on_epoch_end", callback)
-        if not callable(call):
-            raise TypeError(f"fit: a callback must be a function or have a method on_epoch_end, got {callback!r}")
-        result.append(call)
-    return result
+        if isinstance(callback, ReduceLROnPlateau):
+            if callback.monitor.startswith("val_") != validates:
+                watched = "validation samples" if not validates else "the validation, which there is: 'val_loss'"
+                raise ValueError(f"fit: ReduceLROnPlateau(monitor={callback.monitor!r}) needs {watched}")
+            values = asdict(callback)
+            return {"plateau": {**values, "maximum": values.pop("monitor").endswith("accuracy")}}
+    return {}
+
+
+def _weighted(
+    loss: Loss, class_weight: Optional[Union[Dict[int, float], Sequence[float]]], classes: int
+) -> Tuple[str, Dict[str, Any]]:
+    """The loss as ``hubel._core`` takes it, with weights of the classes."""
+    name, values = loss.as_tuple()
+    if class_weight is None:
+        return name, values
+    if name not in ("cross_entropy", "nll"):
+        raise ValueError(f"fit: class_weight goes with cross-entropies, not with {name}")
+    if isinstance(class_weight, dict):
+        unknown = [c for c in class_weight if c not in range(classes)]
+        if unknown:
+            raise ValueError(f"fit: class_weight has the class {unknown[0]!r}, there are {classes}")
+        class_weight = [class_weight.get(c, 1.0) for c in range(classes)]
+    return name, {**values, "class_weights": [float(weight) for weight in class_weight]}
 
 
 def _size(who: str, batch_size: int) -> int:

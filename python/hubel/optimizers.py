@@ -1,4 +1,8 @@
-"""The optimisers: how gradients change weights. Descriptions; the moments live in a training."""
+"""The optimisers: how gradients change weights. Descriptions; the moments live in a training.
+
+weight_decay is L2, g += weight_decay w, unless it is said to be decoupled. Kernels decay; biases, the parameters of norms
+and the slopes of a PReLU do not.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ from typing import Any, ClassVar, Dict, Tuple, Type, Union
 
 from . import _core
 
-__all__ = ["Optimizer", "SGD", "Adam", "AdamW"]
+__all__ = ["Optimizer", "SGD", "Adam", "AdamW", "RMSprop", "Adagrad", "LAMB"]
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,7 @@ class SGD(Optimizer):
     learning_rate: float = 0.01
     momentum: float = 0.0
     nesterov: bool = False
+    weight_decay: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,7 @@ class Adam(Optimizer):
     beta_1: float = 0.9
     beta_2: float = 0.999
     epsilon: float = 1e-8
+    weight_decay: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -63,7 +69,49 @@ class AdamW(Optimizer):
     weight_decay: float = 0.01
 
 
-_BY_NAME: Dict[str, Type[Optimizer]] = {cls.name: cls for cls in (SGD, Adam, AdamW)}
+@dataclass(frozen=True)
+class RMSprop(Optimizer):
+    """v = rho v + (1 - rho) g^2; w -= lr g / (sqrt(v) + epsilon), or with momentum that added up.
+
+    centered takes the square of a like mean of g off v. Tieleman & Hinton 2012; Graves 2013.
+    """
+
+    name: ClassVar[str] = "rmsprop"
+
+    learning_rate: float = 0.01
+    rho: float = 0.99
+    momentum: float = 0.0
+    epsilon: float = 1e-8
+    centered: bool = False
+    weight_decay: float = 0.0
+
+
+@dataclass(frozen=True)
+class Adagrad(Optimizer):
+    """s = s + g^2 from s = initial_accumulator; w -= lr g / (sqrt(s) + epsilon) (Duchi et al. 2011)."""
+
+    name: ClassVar[str] = "adagrad"
+
+    learning_rate: float = 0.01
+    initial_accumulator: float = 0.0
+    epsilon: float = 1e-10
+    weight_decay: float = 0.0
+
+
+@dataclass(frozen=True)
+class LAMB(Optimizer):
+    """Adam's direction, scaled for each weight to the norm of it: for large batches (You et al. 2020)."""
+
+    name: ClassVar[str] = "lamb"
+
+    learning_rate: float = 0.001
+    beta_1: float = 0.9
+    beta_2: float = 0.999
+    epsilon: float = 1e-6
+    weight_decay: float = 0.01
+
+
+_BY_NAME: Dict[str, Type[Optimizer]] = {cls.name: cls for cls in (SGD, Adam, AdamW, RMSprop, Adagrad, LAMB)}
 
 
 def optimizer_of(value: Union[str, Optimizer]) -> Optimizer:

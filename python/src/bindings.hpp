@@ -16,5 +16,6 @@ void bind_data(nanobind::module_& m);
 void bind_augment(nanobind::module_& m);
 void bind_layers(nanobind::module_& m);
 void bind_network(nanobind::module_& m);
+void bind_training(nanobind::module_& m);
 
 }  // namespace hubel::python

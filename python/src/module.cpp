@@ -57,4 +57,5 @@ NB_MODULE(_core, m) {
   bind_augment(m);
   bind_layers(m);
   bind_network(m);
+  bind_training(m);
 }

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -16,6 +17,7 @@
 #include "arguments.hpp"
 #include "bindings.hpp"
 #include "files.hpp"
+#include "hubel/checkpoint.hpp"
 #include "hubel/model_file.hpp"
 #include "hubel/optimizer.hpp"
 #include "hubel/plot.hpp"
@@ -23,6 +25,7 @@
 #include "layers.hpp"
 #include "numpy_api.hpp"
 #include "samples.hpp"
+#include "training.hpp"
 #include "watch.hpp"
 
 namespace hubel::python {
@@ -64,34 +67,6 @@ Graph graph_of(const Shape& input_shape, nb::handle layers) {
   return graph;
 }
 
-// An optimiser from its name and its options' values, as hubel's optimiser classes give them.
-OptimizerOptions optimizer_options(const nb::str& name, const nb::dict& values) {
-  OptimizerOptions options = optimizer_from_name(name.c_str());
-  // What Python does not give keeps its default.
-  const auto number = [&](const char* key, double& field) {
-    if (values.contains(key)) field = real({name.c_str(), key, "a number"}, values[key]);
-  };
-  const auto flag = [&](const char* key, bool& field) {
-    if (values.contains(key)) field = boolean({name.c_str(), key, "True or False"}, values[key]);
-  };
-  std::visit(
-      [&](auto& o) {
-        number("learning_rate", o.learning_rate);
-        number("weight_decay", o.weight_decay);
-        if constexpr (requires { o.momentum; }) number("momentum", o.momentum);
-        if constexpr (requires { o.nesterov; }) flag("nesterov", o.nesterov);
-        if constexpr (requires { o.beta_1; }) number("beta_1", o.beta_1);
-        if constexpr (requires { o.beta_2; }) number("beta_2", o.beta_2);
-        if constexpr (requires { o.rho; }) number("rho", o.rho);
-        if constexpr (requires { o.centered; }) flag("centered", o.centered);
-        if constexpr (requires { o.epsilon; }) number("epsilon", o.epsilon);
-        if constexpr (requires { o.initial_accumulator; }) number("initial_accumulator", o.initial_accumulator);
-      },
-      options);
-  const Optimizer<float> checked(options, {});  // throws when a value is out of its range
-  return options;
-}
-
 class PythonNetwork {
  public:
   explicit PythonNetwork(Model model) : model_(std::move(model)) {}
@@ -112,16 +87,23 @@ class PythonNetwork {
                [layer](Execution<float>& execution, TensorView<const float>) { return execution.layer_output(layer); });
   }
 
-  nb::tuple evaluate(nb::handle x, nb::handle y, std::int64_t batch_size) {
-    const ArraySource source(x, y);
+  // (loss, accuracy, top-k accuracy). `settings` holds batch_size, loss (name, values) and top_k.
+  nb::tuple evaluate(nb::handle x, nb::handle y, const nb::dict& settings) {
+    const std::unique_ptr<SampleSource> source = source_of(x, y);
+    const nb::tuple loss = nb::cast<nb::tuple>(settings["loss"]);
     Watch watch;
+    EvaluateOptions options;
+    options.batch_size = nb::cast<std::int64_t>(settings["batch_size"]);
+    options.loss = loss_options(nb::cast<nb::str>(loss[0]), nb::cast<nb::dict>(nb::object(loss[1])));
+    options.top_k = nb::cast<std::int64_t>(settings["top_k"]);
+    options.on_progress = [&](std::int64_t) { return watch.glance(); };
     Evaluation result;
     {
       nb::gil_scoped_release release;
-      result = hubel::evaluate(network(), source, batch_size, nullptr, [&](std::int64_t) { return watch.glance(); });
+      result = hubel::evaluate(network(), *source, options);
     }
     watch.rethrow();
-    return nb::make_tuple(result.loss, result.accuracy);
+    return nb::make_tuple(result.loss, result.accuracy, result.top_k_accuracy);
   }
 
   void fit(nb::handle x, nb::handle y, nb::handle x_val, nb::handle y_val, const nb::dict& settings, nb::handle on_step,
@@ -181,38 +163,38 @@ nb::dict python_epoch(const EpochResult& result) {
   logs["samples"] = result.samples;
   logs["loss"] = result.loss;
   logs["accuracy"] = result.accuracy;
+  logs["top_k"] = result.top_k_accuracy;
   if (result.validation) {
     logs["val_loss"] = result.validation->loss;
     logs["val_accuracy"] = result.validation->accuracy;
+    logs["val_top_k"] = result.validation->top_k_accuracy;
   }
   logs["learning_rate"] = result.learning_rate;
   logs["seconds"] = result.seconds;
   return logs;
 }
 
-// Trains. `settings` holds epochs, batch_size, optimizer (name, values), schedule, warmup, shuffle, seed, hard_share,
-// skip_above and keep_best.
+// Trains; train_options() says what `settings` holds, besides checkpoint (a path, or None), checkpoint_epochs and
+// resume_from (a path, or None).
 // on_step(epoch, step, steps, samples, loss, accuracy, seconds) is called now and then, if not None; on_epoch(logs)
 // after each epoch, and says whether to go on.
 void PythonNetwork::fit(nb::handle x, nb::handle y, nb::handle x_val, nb::handle y_val, const nb::dict& settings,
                         nb::handle on_step, nb::handle on_epoch) {
-  const ArraySource train(x, y);
-  std::unique_ptr<ArraySource> validation;
-  if (!x_val.is_none()) validation = std::make_unique<ArraySource>(x_val, y_val);
-
-  constexpr const char* who = "fit";
-  TrainOptions options;
-  options.epochs = integer({who, "epochs", "an integer"}, settings["epochs"]);
-  options.batch_size = integer({who, "batch_size", "an integer"}, settings["batch_size"]);
-  const nb::tuple optimizer = nb::cast<nb::tuple>(settings["optimizer"]);
-  options.optimizer = optimizer_options(nb::cast<nb::str>(optimizer[0]), nb::cast<nb::dict>(nb::object(optimizer[1])));
-  options.schedule = schedule_from_name(text({who, "schedule", "a name such as 'one_cycle'"}, settings["schedule"]));
-  options.warmup = real({who, "warmup", "a number"}, settings["warmup"]);
-  options.hard_share = real({who, "hard_share", "a number"}, settings["hard_share"]);
-  options.skip_above = real({who, "skip_above", "a number"}, settings["skip_above"]);
-  options.shuffle = boolean({who, "shuffle", "True or False"}, settings["shuffle"]);
-  options.seed = static_cast<std::uint64_t>(integer({who, "seed", "an integer"}, settings["seed"]));
-  options.keep_best = nb::cast<bool>(settings["keep_best"]);
+  const std::unique_ptr<SampleSource> train = source_of(x, y);
+  std::unique_ptr<SampleSource> validation;
+  if (!x_val.is_none()) validation = source_of(x_val, y_val);
+  TrainOptions options = train_options(settings);
+  if (!settings["checkpoint"].is_none()) {
+    options.save_every_epochs = integer({"fit", "checkpoint_epochs", "an integer"}, settings["checkpoint_epochs"]);
+    options.save_state = [this, path = path_of(nb::cast<nb::bytes>(settings["checkpoint"]))](
+                             const TrainingState& state) { save_checkpoint(state, network(), path); };
+  }
+  std::optional<Checkpoint> checkpoint;
+  if (!settings["resume_from"].is_none()) {
+    const std::string path = path_of(nb::cast<nb::bytes>(settings["resume_from"]));
+    checkpoint = on_file(path, [&] { return load_checkpoint(path, network()); });
+    options.resume = &checkpoint->state;
+  }
 
   Watch watch;
   options.on_step = [&](const TrainProgress& p) {
@@ -226,7 +208,7 @@ void PythonNetwork::fit(nb::handle x, nb::handle y, nb::handle x_val, nb::handle
   {
     nb::gil_scoped_release release;
     forget_weights();
-    hubel::fit(network(), train, options, validation.get());
+    hubel::fit(network(), *train, options, validation.get());
   }
   watch.rethrow();
 }
@@ -382,7 +364,6 @@ void bind_network(nb::module_& m) {
       .def("svg", &svg, nb::arg().none(), nb::arg().none(), nb::arg().none())
       .def_prop_rw("class_names", &class_names, &set_class_names)
       .def_prop_rw("notes", &notes, &set_notes);
-  m.def("check_optimizer", [](const nb::str& name, const nb::dict& values) { optimizer_options(name, values); });
 }
 
 }  // namespace hubel::python

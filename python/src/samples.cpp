@@ -31,9 +31,11 @@ ArraySource::ArraySource(nb::handle images, nb::handle labels)
   }
   if (labels.is_none()) return;
   if (!PyArray_Check(labels.ptr()) || !PyArray_ISCARRAY_RO(as_array(labels)) ||
-      PyArray_TYPE(as_array(labels)) != NPY_INT32 || PyArray_SIZE(as_array(labels)) != shape_[0]) {
-    throw std::logic_error("labels must be an int32 array, one for each sample");
+      PyArray_TYPE(as_array(labels)) != NPY_INT32 || PyArray_NDIM(as_array(labels)) < 1 ||
+      PyArray_DIM(as_array(labels), 0) != shape_[0]) {
+    throw std::logic_error("labels must be an int32 array, a row for each sample");
   }
+  for (int i = 1; i < PyArray_NDIM(as_array(labels)); ++i) labels_each_ *= PyArray_DIM(as_array(labels), i);
 }
 
 template <class Index>
@@ -57,8 +59,9 @@ void ArraySource::convert(const Index& index, std::int64_t n, float* out) const 
 
 void ArraySource::gather(const std::int32_t* indices, std::int64_t n, float* out, std::int32_t* labels) const {
   convert([&](std::int64_t i) { return std::int64_t{indices[i]}; }, n, out);
+  if (labels_.is_none()) return;
   const auto* all = static_cast<const std::int32_t*>(PyArray_DATA(as_array(labels_)));
-  std::transform(indices, indices + n, labels, [&](std::int32_t i) { return all[i]; });
+  for (std::int64_t i = 0; i < n; ++i) labels = std::copy_n(all + indices[i] * labels_each_, labels_each_, labels);
 }
 
 TensorView<const float> ArraySource::batch(std::int64_t begin, std::int64_t n, Tensor<float>& scratch) const {

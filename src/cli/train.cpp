@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <filesystem>
 #include <optional>
@@ -10,8 +9,11 @@
 
 #include "cli/commands.hpp"
 #include "cli/interrupt.hpp"
+#include "cli/network_by_name.hpp"
 #include "cli/shared.hpp"
 #include "cli/terminal.hpp"
+#include "cli/train_log.hpp"
+#include "cli/train_options.hpp"
 #include "hubel/hubel.hpp"
 #include "io/atomic_file.hpp"
 
@@ -19,28 +21,16 @@ namespace hubel::cli {
 
 namespace {
 
-struct Options {
-  std::string data = "mnist";
-  std::int64_t epochs = 5;
-  std::int64_t batch = 32;
-  double lr = 1e-3;
-  std::string optimizer = "adam";
-  std::string schedule = "linear";
-  std::uint64_t seed = 0;
-  std::optional<std::int64_t> validation;
-  std::string recipe;
-  std::string out = kDefaultModel;
-};
-
 // Found out before the training rather than after it, by beginning to write and leaving it at that.
-void check_writable(const std::string& path) {
-  if (path.empty()) throw std::runtime_error("--out is empty, but must name the file to write");
-  const detail::AtomicFile begun(path);
+void check_writable(const TrainArguments& o) {
+  if (o.out.empty()) throw std::runtime_error("--out is empty, but must name the file to write");
+  const detail::AtomicFile begun(o.out);
+  if (!o.checkpoint_path().empty()) const detail::AtomicFile checkpoint(o.checkpoint_path());
 }
 
 // Training images to hold out, so that the best epoch is chosen without a look at the test images. As many as asked
 // for, else a twelfth, at most 5,000 (which tells accuracies apart to about 0.1 %).
-std::int64_t held_out(const Options& o, const DatasetSplits& data) {
+std::int64_t held_out(const TrainArguments& o, const DatasetSplits& data) {
   const std::int64_t count = data.train.count();
   if (!o.validation) return data.validation.count() > 0 ? 0 : std::min<std::int64_t>(count / 12, 5000);
   if (*o.validation > 0 && data.validation.count() > 0) {
@@ -54,20 +44,16 @@ std::int64_t held_out(const Options& o, const DatasetSplits& data) {
   return *o.validation;
 }
 
-OptimizerOptions optimizer_options(const Options& o) {
-  OptimizerOptions options = optimizer_from_name(o.optimizer);
-  std::visit([&](auto& chosen) { chosen.learning_rate = o.lr; }, options);
-  return options;
-}
-
 std::string percent(double share) { return fmt::format("{:.2f} %", 100 * share); }
 
 // Prints training as it goes: a progress line within the epoch, a lasting line after it.
 class Reporter {
  public:
-  Reporter(const Network<float>& network, const Dataset& test) : network_(network), test_(test) {}
+  Reporter(const Network<float>& network, const Dataset& test, TrainLog& log)
+      : network_(network), test_(test), log_(log) {}
 
   bool step(const TrainProgress& p) {
+    log_.step(p);
     if (progress_.due()) {
       const double rate = static_cast<double>(p.samples) / std::max(p.seconds, 1e-9);
       const double left = p.seconds / static_cast<double>(p.step) * static_cast<double>(p.steps - p.step);
@@ -80,6 +66,7 @@ class Reporter {
   }
 
   bool epoch(const EpochResult& e) {
+    log_.epoch(e);
     progress_.clear();
     std::string line =
         fmt::format("{}  loss {:.4f}  accuracy {}", epoch_label(e.epoch, epochs_), e.loss, percent(e.accuracy));
@@ -99,6 +86,7 @@ class Reporter {
 
   const Network<float>& network_;
   const Dataset& test_;
+  TrainLog& log_;
   Progress progress_;
   std::int64_t epochs_ = 0;
 };
@@ -117,15 +105,15 @@ std::map<std::string, std::string> notes(const DatasetSplits& data, const std::s
                                          const TrainResult& trained, const Evaluation& test) {
   std::map<std::string, std::string> n;
   n["data"] = data.source;
-  n["training"] = fmt::format("{} epochs, {}", trained.epochs.size(), training);
+  n["training"] = fmt::format("{} epochs, {}", trained.epochs.empty() ? 0 : trained.epochs.back().epoch, training);
   if (test.count > 0) n["test_accuracy"] = fmt::format("{:.4f}", test.accuracy);
   return n;
 }
 
 // What came of it, in words, and the exit code. Weights that have not seen all images once replace no file.
-int finish(const Options& o, const DatasetSplits& data, Network<float>& network, const std::string& training,
+int finish(const TrainArguments& o, const DatasetSplits& data, Network<float>& network, const std::string& training,
            const TrainResult& trained) {
-  const bool first_epoch = trained.stopped && trained.epochs.empty();
+  const bool first_epoch = trained.stopped && trained.epochs.empty() && o.resume.empty();
   if (first_epoch && std::filesystem::exists(o.out)) {
     fmt::print("Stopped in the first epoch. {} stays as it was.\n", printable(o.out));
     return interrupted_code();
@@ -134,7 +122,9 @@ int finish(const Options& o, const DatasetSplits& data, Network<float>& network,
     fmt::print("Stopped. Keeping the weights {}.\n",
                trained.best_epoch > 0 ? fmt::format("of epoch {}, the best so far", trained.best_epoch)
                                       : std::string("as they are"));
+    if (!o.checkpoint_path().empty()) fmt::print("To go on: --resume {}\n", printable(o.checkpoint_path()));
   }
+  if (trained.stopped_early) fmt::print("Stopped early: the loss in validation gets no better.\n");
   Evaluation test;
   if (data.test.count() > 0) {
     std::vector<std::int64_t> confusion;
@@ -151,31 +141,37 @@ int finish(const Options& o, const DatasetSplits& data, Network<float>& network,
   return trained.stopped ? interrupted_code() : 0;
 }
 
-int train(const Options& o) {
-  check_writable(o.out);
+// Images to train on, with those to validate held out.
+DatasetSplits load_for_training(const TrainArguments& o) {
   DatasetSplits data = load_shown(o.data);
   choose_split(data, "train");
   const std::int64_t hold = held_out(o, data), count = data.train.count();
-  if (hold > 0) {
-    data.validation = data.train.slice(count - hold, count);
-    data.train.keep_first(count - hold);
-  }
-  Network<float> network = lenet5(o.seed, data.train.classes, data.train.sample_shape());
-  catch_interrupts();
-  const std::string training =
-      fmt::format("{}, learning rate {} ({}), batch {}, seed {}", o.optimizer, o.lr, o.schedule, o.batch, o.seed);
-  print_start(data, fmt::format("LeNet-5, {} parameters", with_commas(network.parameter_count())), training);
+  if (hold == 0) return data;
+  data.validation = data.train.slice(count - hold, count);
+  data.train.keep_first(count - hold);
+  return data;
+}
 
-  Reporter reporter(network, data.test);
-  TrainOptions options;
-  options.epochs = o.epochs;
-  options.batch_size = o.batch;
-  options.optimizer = optimizer_options(o);
-  options.schedule = schedule_from_name(o.schedule);
-  options.seed = o.seed;
-  options.keep_best = true;
+int train(const TrainArguments& o) {
+  check_writable(o);
+  const DatasetSplits data = load_for_training(o);
+  Network<float> network =
+      chosen_network({o.model, o.small_images}, data.train.classes, data.train.sample_shape(), o.seed);
+  std::optional<Checkpoint> checkpoint;
+  if (!o.resume.empty()) checkpoint = load_checkpoint(o.resume, network);
+  catch_interrupts();
+  const std::string training = described(o), name = o.model == "lenet5" ? "LeNet-5" : o.model;
+  print_start(data, fmt::format("{}, {} parameters", printable(name), with_commas(network.parameter_count())),
+              training);
+
+  TrainLog log(o.log, o.tensorboard, o.log_every, checkpoint.has_value());
+  Reporter reporter(network, data.test, log);
+  TrainOptions options = train_options(o);
   options.on_step = [&](const TrainProgress& p) { return reporter.step(p); };
   options.on_epoch = [&](const EpochResult& e) { return reporter.epoch(e); };
+  if (!o.checkpoint_path().empty())
+    options.save_state = [&](const TrainingState& state) { save_checkpoint(state, network, o.checkpoint_path()); };
+  if (checkpoint) options.resume = &checkpoint->state;
   const TrainResult trained =
       fit(network, data.train, options, data.validation.count() > 0 ? &data.validation : nullptr);
   reporter.done();
@@ -184,8 +180,8 @@ int train(const Options& o) {
 
 // A training that a recipe settles. The clock runs while fit does: memory, the order of images, batches, steps. Nothing
 // is printed and nothing evaluated in that time, and no test image is looked at before it is over.
-int train_by_recipe(const Options& o) {
-  check_writable(o.out);
+int train_by_recipe(const TrainArguments& o) {
+  check_writable(o);
   const DatasetSplits data = load_shown(o.data);
   choose_split(data, "train");
   Recipe recipe = recipe_from_name(o.recipe, o.seed, data.train.classes, data.train.sample_shape());
@@ -205,80 +201,23 @@ int train_by_recipe(const Options& o) {
   return finish(o, data, recipe.network, training, trained);
 }
 
-// What a recipe settles may not be asked for beside it.
-void check_recipe(const CLI::App& command, const Options& o) {
-  if (o.recipe.empty()) return;
-  for (const char* option : {"--epochs", "--batch", "--lr", "--optimizer", "--schedule", "--validation"}) {
-    if (command.count(option) > 0) {
-      throw CLI::ValidationError(
-          fmt::format("--recipe {} settles what {} asks for; leave one of the two out", o.recipe, option));
-    }
-  }
-}
-
-// Checks of options: what is wrong with the text, or nothing.
-std::string is_rate(const std::string& text) {
-  return finite_number(text).value_or(0) > 0 ? "" : fmt::format("a learning rate is a number above 0, not {}", text);
-}
-
-std::string is_seed(const std::string& text) {
-  std::uint64_t seed = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seed);
-  const bool right = error == std::errc() && end == text.data() + text.size();
-  return right ? "" : fmt::format("a seed is a whole number from 0 to 18446744073709551615, not {}", text);
-}
-
 }  // namespace
 
 void add_train(CLI::App& app, int& exit_code) {
-  auto o = std::make_shared<Options>();
-  CLI::App* c = app.add_subcommand("train", "Train LeNet-5 on a data set and save it");
-  constexpr std::int64_t kMany = 1'000'000;
-  c->add_option("--data", o->data, kDataHelp)->capture_default_str();
-  c->add_option("--epochs", o->epochs, "How often to go through the training images")
-      ->check(CLI::Range(std::int64_t{1}, kMany))
-      ->type_name("N")
-      ->capture_default_str();
-  c->add_option("--batch", o->batch, "Images for one step of the optimiser")
-      ->check(CLI::Range(std::int64_t{1}, kMany))
-      ->type_name("N")
-      ->capture_default_str();
-  c->add_option("--lr", o->lr, "The learning rate at the start")
-      ->check(CLI::Validator(is_rate, "RATE"))
-      ->type_name("RATE")
-      ->capture_default_str();
-  c->add_option("--optimizer", o->optimizer, "How gradients change weights")
-      ->check(CLI::IsMember({"adam", "adamw", "sgd"}))
-      ->capture_default_str();
-  c->add_option("--schedule", o->schedule, "How the learning rate goes on from there")
-      ->check(CLI::IsMember({"constant", "linear", "cosine", "one_cycle"}))
-      ->capture_default_str();
-  c->add_option("--seed", o->seed, "Starting weights and order of images; the same seed gives the same bits")
-      ->check(CLI::Validator(is_seed, "N"))
-      ->type_name("N")
-      ->capture_default_str();
-  c->add_option(
-       "--validation", o->validation,
-       "Training images to hold out for choosing the best epoch (default: a twelfth, at most 5,000, unless the "
-       "data set brings its own)")
-      ->check(CLI::Range(std::int64_t{0}, std::int64_t{1'000'000'000}))
-      ->type_name("N");
-  c->add_option("--recipe", o->recipe,
-                "Train as a recipe has it instead, network and all. fast99: MNIST to 99 % of the test images in the "
-                "shortest time")
-      ->check(CLI::IsMember({"fast99"}));
-  add_threads_option(*c);
-  c->add_option("--out", o->out, "The model file to write, in safetensors format")
-      ->type_name("FILE")
-      ->capture_default_str();
+  auto o = std::make_shared<TrainArguments>();
+  CLI::App* c = app.add_subcommand("train", "Train a network, LeNet-5 by default, on a data set and save it");
+  add_train_options(*c, *o);
   c->footer(R"(After each epoch a line is printed; on a terminal a progress bar runs within it. At the end the weights
 of the best epoch in validation are saved, with test accuracy and confusion matrix printed. Ctrl-C stops
 cleanly and saves the best so far.
 
+With --checkpoint the training can be ended at any time, even by a power cut, and gone on with later: the same
+command with --resume FILE. Ctrl-C writes a checkpoint too.
+
 --recipe fast99 goes with --data, --seed, --threads and --out only. It prints the seconds of training, from before
 the first batch to after the last step; reading the data set and testing are not counted.)");
   c->callback([c, o, &exit_code] {
-    check_recipe(*c, *o);
+    check_together(*c, *o);
     exit_code = o->recipe.empty() ? train(*o) : train_by_recipe(*o);
   });
 }

@@ -34,4 +34,11 @@ bool EarlyStopping::update(double value) {
   return waited_ >= options_.patience && epochs_ > 1;
 }
 
+void EarlyStopping::load_state(const State& state) {
+  best_ = state.best;
+  best_epoch_ = state.best_epoch;
+  epochs_ = state.epochs;
+  waited_ = state.waited;
+}
+
 }  // namespace hubel

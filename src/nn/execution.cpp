@@ -55,10 +55,21 @@ struct Execution<T>::Impl {
   void forward(const Segment& segment, Samples samples);
   void finish_output();
   TensorView<const T> logits() const;
+  TensorView<const T> classifier_logits() const;
+  template <class Answers>
+  LossResult loss(const Loss& loss, const Answers& answers);
 
+  template <class Learn>
+  LossResult learn_from(TensorView<const T> x, const Learn& learn);
+  bool heads_by_sample() const { return plan.top == plan.segments.size() - 1 && plan.segments.back().by_sample; }
   LossResult run_and_backpropagate(std::span<const std::int32_t> labels, const CrossEntropyOptions& options);
+  template <class Answers>
+  LossResult run_and_backpropagate(const Loss& loss, const Answers& answers);
+  template <class Compute>
+  LossResult backpropagate_loss(bool from_logits, const Compute& compute);
   LossResult head(std::span<const std::int32_t> labels, const CrossEntropyOptions& options);
-  void head(std::span<const std::int32_t> labels, const CrossEntropyOptions& options, Samples samples, T* part);
+  void head(std::span<const std::int32_t> labels, double divisor, const CrossEntropyOptions& options, Samples samples,
+            T* part);
   void begin_backward(bool to_input, bool past_activation);
   void backpropagate(std::size_t segment_count);
   void backward(const Segment& segment);
@@ -164,7 +175,23 @@ void Execution<T>::Impl::finish_output() {
 template <class T>
 TensorView<const T> Execution<T>::Impl::logits() const {
   const T* logits = plan.softmax ? plan.softmax->z_now : plan.nodes.back().y_now;
-  return {logits, Shape{m, detail::class_count(plan.network->output_shape(), "Execution")}};
+  const Shape& output = plan.network->output_shape();
+  return {logits, output.elements() == output.back() ? Shape{m, output.back()} : detail::batch_shape(m, output)};
+}
+
+template <class T>
+TensorView<const T> Execution<T>::Impl::classifier_logits() const {
+  detail::class_count(plan.network->output_shape(), "Execution");
+  return logits();
+}
+
+// After run: the cross-entropy is of the logits, any other loss of the output.
+template <class T>
+template <class Answers>
+LossResult Execution<T>::Impl::loss(const Loss& loss, const Answers& answers) {
+  if (std::holds_alternative<CrossEntropy>(loss)) return compute_loss(loss, logits(), answers);
+  finish_output();
+  return compute_loss(loss, plan.nodes.back().view_y(0, m), answers);
 }
 
 template <class T>
@@ -220,25 +247,62 @@ void Execution<T>::Impl::begin_backward(bool to_input_, bool past_activation_) {
   std::fill_n(plan.sums, part_count() * plan.part_size, T(0));
 }
 
+// learn() runs the batch and returns its loss.
+template <class T>
+template <class Learn>
+LossResult Execution<T>::Impl::learn_from(TensorView<const T> x, const Learn& learn) {
+  require_training("loss_and_gradients");
+  begin_batch(x);
+  output_is_due = plan.softmax != nullptr;
+  const LossResult result = learn();
+  has_output = true;
+  return result;
+}
+
 // Forward, the loss, and backward, after begin_batch. The last segment, if it goes by sample, does all three in one.
 template <class T>
 LossResult Execution<T>::Impl::run_and_backpropagate(std::span<const std::int32_t> labels,
                                                      const CrossEntropyOptions& options) {
-  const TensorView<const T> out = logits();
-  detail::check_labels(out.shape(), labels, options);
+  if (!heads_by_sample()) {
+    return backpropagate_loss(
+        true, [&](TensorView<const T> out, TensorView<T> d) { return softmax_cross_entropy(out, labels, d, options); });
+  }
+  detail::check_labels(classifier_logits().shape(), labels, options);
   begin_backward(false, plan.softmax != nullptr);
   const std::size_t last = plan.segments.size() - 1;
   for (const Segment& segment : std::span(plan.segments).first(last)) forward(segment);
-  LossResult result;
-  if (plan.top == last && plan.segments[last].by_sample) {
-    result = head(labels, options);
-    backpropagate(last);
-  } else {
-    forward(plan.segments[last]);
-    T* d = plan.values[plan.segments[plan.top].output()].gradient;
-    result = softmax_cross_entropy(out, labels, TensorView<T>(d, out.shape()), options);
-    backpropagate(plan.top + 1);
+  const LossResult result = head(labels, options);
+  backpropagate(last);
+  finish_gradients();
+  return result;
+}
+
+template <class T>
+template <class Answers>
+LossResult Execution<T>::Impl::run_and_backpropagate(const Loss& loss, const Answers& answers) {
+  const CrossEntropy* entropy = std::get_if<CrossEntropy>(&loss);
+  if constexpr (std::is_same_v<Answers, std::span<const std::int32_t>>) {
+    if (entropy && logits().shape().rank() == 2)
+      return run_and_backpropagate(answers, detail::cross_entropy_options(*entropy));
   }
+  return backpropagate_loss(entropy != nullptr, [&](TensorView<const T> out, TensorView<T> d) {
+    return compute_loss(loss, out, answers, d);
+  });
+}
+
+// Forward and backward with the loss of the whole batch in between, compute(outputs, room for their gradient): of the
+// logits, past the final softmax, or of the output.
+template <class T>
+template <class Compute>
+LossResult Execution<T>::Impl::backpropagate_loss(bool from_logits, const Compute& compute) {
+  const bool past = from_logits && plan.softmax;
+  begin_backward(false, past);
+  for (const Segment& segment : plan.segments) forward(segment);
+  if (!from_logits) finish_output();
+  const TensorView<const T> out = from_logits ? logits() : plan.nodes.back().view_y(0, m);
+  const std::size_t top = past ? plan.top : plan.segments.size() - 1;
+  const LossResult result = compute(out, TensorView<T>(plan.values[plan.segments[top].output()].gradient, out.shape()));
+  backpropagate(top + 1);
   finish_gradients();
   return result;
 }
@@ -246,20 +310,21 @@ LossResult Execution<T>::Impl::run_and_backpropagate(std::span<const std::int32_
 template <class T>
 LossResult Execution<T>::Impl::head(std::span<const std::int32_t> labels, const CrossEntropyOptions& options) {
   const Segment& last = plan.segments.back();
+  const double divisor = detail::loss_divisor(labels, options.class_weights, options.ignore_label);
   for_each_part(static_cast<double>(m) * (forward_flops(last) + backward_flops(last)),
-                [&](Samples samples, T* part) { head(labels, options, samples, part); });
+                [&](Samples samples, T* part) { head(labels, divisor, options, samples, part); });
   detail::LossSum sum;
   for (std::int64_t i = 0; i < m; ++i) {
     const detail::RowLoss& row = losses[static_cast<std::size_t>(i)];
     if (!options.losses.empty()) options.losses[static_cast<std::size_t>(i)] = static_cast<float>(row.loss);
     sum.add(row);
   }
-  return sum.mean(m);
+  return sum.mean(divisor);
 }
 
 template <class T>
-void Execution<T>::Impl::head(std::span<const std::int32_t> labels, const CrossEntropyOptions& options, Samples samples,
-                              T* part) {
+void Execution<T>::Impl::head(std::span<const std::int32_t> labels, double divisor, const CrossEntropyOptions& options,
+                              Samples samples, T* part) {
   const Segment& segment = plan.segments.back();
   forward(segment, samples);
   const TensorView<const T> all = logits();
@@ -267,8 +332,8 @@ void Execution<T>::Impl::head(std::span<const std::int32_t> labels, const CrossE
   const auto [d, other] = group_flow<T>(plan.widest);
   for (std::int64_t i = samples.begin; i < samples.end; ++i) {
     losses[static_cast<std::size_t>(i)] =
-        detail::row_cross_entropy(all.data() + i * classes, classes, labels[static_cast<std::size_t>(i)], m,
-                                  d + (i - samples.begin) * classes, options.skip_above);
+        detail::row_cross_entropy(all.data() + i * classes, classes, labels[static_cast<std::size_t>(i)], divisor,
+                                  d + (i - samples.begin) * classes, options);
   }
   if (lowest(segment) < segment.end) backward(segment, samples, d, other, part);
 }
@@ -403,18 +468,46 @@ TensorView<const T> Execution<T>::forward(TensorView<const T> x) {
 template <class T>
 LossResult Execution<T>::loss(TensorView<const T> x, std::span<const std::int32_t> labels) {
   impl_->run(x);
-  return softmax_cross_entropy(impl_->logits(), labels);
+  return softmax_cross_entropy(impl_->classifier_logits(), labels);
+}
+
+template <class T>
+LossResult Execution<T>::loss(TensorView<const T> x, const Loss& loss, std::span<const std::int32_t> labels) {
+  impl_->run(x);
+  return impl_->loss(loss, labels);
+}
+
+template <class T>
+LossResult Execution<T>::loss(TensorView<const T> x, const Loss& loss, TensorView<const T> targets) {
+  impl_->run(x);
+  return impl_->loss(loss, targets);
 }
 
 template <class T>
 LossResult Execution<T>::loss_and_gradients(TensorView<const T> x, std::span<const std::int32_t> labels,
                                             const CrossEntropyOptions& options) {
-  impl_->require_training("loss_and_gradients");
-  impl_->begin_batch(x);
-  const LossResult result = impl_->run_and_backpropagate(labels, options);
-  impl_->has_output = true;
-  impl_->output_is_due = impl_->plan.softmax != nullptr;
-  return result;
+  return impl_->learn_from(x, [&] {
+    impl_->classifier_logits();
+    return impl_->run_and_backpropagate(labels, options);
+  });
+}
+
+template <class T>
+LossResult Execution<T>::loss_and_gradients(TensorView<const T> x, const Loss& loss,
+                                            std::span<const std::int32_t> labels) {
+  return impl_->learn_from(x, [&] { return impl_->run_and_backpropagate(loss, labels); });
+}
+
+template <class T>
+LossResult Execution<T>::loss_and_gradients(TensorView<const T> x, const Loss& loss, TensorView<const T> targets) {
+  return impl_->learn_from(x, [&] { return impl_->run_and_backpropagate(loss, targets); });
+}
+
+template <class T>
+TensorView<const T> Execution<T>::output() {
+  if (!impl_->has_output) throw std::logic_error("Execution::output: no batch has been run");
+  impl_->finish_output();
+  return impl_->plan.nodes.back().view_y(0, impl_->m);
 }
 
 template <class T>

@@ -32,7 +32,7 @@ std::optional<std::size_t> softmax_layer(const Graph& graph) {
   while (i >= 0 && std::holds_alternative<Flatten>(layer().layer)) i = layer().inputs[0];
   if (i < 0) return std::nullopt;
   const Shape& output = graph.shape(graph.value(i));
-  const bool over_classes = output.elements() == output.back();
+  const bool over_classes = i == std::ssize(graph.layers()) - 1 || output.elements() == output.back();
   const bool is_softmax =
       with_kind(layer().layer, [](auto, const auto& l) { return layer_activation(l); }) == Activation::softmax;
   return over_classes && is_softmax ? std::optional(static_cast<std::size_t>(i)) : std::nullopt;

@@ -24,8 +24,8 @@ LayerPlan plan_layer(const Layer& layer, std::span<const Shape> inputs, std::str
 // Throws std::invalid_argument when there are no layers, or one feeds none and is not the last.
 NetworkPlan plan_network(const Graph& graph);
 
-// The layer whose softmax over the classes is the network's output, if it ends so. (A Flatten after it, as behind a
-// convolution that has shrunk the image to one pixel, changes nothing.)
+// The layer whose softmax over the classes, of a sample or of each of its pixels, is the network's output, if it ends
+// so. (A Flatten after it, as behind a convolution that has shrunk the image to one pixel, changes nothing.)
 std::optional<std::size_t> softmax_layer(const Graph& graph);
 
 // The classes of a classifier with this output for a sample: (classes), or (1, 1, classes), an image of one pixel.

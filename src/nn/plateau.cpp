@@ -61,4 +61,11 @@ double ReduceOnPlateau::update(double value) {
   return learning_rate_;
 }
 
+void ReduceOnPlateau::load_state(const State& state) {
+  learning_rate_ = state.learning_rate;
+  best_ = state.best;
+  bad_epochs_ = state.bad_epochs;
+  cooling_ = state.cooling;
+}
+
 }  // namespace hubel

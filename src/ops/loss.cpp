@@ -170,15 +170,10 @@ LossResult mean_likelihood(const NegativeLogLikelihood& loss, const detail::Loss
 
 // ---- By targets and by labels ----------------------------------------------------------------------------------
 
-CrossEntropyOptions options_of(const CrossEntropy& loss) {
-  return {
-      .label_smoothing = loss.label_smoothing, .class_weights = loss.class_weights, .ignore_label = loss.ignore_label};
-}
-
 template <class L, class T>
 LossResult of_targets(const L& loss, TensorView<const T> outputs, TensorView<const T> targets, TensorView<T> doutputs) {
   if constexpr (std::is_same_v<L, CrossEntropy>) {
-    return softmax_cross_entropy(outputs, targets, doutputs, options_of(loss));
+    return softmax_cross_entropy(outputs, targets, doutputs, detail::cross_entropy_options(loss));
   } else if constexpr (std::is_same_v<L, NegativeLogLikelihood>) {
     throw std::invalid_argument(fmt::format("{}: {} takes labels, not targets", kWho, loss_name(loss)));
   } else {
@@ -198,7 +193,7 @@ template <class L, class T>
 LossResult of_labels(const L& loss, TensorView<const T> outputs, std::span<const std::int32_t> labels,
                      TensorView<T> doutputs) {
   if constexpr (std::is_same_v<L, CrossEntropy>) {
-    return softmax_cross_entropy(outputs, labels, doutputs, options_of(loss));
+    return softmax_cross_entropy(outputs, labels, doutputs, detail::cross_entropy_options(loss));
   } else if constexpr (std::is_same_v<L, CategoricalHinge> || std::is_same_v<L, NegativeLogLikelihood>) {
     const detail::LossRows shape = detail::check_rows(kWho, "outputs", outputs.shape());
     std::optional<std::int32_t> ignored;

@@ -17,6 +17,12 @@ namespace hubel::detail {
 double loss_divisor(std::span<const std::int32_t> labels, std::span<const double> class_weights,
                     std::optional<std::int32_t> ignore_label);
 
+// The loss's options, which refer to it.
+inline CrossEntropyOptions cross_entropy_options(const CrossEntropy& loss) {
+  return {
+      .label_smoothing = loss.label_smoothing, .class_weights = loss.class_weights, .ignore_label = loss.ignore_label};
+}
+
 struct RowLoss {
   double loss;
   bool correct;
@@ -50,14 +56,6 @@ RowLoss row_cross_entropy(const T* logits, std::int64_t classes, std::int32_t la
   return loss;
 }
 
-// Without smoothing and weights, for the mean over m samples.
-template <class T>
-RowLoss row_cross_entropy(const T* logits, std::int64_t classes, std::int32_t label, std::int64_t m, T* gradient,
-                          double skip_above) {
-  return row_cross_entropy(logits, classes, label, static_cast<double>(m), gradient,
-                           CrossEntropyOptions{.skip_above = skip_above});
-}
-
 // The batch's result from its rows', in their order.
 class LossSum {
  public:
@@ -70,7 +68,6 @@ class LossSum {
     correct_ += rows.correct_;
   }
   LossResult mean(double divisor) const { return {divisor > 0 ? loss_.value() / divisor : 0, correct_, divisor}; }
-  LossResult mean(std::int64_t m) const { return mean(static_cast<double>(m)); }
 
  private:
   CompensatedSum loss_;

@@ -70,6 +70,24 @@ def write_png(path, image, width=28, height=28, invert=False, scale=1):
                      + chunk(b"IEND", b""))
 
 
+def read_tensors(path):
+    """The tensors of a safetensors file: {name: (shape, bytes)}."""
+    whole = path.read_bytes()
+    length = int.from_bytes(whole[:8], "little")
+    header, data = json.loads(whole[8:8 + length]), whole[8 + length:]
+    return {name: (tuple(t["shape"]), data[slice(*t["data_offsets"])])
+            for name, t in header.items() if name != "__metadata__"}
+
+
+def crc32c(data):
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
+    return crc ^ 0xFFFFFFFF
+
+
 class Command(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -107,6 +125,14 @@ class Command(unittest.TestCase):
         for arguments in (["fly"], ["train", "--fast"], ["train", "--epochs", "0"], ["train", "--epochs", "many"],
                           ["train", "--lr", "-1"], ["train", "--batch", "0"], ["train", "--optimizer", "magic"],
                           ["train", "--threads", "-1"], ["train", "--seed", "x"], ["predict"],
+                          ["train", "--model", "nonet"], ["train", "--momentum", "1"], ["train", "--momentum", "0.9"],
+                          ["train", "--weight-decay", "-1"], ["train", "--warmup", "1"], ["train", "--clip-norm", "nan"],
+                          ["train", "--label-smoothing", "1.5"], ["train", "--ema", "-0.1"],
+                          ["train", "--early-stopping", "0"], ["train", "--log-every", "0"],
+                          ["train", "--checkpoint-every", "2epochs"], ["train", "--schedule", "magic"],
+                          ["train", "--checkpoint", "c", "--checkpoint-every", "often"],
+                          ["train", "--schedule", "step:every=0"], ["train", "--schedule", "linear:every=2"],
+                          ["train", "--schedule", "milestones:at=3/1"],
                           ["evaluate", "--split", "all"], ["summary", "a", "b"]):
             with self.subTest(arguments):
                 self.refuses(hubel(*arguments, cwd=self.folder), 2)
@@ -253,11 +279,147 @@ class Command(unittest.TestCase):
 
     def test_recipe_settles_the_rest(self):
         for option, value in (("--epochs", 3), ("--batch", 16), ("--lr", 0.1), ("--optimizer", "sgd"),
-                              ("--schedule", "cosine"), ("--validation", 10)):
+                              ("--schedule", "cosine"), ("--validation", 10), ("--model", "lenet5"), ("--ema", 0.9),
+                              ("--checkpoint", "c"), ("--log", "l")):
             self.refuses(hubel("train", "--recipe", "fast99", option, value), 2, "--recipe fast99", option)
         self.refuses(hubel("train", "--recipe", "slow"), 2, "slow", "fast99")
         self.refuses(hubel("train", "--recipe", "fast99", "--out", self.folder / "no" / "model"), 1,
                      self.folder / "no")
+
+    def test_train_options(self):
+        """Every optimiser and schedule, and all that there is besides, learn the strokes."""
+        out = self.folder / "options.safetensors"
+        for options in (["--optimizer", "sgd", "--lr", 0.02, "--momentum", 0.9, "--schedule", "cosine:restarts=1"],
+                        ["--optimizer", "adamw", "--weight-decay", 0.05, "--schedule", "step:every=3,gamma=0.5"],
+                        ["--optimizer", "rmsprop", "--schedule", "milestones:at=4/6", "--momentum", 0.5],
+                        ["--optimizer", "adagrad", "--lr", 0.01, "--schedule", "exponential:gamma=0.9"],
+                        ["--optimizer", "lamb", "--lr", 0.01, "--schedule", "polynomial:power=2", "--warmup", 0.2],
+                        ["--clip-norm", 1, "--label-smoothing", 0.1, "--ema", 0.9, "--schedule", "one_cycle"]):
+            with self.subTest(options):
+                run = hubel("train", "--data", self.data, "--epochs", 8, "--batch", 16, "--out", out, *options)
+                self.assertEqual(run.returncode, 0, run.stderr)
+                accuracy = float(re.search(r"(?m)^Test accuracy ([0-9.]+) %", run.stdout)[1])
+                self.assertGreater(accuracy, 95)
+
+    def test_early_stopping(self):
+        """A smoothed label's loss has a least value, which is soon reached."""
+        run = hubel("train", "--data", self.data, "--epochs", 1000, "--early-stopping", 2, "--lr", 0.01,
+                    "--label-smoothing", 0.2, "--out", self.folder / "early.safetensors")
+        self.assertEqual(run.returncode, 0, run.stderr)
+        self.assertIn("Stopped early", run.stdout[-2000:])
+
+    def test_an_architecture_of_ones_own(self):
+        architecture, out = self.folder / "net.json", self.folder / "net.safetensors"
+        layers = [{"kind": "flatten"}, {"kind": "dropout", "rate": 0.1},
+                  {"kind": "dense", "units": 2, "activation": "softmax"}]
+        architecture.write_text(json.dumps({"input_shape": [28, 28, 1], "layers": layers}))
+        run = hubel("train", "--data", self.data, "--model", architecture, "--epochs", 3, "--out", out)
+        self.assertEqual(run.returncode, 0, run.stderr)
+        self.assertIn("dense_1", hubel("summary", out).stdout)
+        architecture.write_text(json.dumps({"input_shape": [28, 27, 1], "layers": layers}))
+        self.refuses(hubel("train", "--data", self.data, "--model", architecture), 1, architecture, "(28, 27, 1)")
+        layers[2]["units"] = 1
+        architecture.write_text(json.dumps({"input_shape": [28, 28, 1], "layers": layers}))
+        self.refuses(hubel("train", "--data", self.data, "--model", architecture), 1, architecture, "1 classes", "2")
+        architecture.write_text("{}")
+        self.refuses(hubel("train", "--data", self.data, "--model", architecture), 1, architecture)
+        self.refuses(hubel("train", "--data", self.data, "--model", self.folder / "no.json"), 1, "no.json")
+        self.refuses(hubel("train", "--data", self.data, "--model", "nonet"), 2, "nonet", "lenet5")
+
+    def test_networks_of_the_zoo(self):
+        out = self.folder / "zoo.safetensors"
+        run = hubel("train", "--data", self.data, "--model", "resnet20", "--epochs", 1, "--out", out)
+        self.assertEqual(run.returncode, 0, run.stderr)
+        self.assertIn("batch_norm_1", hubel("summary", out).stdout)
+        self.refuses(hubel("train", "--data", self.data, "--model", "resnet20", "--small"), 2, "resnet20", "small")
+
+    def test_logs(self):
+        log, events, out = self.folder / "log.jsonl", self.folder / "events", self.folder / "logged.safetensors"
+        run = hubel("train", "--data", self.data, "--epochs", 3, "--batch", 20, "--log", log, "--log-every", 5,
+                    "--tensorboard", events, "--out", out)  # 11 steps an epoch
+        self.assertEqual(run.returncode, 0, run.stderr)
+        lines = [json.loads(line) for line in log.read_text().splitlines()]
+        self.assertEqual([(line["event"], line["step"]) for line in lines],
+                         [("step", 5), ("step", 10), ("epoch", 11), ("step", 15), ("step", 20), ("epoch", 22),
+                          ("step", 25), ("step", 30), ("epoch", 33)])
+        for line in lines:
+            self.assertGreater(line["loss"], 0)
+            self.assertIn("learning_rate", line)
+        self.assertIn("val_loss", lines[2])
+        (file,) = events.iterdir()
+        data, records = file.read_bytes(), 0
+        while data:
+            length = int.from_bytes(data[:8], "little")
+            for part, at in ((data[:8], 8), (data[12:12 + length], 12 + length)):
+                crc = crc32c(part)
+                masked = ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
+                self.assertEqual(int.from_bytes(data[at:at + 4], "little"), masked)
+            data, records = data[16 + length:], records + 1
+        self.assertEqual(records, 1 + len(lines))
+        self.refuses(hubel("train", "--data", self.data, "--log", self.folder / "no" / "log", "--out", out), 1, "log")
+        self.refuses(hubel("train", "--data", self.data, "--tensorboard", log, "--out", out), 1, log)
+
+    # What keeps a state: moments, an average, a schedule, clipping, dropout, batch norm.
+    def checkpointed(self, epochs=40):
+        architecture = self.folder / "busy.json"
+        layers = [{"kind": "conv2d", "filters": 4, "strides": [2, 2]}, {"kind": "batch_norm"},
+                  {"kind": "activation", "activation": "relu"}, {"kind": "flatten"}, {"kind": "dropout", "rate": 0.3},
+                  {"kind": "dense", "units": 2, "activation": "softmax"}]
+        architecture.write_text(json.dumps({"input_shape": [28, 28, 1], "layers": layers}))
+        return ["train", "--data", self.data, "--model", architecture, "--epochs", epochs, "--batch", 8, "--ema", 0.95,
+                "--schedule", "one_cycle", "--clip-norm", 1, "--label-smoothing", 0.1, "--seed", 3]
+
+    def test_killed_at_any_instant(self):
+        """Ten times kill -9, each time gone on with, and the model is that of a training in one go."""
+        arguments = self.checkpointed(epochs=60)
+        whole, parts = self.folder / "whole.safetensors", self.folder / "parts.safetensors"
+        checkpoint = self.folder / "killed.checkpoint"
+        start = time.monotonic()
+        self.assertEqual(hubel(*arguments, "--out", whole).returncode, 0)
+        duration = time.monotonic() - start
+        rng, killed = random.Random(4), 0
+        arguments += ["--out", parts, "--checkpoint", checkpoint, "--checkpoint-every", "3steps"]
+        for _ in range(10):
+            resume = ["--resume", checkpoint] if checkpoint.exists() else []
+            process = subprocess.Popen([HUBEL, *map(str, arguments + resume)], stdout=subprocess.PIPE,
+                                       stderr=subprocess.STDOUT, env=ENVIRONMENT)
+            try:
+                printed, _ = process.communicate(timeout=rng.uniform(0.02, 0.4) * duration)
+                self.assertEqual(process.returncode, 0, printed)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.communicate()
+                killed += 1
+        self.assertGreater(killed, 3)
+        self.assertEqual(hubel(*arguments, "--resume", checkpoint).returncode, 0)
+        self.assertEqual(read_tensors(parts), read_tensors(whole))
+        self.assertGreater(len(read_tensors(whole)), 5)
+
+    def test_stopped_and_gone_on_with(self):
+        arguments = self.checkpointed()
+        whole, parts = self.folder / "w.safetensors", self.folder / "p.safetensors"
+        checkpoint, log = self.folder / "stopped.checkpoint", self.folder / "stopped.jsonl"
+        self.assertEqual(hubel(*arguments, "--out", whole).returncode, 0)
+        code, printed = self.interrupt("^epoch 3/", *arguments[1:], "--out", parts, "--checkpoint", checkpoint, "--log",
+                                       log, "--log-every", 10)
+        self.assertEqual(code, 130, printed)
+        self.assertIn(f"--resume {checkpoint}", printed)
+        before = log.read_text()
+        run = hubel(*arguments, "--out", parts, "--resume", checkpoint, "--log", log, "--log-every", 10)
+        self.assertEqual(run.returncode, 0, run.stderr)
+        self.assertEqual(read_tensors(parts), read_tensors(whole))
+        self.assertTrue(log.read_text().startswith(before))
+        steps = [json.loads(line)["step"] for line in log.read_text().splitlines()]
+        self.assertEqual(steps, sorted(steps))
+        for option, value, words in (("--epochs", 50, ("epochs = 40", "50")), ("--lr", 0.5, ("optimizer", "0.5")),
+                                     ("--ema", 0.9, ("average",)), ("--validation", 7, ("samples",)),
+                                     ("--model", "lenet5", ("another network",))):
+            other = [*arguments, "--lr", 0.001, "--validation", 20]
+            other[other.index(option) + 1] = value
+            self.refuses(hubel(*other, "--out", parts, "--resume", checkpoint), 1, *words)
+        self.refuses(hubel(*arguments, "--out", parts, "--resume", whole), 1, whole, "not a checkpoint")
+        self.refuses(hubel(*arguments, "--out", parts, "--resume", self.folder / "none"), 1, "none")
+        self.refuses(hubel(*arguments, "--out", parts, "--checkpoint", self.folder / "no" / "c"), 1, self.folder / "no")
 
     def test_evaluate(self):
         run = hubel("evaluate", self.model, "--data", self.data, "--show", 2)

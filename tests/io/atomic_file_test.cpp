@@ -2,8 +2,6 @@
 #include "io/atomic_file.hpp"
 
 #include <gtest/gtest.h>
-#include <signal.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "io/io_testing.hpp"
@@ -112,27 +110,6 @@ TEST(AtomicFile, UnwritableFolder) {
   EXPECT_EQ(read_file(folder / "sub/a"), "old");
   fs::permissions(folder / "sub", fs::perms::owner_all);
 }
-
-// A limit on a file's size stands for a full disk: write() stores what fits and fails after that.
-class SizeLimit {
- public:
-  explicit SizeLimit(rlim_t bytes) {
-    previous_handler_ = signal(SIGXFSZ, SIG_IGN);
-    getrlimit(RLIMIT_FSIZE, &previous_);
-    const rlimit limit = {bytes, previous_.rlim_max};
-    setrlimit(RLIMIT_FSIZE, &limit);
-  }
-  ~SizeLimit() {
-    setrlimit(RLIMIT_FSIZE, &previous_);
-    signal(SIGXFSZ, previous_handler_);
-  }
-  SizeLimit(const SizeLimit&) = delete;
-  SizeLimit& operator=(const SizeLimit&) = delete;
-
- private:
-  rlimit previous_;
-  void (*previous_handler_)(int);
-};
 
 TEST(AtomicFile, FullDiskLeavesTheOldFile) {
   const Folder folder;

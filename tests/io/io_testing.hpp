@@ -3,6 +3,8 @@
 #pragma once
 
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -65,6 +67,27 @@ inline std::string safetensors(std::string_view header, std::string_view data = 
   std::memcpy(bytes.data(), &length, sizeof length);
   return bytes.append(header).append(data);
 }
+
+// A limit on a file's size stands for a full disk: write() stores what fits and fails after that.
+class SizeLimit {
+ public:
+  explicit SizeLimit(rlim_t bytes) {
+    previous_handler_ = signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &previous_);
+    const rlimit limit = {bytes, previous_.rlim_max};
+    setrlimit(RLIMIT_FSIZE, &limit);
+  }
+  ~SizeLimit() {
+    setrlimit(RLIMIT_FSIZE, &previous_);
+    signal(SIGXFSZ, previous_handler_);
+  }
+  SizeLimit(const SizeLimit&) = delete;
+  SizeLimit& operator=(const SizeLimit&) = delete;
+
+ private:
+  rlimit previous_;
+  void (*previous_handler_)(int);
+};
 
 // Succeeds when call() throws an Error whose message is one line that holds each of the parts.
 template <class Error>

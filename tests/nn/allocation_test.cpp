@@ -152,6 +152,32 @@ TEST(Allocation, NoneInOperationsOnImagesThatAreRepeated) {
   });
 }
 
+// The same with everything that a step can have besides.
+TEST(Allocation, NoneFromStepToStepOfABusyFit) {
+  with_threads(1, [] {
+    const Samples samples = quadrants(100, 1);
+    Network<float> network = quadrant_network(1);
+    TrainOptions options;
+    options.epochs = 3;
+    options.batch_size = 8;
+    options.schedule = StepSchedule{.every = 1};
+    options.loss = CrossEntropy{.label_smoothing = 0.1, .class_weights = {1, 2, 3, 4}};
+    options.clip_value = 1;
+    options.clip_norm = 1;
+    options.average = AverageOptions{.decay = 0.9};
+    options.top_k = 2;
+    std::int64_t after_first_step = 0, steps = 0;
+    options.on_step = [&](const TrainProgress& progress) {
+      if (progress.step == 1) after_first_step = allocations;
+      EXPECT_EQ(allocations, after_first_step) << "epoch " << progress.epoch << ", step " << progress.step;
+      ++steps;
+      return true;
+    };
+    fit(network, samples, options);
+    EXPECT_EQ(steps, 3 * 13);
+  });
+}
+
 TEST(Allocation, NoneFromStepToStepOfFit) {
   with_threads(1, [] {
     const Samples samples = quadrants(100, 1);

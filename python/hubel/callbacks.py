@@ -1,0 +1,210 @@
+"""What can be called after each epoch of `Model.fit`: stopping, saving, logging."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, Any, Dict, List, Optional, Tuple, Union
+
+from . import _core
+
+if TYPE_CHECKING:
+    from .model import Model
+
+__all__ = [
+    "Callback",
+    "EarlyStopping",
+    "ReduceLROnPlateau",
+    "ModelCheckpoint",
+    "CSVLogger",
+    "JSONLogger",
+    "TensorBoard",
+]
+
+Path = Union[str, "os.PathLike[str]"]
+
+
+class Callback:
+    """To be derived from: each method does nothing."""
+
+    model: Model
+
+    def set_model(self, model: Model) -> None:
+        """Before anything else, the model that is trained."""
+        self.model = model
+
+    def on_train_begin(self) -> None:
+        """Before the first epoch."""
+
+    def on_epoch_end(self, epoch: int, logs: Dict[str, float]) -> None:
+        """After each epoch, with its number from 0 and what the `History` gets of it."""
+
+    def on_train_end(self) -> None:
+        """After the last epoch, also when an exception ended it."""
+
+
+class _Best:
+    """Whether a logged value improves on the best so far."""
+
+    def __init__(self, who: str, monitor: str, min_delta: float, mode: str) -> None:
+        if mode not in ("auto", "min", "max"):
+            raise ValueError(f"{who}: mode must be 'auto', 'min' or 'max', got {mode!r}")
+        if not min_delta >= 0:
+            raise ValueError(f"{who}: min_delta must be at least 0, got {min_delta!r}")
+        self._who, self._monitor, self._min_delta = who, monitor, min_delta
+        self._sign = 1 if mode == "max" or (mode == "auto" and "acc" in monitor) else -1
+        self.clear()
+
+    def clear(self) -> None:
+        self.value: Optional[float] = None
+
+    def improved_by(self, logs: Dict[str, float]) -> bool:
+        if self._monitor not in logs:
+            raise ValueError(f"{self._who}: monitor is {self._monitor!r}, an epoch has {', '.join(logs)}")
+        value = logs[self._monitor]
+        if self.value is not None and not self._sign * (value - self.value) > self._min_delta:
+            return False
+        self.value = value
+        return True
+
+
+class EarlyStopping(Callback):
+    """Ends training after `patience` epochs in a row without improvement of `monitor`.
+
+    For the weights of the best epoch see ``fit(restore_best_weights=True)``, or restore_best_weights here.
+    """
+
+    def __init__(
+        self,
+        monitor: str = "val_loss",
+        min_delta: float = 0.0,
+        patience: int = 0,
+        mode: str = "auto",
+        restore_best_weights: bool = False,
+    ) -> None:
+        self._best = _Best("EarlyStopping", monitor, min_delta, mode)
+        self._patience, self._restores = patience, restore_best_weights
+        self._waited = 0
+        self._weights: Optional[List[Any]] = None
+        self.stopped_epoch: Optional[int] = None
+
+    def on_train_begin(self) -> None:
+        self._best.clear()
+        self._waited, self._weights, self.stopped_epoch = 0, None, None
+
+    def on_epoch_end(self, epoch: int, logs: Dict[str, float]) -> None:
+        if self._best.improved_by(logs):
+            self._waited = 0
+            if self._restores:
+                self._weights = self.model.get_weights()
+            return
+        self._waited += 1
+        if self._waited >= self._patience:
+            self.stopped_epoch = epoch
+            self.model.stop_training = True
+
+    def on_train_end(self) -> None:
+        if self._weights is not None:
+            self.model.set_weights(self._weights)
+
+
+@dataclass
+class ReduceLROnPlateau:
+    """Multiplies the learning rate by `factor` after more than `patience` epochs without improvement.
+
+    PyTorch's, as a description: the trainer does it. monitor is "val_loss", "val_accuracy", "loss" or "accuracy"; an
+    improvement is one by more than min_delta of the best value, which is a share of it, or with relative=False an amount.
+    After a reduction `cooldown` epochs are not counted.
+    """
+
+    monitor: str = "val_loss"
+    factor: float = 0.1
+    patience: int = 10
+    min_delta: float = 1e-4
+    relative: bool = True
+    cooldown: int = 0
+    min_lr: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.monitor not in ("val_loss", "val_accuracy", "loss", "accuracy"):
+            raise ValueError(
+                f"ReduceLROnPlateau: monitor must be a loss or accuracy, such as 'val_loss', got {self.monitor!r}"
+            )
+
+
+class ModelCheckpoint(Callback):
+    """Saves the model after each epoch, or with save_best_only after those that improve `monitor`.
+
+    The path may have fields: "epoch{epoch:03}-{val_loss:.4f}.safetensors"; epochs count from 1 in it.
+    """
+
+    def __init__(
+        self, filepath: Path, monitor: str = "val_loss", save_best_only: bool = False, mode: str = "auto"
+    ) -> None:
+        self._path = os.fspath(filepath)
+        self._best = _Best("ModelCheckpoint", monitor, 0.0, mode) if save_best_only else None
+
+    def on_epoch_end(self, epoch: int, logs: Dict[str, float]) -> None:
+        if self._best is None or self._best.improved_by(logs):
+            self.model.save(self._path.format(epoch=epoch + 1, **logs))
+
+
+class _FileLogger(Callback):
+    def __init__(self, filename: Path, append: bool = False) -> None:
+        self._path, self._append = os.fspath(filename), append
+        self._file: Optional[IO[str]] = None
+
+    def on_train_begin(self) -> None:
+        self._file = open(self._path, "a" if self._append else "w", encoding="utf-8", newline="")
+
+    def on_train_end(self) -> None:
+        if self._file is not None:
+            self._file.close()
+        self._file = None
+
+
+class CSVLogger(_FileLogger):
+    """Writes a line for each epoch: its number from 0, and what is logged, under a line of names."""
+
+    def on_epoch_end(self, epoch: int, logs: Dict[str, float]) -> None:
+        assert self._file is not None
+        writer = csv.writer(self._file)
+        if self._file.tell() == 0:
+            writer.writerow(["epoch", *logs])
+        writer.writerow([epoch, *logs.values()])
+        self._file.flush()
+
+
+class JSONLogger(_FileLogger):
+    """Writes a line of JSON for each epoch."""
+
+    def on_epoch_end(self, epoch: int, logs: Dict[str, float]) -> None:
+        assert self._file is not None
+        self._file.write(json.dumps({"epoch": epoch, **logs}) + "\n")
+        self._file.flush()
+
+
+class TensorBoard(Callback):
+    """Writes event files for TensorBoard into a folder: a point for each epoch."""
+
+    def __init__(self, log_dir: Path = "logs") -> None:
+        self._folder = os.fsencode(log_dir)
+        self._file: Optional[_core.EventFile] = None
+
+    def on_train_begin(self) -> None:
+        self._file = _core.EventFile(self._folder)
+
+    def on_epoch_end(self, epoch: int, logs: Dict[str, float]) -> None:
+        assert self._file is not None
+        self._file.write(epoch, [_tagged(key, value) for key, value in logs.items()])
+
+    def on_train_end(self) -> None:
+        self._file = None
+
+
+def _tagged(key: str, value: float) -> Tuple[str, float]:
+    """("loss/validation", value) of "val_loss"."""
+    name = key[len("val_") :] if key.startswith("val_") else key
+    return f"{name}/{'validation' if name != key else 'train'}", value

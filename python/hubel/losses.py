@@ -1,0 +1,179 @@
+"""The losses: what an output's distance from its label or target is. Descriptions, by Keras's names.
+
+A classifier's cross-entropy takes the softmax and the logarithm together, whether the model ends in softmax or not: there
+is no ``from_logits`` to choose.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar, Dict, Optional, Tuple, Type, Union
+
+from . import _core
+
+__all__ = [
+    "Loss",
+    "CategoricalCrossentropy",
+    "SparseCategoricalCrossentropy",
+    "BinaryCrossentropy",
+    "MeanSquaredError",
+    "MeanAbsoluteError",
+    "Huber",
+    "Hinge",
+    "SquaredHinge",
+    "CategoricalHinge",
+    "KLDivergence",
+    "NegativeLogLikelihood",
+]
+
+
+@dataclass(frozen=True)
+class Loss:
+    """What all losses have in common.
+
+    ``takes`` says what is learned from: "labels", "targets" of the output's shape, or "either".
+    """
+
+    name: ClassVar[str] = ""
+    takes: ClassVar[str] = "targets"
+    has_accuracy: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        _core.check_loss(*self.as_tuple())
+
+    def as_tuple(self) -> Tuple[str, Dict[str, Any]]:
+        """(name, options), as ``hubel._core`` takes it."""
+        return self.name, {key: value for key, value in asdict(self).items() if value is not None}
+
+
+@dataclass(frozen=True)
+class CategoricalCrossentropy(Loss):
+    """-sum(t log softmax(y)) of rows of targets, one-hot or spread, or of labels.
+
+    label_smoothing e makes the targets (1 - e) t + e / classes (Szegedy et al. 2016).
+    """
+
+    name: ClassVar[str] = "cross_entropy"
+    takes: ClassVar[str] = "either"
+    has_accuracy: ClassVar[bool] = True
+
+    label_smoothing: float = 0.0
+
+
+@dataclass(frozen=True)
+class SparseCategoricalCrossentropy(Loss):
+    """-log softmax(y)[label] of labels: one for each sample, or for each pixel of an output (h, w, classes).
+
+    What has the label ignore_class counts for nothing.
+    """
+
+    name: ClassVar[str] = "cross_entropy"
+    takes: ClassVar[str] = "labels"
+    has_accuracy: ClassVar[bool] = True
+
+    ignore_class: Optional[int] = None
+    label_smoothing: float = 0.0
+
+
+@dataclass(frozen=True)
+class BinaryCrossentropy(Loss):
+    """-(pos_weight t log p + (1 - t) log(1 - p)) of elements; p is the output, or from_logits its sigmoid."""
+
+    name: ClassVar[str] = "binary_crossentropy"
+    has_accuracy: ClassVar[bool] = True
+
+    from_logits: bool = False
+    pos_weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class MeanSquaredError(Loss):
+    """(y - t)^2 of elements."""
+
+    name: ClassVar[str] = "mse"
+
+
+@dataclass(frozen=True)
+class MeanAbsoluteError(Loss):
+    """|y - t| of elements."""
+
+    name: ClassVar[str] = "mae"
+
+
+@dataclass(frozen=True)
+class Huber(Loss):
+    """(y - t)^2 / 2 of elements where |y - t| <= delta, else delta (|y - t| - delta / 2) (Huber 1964)."""
+
+    name: ClassVar[str] = "huber"
+
+    delta: float = 1.0
+
+
+@dataclass(frozen=True)
+class Hinge(Loss):
+    """max(0, 1 - t y) of elements; t is -1 or 1, and 0 stands for -1."""
+
+    name: ClassVar[str] = "hinge"
+
+
+@dataclass(frozen=True)
+class SquaredHinge(Loss):
+    """The square of max(0, 1 - t y)."""
+
+    name: ClassVar[str] = "squared_hinge"
+
+
+@dataclass(frozen=True)
+class CategoricalHinge(Loss):
+    """max(0, 1 + max((1 - t) y) - sum(t y)) of rows."""
+
+    name: ClassVar[str] = "categorical_hinge"
+    takes: ClassVar[str] = "either"
+    has_accuracy: ClassVar[bool] = True
+
+
+@dataclass(frozen=True)
+class KLDivergence(Loss):
+    """sum(t log(t / y)) of rows of probabilities (Kullback & Leibler 1951)."""
+
+    name: ClassVar[str] = "kl_divergence"
+    has_accuracy: ClassVar[bool] = True
+
+
+@dataclass(frozen=True)
+class NegativeLogLikelihood(Loss):
+    """-y[label] of rows of log-probabilities, as of a model that ends in log_softmax."""
+
+    name: ClassVar[str] = "nll"
+    takes: ClassVar[str] = "labels"
+    has_accuracy: ClassVar[bool] = True
+
+    ignore_class: Optional[int] = None
+
+
+_BY_NAME: Dict[str, Type[Loss]] = {
+    "sparse_categorical_crossentropy": SparseCategoricalCrossentropy,
+    "categorical_crossentropy": CategoricalCrossentropy,
+    "binary_crossentropy": BinaryCrossentropy,
+    "mse": MeanSquaredError,
+    "mean_squared_error": MeanSquaredError,
+    "mae": MeanAbsoluteError,
+    "mean_absolute_error": MeanAbsoluteError,
+    "huber": Huber,
+    "hinge": Hinge,
+    "squared_hinge": SquaredHinge,
+    "categorical_hinge": CategoricalHinge,
+    "kl_divergence": KLDivergence,
+    "nll": NegativeLogLikelihood,
+}
+
+
+def loss_of(value: Union[str, Loss]) -> Loss:
+    """A loss as it is, or that of a name ("mse") with its defaults."""
+    if isinstance(value, Loss):
+        return value
+    if not isinstance(value, str):
+        raise TypeError(f"compile: loss must be a name or a loss such as hubel.losses.Huber(), got {value!r}")
+    if value.lower() not in _BY_NAME:
+        raise ValueError(f"compile: unknown loss {value!r}, known are {', '.join(map(repr, _BY_NAME))}")
+    return _BY_NAME[value.lower()]()

@@ -1,0 +1,190 @@
+// See training.hpp.
+#include "training.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "arguments.hpp"
+#include "bindings.hpp"
+#include "files.hpp"
+#include "hubel/event_file.hpp"
+#include "samples.hpp"
+
+namespace hubel::python {
+
+namespace {
+
+constexpr const char* kFit = "fit";
+
+// Reads a description's values by name.
+class Values {
+ public:
+  Values(const char* who, const nb::dict& values) : who_(who), values_(values) {}
+
+  void read(const char* key, double& field) const {
+    if (values_.contains(key)) field = real({who_, key, "a number"}, values_[key]);
+  }
+  void read(const char* key, bool& field) const {
+    if (values_.contains(key)) field = boolean({who_, key, "True or False"}, values_[key]);
+  }
+  void read(const char* key, std::int64_t& field) const {
+    if (values_.contains(key)) field = integer({who_, key, "an integer"}, values_[key]);
+  }
+  void read(const char* key, std::optional<std::int32_t>& field) const {
+    if (values_.contains(key)) field = static_cast<std::int32_t>(integer({who_, key, "an integer"}, values_[key]));
+  }
+  void read(const char* key, std::vector<double>& field) const {
+    if (!values_.contains(key)) return;
+    for (nb::handle value : nb::borrow<nb::sequence>(values_[key]))
+      field.push_back(real({who_, key, "numbers"}, value));
+  }
+
+ private:
+  const char* who_;
+  const nb::dict& values_;
+};
+
+// Float32 targets beside the samples.
+class ArrayTargets final : public TargetSource {
+ public:
+  ArrayTargets(nb::handle images, nb::handle targets) : images_(images, nb::none()), targets_(nb::borrow(targets)) {
+    if (!PyArray_ISCARRAY_RO(as_array(targets_)) || PyArray_NDIM(as_array(targets_)) < 2 ||
+        PyArray_NDIM(as_array(targets_)) > static_cast<int>(Shape::kMaxRank) ||
+        PyArray_DIM(as_array(targets_), 0) != images_.count())
+      throw std::logic_error("targets must be a C-contiguous array, a row for each sample");
+    std::vector<std::int64_t> extents;
+    for (int i = 1; i < PyArray_NDIM(as_array(targets_)); ++i) extents.push_back(PyArray_DIM(as_array(targets_), i));
+    shape_ = Shape(std::span<const std::int64_t>(extents));
+  }
+
+  std::int64_t count() const override { return images_.count(); }
+  Shape sample_shape() const override { return images_.sample_shape(); }
+  Shape target_shape() const override { return shape_; }
+  void gather_targets(const std::int32_t* indices, std::int64_t n, float* out, float* targets) const override {
+    images_.gather(indices, n, out, nullptr);
+    const auto* all = static_cast<const float*>(PyArray_DATA(as_array(targets_)));
+    const std::int64_t size = shape_.elements();
+    for (std::int64_t i = 0; i < n; ++i) std::copy_n(all + indices[i] * size, size, targets + i * size);
+  }
+
+ private:
+  ArraySource images_;
+  nb::object targets_;
+  Shape shape_{1};
+};
+
+PlateauOptions plateau_options(const nb::dict& values) {
+  const Values v("ReduceLROnPlateau", values);
+  PlateauOptions options;
+  v.read("factor", options.factor);
+  v.read("patience", options.patience);
+  v.read("min_delta", options.min_delta);
+  v.read("relative", options.relative);
+  v.read("cooldown", options.cooldown);
+  v.read("min_lr", options.min_lr);
+  if (nb::cast<bool>(values["maximum"])) options.goal = Goal::maximum;
+  return options;
+}
+
+// An object of Python that holds a file.
+class PythonEventFile {
+ public:
+  explicit PythonEventFile(const nb::bytes& folder)
+      : file_(on_file(path_of(folder), [&] { return EventFile(path_of(folder)); })) {}
+  void write(std::int64_t step, const nb::list& scalars) {
+    std::vector<std::string> tags;
+    std::vector<Scalar> values;
+    for (nb::handle scalar : scalars) tags.emplace_back(nb::cast<nb::str>(scalar[0]).c_str());
+    for (std::size_t i = 0; i < tags.size(); ++i)
+      values.push_back({tags[i], nb::cast<double>(nb::object(scalars[i][1]))});
+    file_.write(step, values);
+  }
+
+ private:
+  EventFile file_;
+};
+
+}  // namespace
+
+OptimizerOptions optimizer_options(const nb::str& name, const nb::dict& values) {
+  OptimizerOptions options = optimizer_from_name(name.c_str());
+  const Values v(name.c_str(), values);
+  std::visit(
+      [&](auto& o) {
+        v.read("learning_rate", o.learning_rate);
+        v.read("weight_decay", o.weight_decay);
+        if constexpr (requires { o.momentum; }) v.read("momentum", o.momentum);
+        if constexpr (requires { o.nesterov; }) v.read("nesterov", o.nesterov);
+        if constexpr (requires { o.beta_1; }) v.read("beta_1", o.beta_1);
+        if constexpr (requires { o.beta_2; }) v.read("beta_2", o.beta_2);
+        if constexpr (requires { o.rho; }) v.read("rho", o.rho);
+        if constexpr (requires { o.centered; }) v.read("centered", o.centered);
+        if constexpr (requires { o.epsilon; }) v.read("epsilon", o.epsilon);
+        if constexpr (requires { o.initial_accumulator; }) v.read("initial_accumulator", o.initial_accumulator);
+      },
+      options);
+  const Optimizer<float> checked(options, {});  // throws when a value is out of its range
+  return options;
+}
+
+Loss loss_options(const nb::str& name, const nb::dict& values) {
+  Loss loss = loss_from_name(name.c_str());
+  const Values v(name.c_str(), values);
+  std::visit(
+      [&](auto& o) {
+        if constexpr (requires { o.label_smoothing; }) v.read("label_smoothing", o.label_smoothing);
+        if constexpr (requires { o.class_weights; }) v.read("class_weights", o.class_weights);
+        if constexpr (requires { o.ignore_label; }) v.read("ignore_class", o.ignore_label);
+        if constexpr (requires { o.from_logits; }) v.read("from_logits", o.from_logits);
+        if constexpr (requires { o.pos_weight; }) v.read("pos_weight", o.pos_weight);
+        if constexpr (requires { o.delta; }) v.read("delta", o.delta);
+      },
+      loss);
+  return loss;
+}
+
+TrainOptions train_options(const nb::dict& settings) {
+  const auto described = [&](const char* key) {
+    const nb::tuple pair = nb::cast<nb::tuple>(settings[key]);
+    return std::pair(nb::cast<nb::str>(pair[0]), nb::cast<nb::dict>(nb::object(pair[1])));
+  };
+  TrainOptions options;
+  options.epochs = integer({kFit, "epochs", "an integer"}, settings["epochs"]);
+  options.batch_size = integer({kFit, "batch_size", "an integer"}, settings["batch_size"]);
+  const auto [optimizer, optimizer_values] = described("optimizer");
+  options.optimizer = optimizer_options(optimizer, optimizer_values);
+  const auto [loss, loss_values] = described("loss");
+  options.loss = loss_options(loss, loss_values);
+  options.schedule = schedule_from_name(text({kFit, "schedule", "a name such as 'one_cycle'"}, settings["schedule"]));
+  options.shuffle = boolean({kFit, "shuffle", "True or False"}, settings["shuffle"]);
+  options.seed = static_cast<std::uint64_t>(integer({kFit, "seed", "an integer"}, settings["seed"]));
+  options.keep_best = nb::cast<bool>(settings["keep_best"]);
+  const Values v(kFit, settings);
+  v.read("warmup", options.warmup);
+  v.read("hard_share", options.hard_share);
+  v.read("skip_above", options.skip_above);
+  v.read("clipnorm", options.clip_norm);
+  v.read("clipvalue", options.clip_value);
+  v.read("top_k", options.top_k);
+  double decay = 0;
+  v.read("ema_decay", decay);
+  if (decay != 0) options.average = AverageOptions{.decay = decay, .bias_correction = true};
+  if (settings.contains("plateau")) options.plateau = plateau_options(nb::cast<nb::dict>(settings["plateau"]));
+  return options;
+}
+
+std::unique_ptr<SampleSource> source_of(nb::handle x, nb::handle y) {
+  if (PyArray_Check(y.ptr()) && PyArray_TYPE(as_array(y)) == NPY_FLOAT) return std::make_unique<ArrayTargets>(x, y);
+  return std::make_unique<ArraySource>(x, y);
+}
+
+void bind_training(nb::module_& m) {
+  m.def("check_optimizer", [](const nb::str& name, const nb::dict& values) { optimizer_options(name, values); });
+  m.def("check_loss", [](const nb::str& name, const nb::dict& values) { loss_options(name, values); });
+  nb::class_<PythonEventFile>(m, "EventFile").def(nb::init<const nb::bytes&>()).def("write", &PythonEventFile::write);
+}
+
+}  // namespace hubel::python

@@ -1,0 +1,24 @@
+// What Python says of a training, made into the trainer's options; and NumPy arrays of targets as a source.
+#pragma once
+
+#include <nanobind/nanobind.h>
+
+#include <memory>
+
+#include "hubel/trainer.hpp"
+
+namespace hubel::python {
+
+namespace nb = nanobind;
+
+// From a name and its options' values, as the Python classes give them; what they do not give keeps its default.
+OptimizerOptions optimizer_options(const nb::str& name, const nb::dict& values);
+Loss loss_options(const nb::str& name, const nb::dict& values);
+
+// From the settings of hubel.Model.fit; without callbacks.
+TrainOptions train_options(const nb::dict& settings);
+
+// Samples x with y: labels of int32, (m) or with more axes, or float32 targets, (m, ...). Both are kept.
+std::unique_ptr<SampleSource> source_of(nb::handle x, nb::handle y);
+
+}  // namespace hubel::python

@@ -1,0 +1,70 @@
+// See train_log.hpp.
+#include "cli/train_log.hpp"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+#include <vector>
+
+#include "hubel/errors.hpp"
+
+namespace hubel::cli {
+
+TrainLog::TrainLog(const std::string& lines_path, const std::string& events_folder, std::int64_t every, bool goes_on)
+    : path_(lines_path), every_(every) {
+  if (!lines_path.empty()) {
+    lines_.emplace(lines_path, goes_on ? std::ios::app : std::ios::trunc);
+    if (!*lines_) throw IoError(fmt::format("{}: cannot be written", lines_path));
+  }
+  if (!events_folder.empty()) events_.emplace(events_folder);
+}
+
+// Whole lines, each on the disk's way before the next step: a killed training leaves no half of one.
+void TrainLog::write_line(const std::string& line) {
+  *lines_ << line + "\n" << std::flush;
+  if (!*lines_) throw IoError(fmt::format("{}: cannot be written", path_));
+}
+
+void TrainLog::step(const TrainProgress& p) {
+  steps_ = p.all_steps;
+  if (p.all_steps % every_ != 0) return;
+  if (lines_) {
+    nlohmann::ordered_json line = {{"event", "step"},
+                                   {"epoch", p.epoch},
+                                   {"step", p.all_steps},
+                                   {"samples", p.samples},
+                                   {"loss", p.loss},
+                                   {"accuracy", p.accuracy},
+                                   {"learning_rate", p.learning_rate}};
+    if (p.gradient_norm > 0) line["gradient_norm"] = p.gradient_norm;
+    write_line(line.dump());
+  }
+  if (events_) {
+    const Scalar scalars[] = {{"step/loss", p.loss}, {"step/accuracy", p.accuracy}, {"learning_rate", p.learning_rate}};
+    events_->write(p.all_steps, scalars);
+  }
+}
+
+void TrainLog::epoch(const EpochResult& e) {
+  if (lines_) {
+    nlohmann::ordered_json line = {{"event", "epoch"},     {"epoch", e.epoch}, {"step", steps_},
+                                   {"samples", e.samples}, {"loss", e.loss},   {"accuracy", e.accuracy}};
+    if (e.validation) {
+      line["val_loss"] = e.validation->loss;
+      line["val_accuracy"] = e.validation->accuracy;
+    }
+    line["learning_rate"] = e.learning_rate;
+    line["seconds"] = e.seconds;
+    write_line(line.dump());
+  }
+  if (events_) {
+    std::vector<Scalar> scalars = {{"loss/train", e.loss}, {"accuracy/train", e.accuracy}};
+    if (e.validation) {
+      scalars.push_back({"loss/validation", e.validation->loss});
+      scalars.push_back({"accuracy/validation", e.validation->accuracy});
+    }
+    events_->write(steps_, scalars);
+  }
+}
+
+}  // namespace hubel::cli

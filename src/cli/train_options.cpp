@@ -1,0 +1,228 @@
+// See train_options.hpp.
+#include "cli/train_options.hpp"
+
+#include <fmt/format.h>
+
+#include <charconv>
+
+#include "cli/schedule_option.hpp"
+
+namespace hubel::cli {
+
+namespace {
+
+constexpr std::int64_t kMany = 1'000'000;
+
+// Checks of options: what is wrong with the text, or nothing.
+std::string is_rate(const std::string& text) {
+  return finite_number(text).value_or(0) > 0 ? "" : fmt::format("a learning rate is a number above 0, not {}", text);
+}
+
+std::string is_size(const std::string& text) {
+  return finite_number(text).value_or(-1) >= 0 ? "" : fmt::format("it must be a number from 0 on, not {}", text);
+}
+
+std::string is_part(const std::string& text) {
+  const double part = finite_number(text).value_or(-1);
+  return part >= 0 && part < 1 ? "" : fmt::format("it must be a number in [0, 1), not {}", text);
+}
+
+std::string is_seed(const std::string& text) {
+  std::uint64_t seed = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seed);
+  const bool right = error == std::errc() && end == text.data() + text.size();
+  return right ? "" : fmt::format("a seed is a whole number from 0 to 18446744073709551615, not {}", text);
+}
+
+std::string is_schedule(const std::string& text) {
+  try {
+    schedule_option(text);
+  } catch (const std::invalid_argument& error) {
+    return error.what();
+  }
+  return "";
+}
+
+std::string is_interval(const std::string& text) {
+  if (checkpoint_interval(text)) return "";
+  return fmt::format("it must be such as 500steps or 2epochs, not {}", text);
+}
+
+// Options of how it learns.
+void add_learning_options(CLI::App& c, TrainArguments& o) {
+  c.add_option("--epochs", o.epochs, "How often to go through the training images")
+      ->check(CLI::Range(std::int64_t{1}, kMany))
+      ->type_name("N")
+      ->capture_default_str();
+  c.add_option("--batch", o.batch, "Images for one step of the optimiser")
+      ->check(CLI::Range(std::int64_t{1}, kMany))
+      ->type_name("N")
+      ->capture_default_str();
+  c.add_option("--lr", o.lr, "The learning rate at the start")
+      ->check(CLI::Validator(is_rate, "RATE"))
+      ->type_name("RATE")
+      ->capture_default_str();
+  c.add_option("--optimizer", o.optimizer, "How gradients change weights")
+      ->check(CLI::IsMember({"sgd", "adam", "adamw", "rmsprop", "adagrad", "lamb"}))
+      ->capture_default_str();
+  c.add_option("--momentum", o.momentum, "The optimiser's momentum, of sgd and rmsprop")
+      ->check(CLI::Validator(is_part, "SHARE"))
+      ->type_name("SHARE");
+  c.add_option("--weight-decay", o.weight_decay, "How far kernels are drawn to zero (default: the optimiser's)")
+      ->check(CLI::Validator(is_size, "X"))
+      ->type_name("X");
+  c.add_option("--schedule", o.schedule,
+               "How the learning rate goes on from there: constant, linear, cosine, one_cycle, step, milestones, "
+               "exponential or polynomial; options behind a colon: step:every=10,gamma=0.5, milestones:at=30/60, "
+               "cosine:restarts=2")
+      ->check(CLI::Validator(is_schedule, "SCHEDULE"))
+      ->type_name("SCHEDULE")
+      ->capture_default_str();
+  c.add_option("--warmup", o.warmup, "The share of all steps over which the learning rate rises first")
+      ->check(CLI::Validator(is_part, "SHARE"))
+      ->type_name("SHARE")
+      ->capture_default_str();
+}
+
+// Options of what keeps it from going wrong.
+void add_regularisation_options(CLI::App& c, TrainArguments& o) {
+  c.add_option("--clip-norm", o.clip_norm, "The largest norm that all gradients together may have; 0 is without")
+      ->check(CLI::Validator(is_size, "NORM"))
+      ->type_name("NORM")
+      ->capture_default_str();
+  c.add_option("--label-smoothing", o.label_smoothing, "The share of a label that is spread over all classes")
+      ->check(CLI::Validator(is_part, "SHARE"))
+      ->type_name("SHARE")
+      ->capture_default_str();
+  c.add_option("--ema", o.ema, "Keep an average of the weights with this decay, such as 0.999, instead of the last")
+      ->check(CLI::Validator(is_part, "DECAY"))
+      ->type_name("DECAY")
+      ->capture_default_str();
+  c.add_option("--early-stopping", o.early_stopping,
+               "Stop after so many epochs in a row in which the loss in validation was no better")
+      ->check(CLI::Range(std::int64_t{1}, kMany))
+      ->type_name("N");
+  c.add_option("--seed", o.seed, "Starting weights and order of images; the same seed gives the same bits")
+      ->check(CLI::Validator(is_seed, "N"))
+      ->type_name("N")
+      ->capture_default_str();
+  c.add_option("--validation", o.validation,
+               "Training images to hold out for choosing the best epoch (default: a twelfth, at most 5,000, unless the "
+               "data set brings its own)")
+      ->check(CLI::Range(std::int64_t{0}, std::int64_t{1'000'000'000}))
+      ->type_name("N");
+}
+
+// Options of files.
+void add_file_options(CLI::App& c, TrainArguments& o) {
+  c.add_option("--log", o.log, "Write lines of JSON: one for each epoch and each --log-every steps")->type_name("FILE");
+  c.add_option("--log-every", o.log_every, "Steps between lines of the log")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1'000'000'000}))
+      ->type_name("N")
+      ->capture_default_str();
+  c.add_option("--tensorboard", o.tensorboard, "Write event files for TensorBoard into this folder")->type_name("DIR");
+  c.add_option("--checkpoint", o.checkpoint, "Write all of the training's state to this file now and then")
+      ->type_name("FILE");
+  c.add_option("--checkpoint-every", o.checkpoint_every, "How often: 500steps, 2epochs")
+      ->check(CLI::Validator(is_interval, "N[steps|epochs]"))
+      ->type_name("N[steps|epochs]")
+      ->capture_default_str();
+  c.add_option("--resume", o.resume,
+               "Go on from a checkpoint, with the same options, to the same bits as without the interruption")
+      ->type_name("FILE");
+  c.add_option("--out", o.out, "The model file to write, in safetensors format")
+      ->type_name("FILE")
+      ->capture_default_str();
+}
+
+OptimizerOptions optimizer_options(const TrainArguments& o) {
+  OptimizerOptions options = optimizer_from_name(o.optimizer);
+  std::visit(
+      [&](auto& chosen) {
+        chosen.learning_rate = o.lr;
+        if (o.weight_decay) chosen.weight_decay = *o.weight_decay;
+        if constexpr (requires { chosen.momentum; }) chosen.momentum = o.momentum.value_or(0);
+      },
+      options);
+  return options;
+}
+
+}  // namespace
+
+void add_train_options(CLI::App& command, TrainArguments& o) {
+  command.add_option("--data", o.data, kDataHelp)->capture_default_str();
+  command.add_option("--model", o.model, "The network: a name that `hubel zoo` lists, or an architecture (.json)")
+      ->type_name("NAME|FILE.json")
+      ->capture_default_str();
+  command.add_flag("--small", o.small_images, "The named network's variant for images of about 32x32");
+  add_learning_options(command, o);
+  add_regularisation_options(command, o);
+  command
+      .add_option("--recipe", o.recipe,
+                  "Train as a recipe has it instead, network and all. fast99: MNIST to 99 % of the test images in the "
+                  "shortest time")
+      ->check(CLI::IsMember({"fast99"}));
+  add_threads_option(command);
+  add_file_options(command, o);
+}
+
+void check_together(const CLI::App& command, const TrainArguments& o) {
+  if (o.momentum && o.optimizer != "sgd" && o.optimizer != "rmsprop")
+    throw CLI::ValidationError(fmt::format("--momentum goes with sgd and rmsprop; {} has none", o.optimizer));
+  if (command.count("--checkpoint-every") > 0 && o.checkpoint_path().empty())
+    throw CLI::ValidationError("--checkpoint-every asks how often, but there is no --checkpoint to write");
+  if (o.recipe.empty()) return;
+  // What a recipe settles may not be asked for beside it.
+  for (const CLI::Option* option : command.get_options()) {
+    const std::string& name = option->get_name();
+    const bool goes_along = name == "--recipe" || name == "--data" || name == "--seed" || name == "--threads" ||
+                            name == "--out" || name == "--help";
+    if (option->count() > 0 && !goes_along) {
+      throw CLI::ValidationError(
+          fmt::format("--recipe {} settles what {} asks for; leave one of the two out", o.recipe, name));
+    }
+  }
+}
+
+std::optional<CheckpointInterval> checkpoint_interval(const std::string& text) {
+  std::int64_t n = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), n);
+  const std::string unit(end, text.data() + text.size());
+  if (error != std::errc() || n < 1) return std::nullopt;
+  if (unit == "steps" || unit == "step") return CheckpointInterval{n, 0};
+  if (unit.empty() || unit == "epochs" || unit == "epoch") return CheckpointInterval{0, n};
+  return std::nullopt;
+}
+
+TrainOptions train_options(const TrainArguments& o) {
+  TrainOptions options;
+  options.epochs = o.epochs;
+  options.batch_size = o.batch;
+  options.optimizer = optimizer_options(o);
+  options.schedule = schedule_option(o.schedule);
+  options.warmup = o.warmup;
+  options.seed = o.seed;
+  options.keep_best = true;
+  options.loss = CrossEntropy{.label_smoothing = o.label_smoothing};
+  options.clip_norm = o.clip_norm;
+  if (o.ema > 0) options.average = AverageOptions{.decay = o.ema, .bias_correction = true};
+  if (o.early_stopping) options.early_stopping = EarlyStoppingOptions{.patience = *o.early_stopping};
+  const auto interval = checkpoint_interval(o.checkpoint_every).value_or(CheckpointInterval{});
+  options.save_every_steps = interval.steps;
+  options.save_every_epochs = interval.epochs;
+  return options;
+}
+
+std::string described(const TrainArguments& o) {
+  std::string text =
+      fmt::format("{}, learning rate {} ({}), batch {}, seed {}", o.optimizer, o.lr, o.schedule, o.batch, o.seed);
+  if (o.warmup > 0) text += fmt::format(", warm-up {}", o.warmup);
+  if (o.momentum) text += fmt::format(", momentum {}", *o.momentum);
+  if (o.weight_decay) text += fmt::format(", weight decay {}", *o.weight_decay);
+  if (o.clip_norm > 0) text += fmt::format(", clipped to {}", o.clip_norm);
+  if (o.label_smoothing > 0) text += fmt::format(", label smoothing {}", o.label_smoothing);
+  if (o.ema > 0) text += fmt::format(", average {}", o.ema);
+  return text;
+}
+
+}  // namespace hubel::cli

@@ -1,0 +1,25 @@
+// Mixed samples with the probabilities that come of it, as a source to train on.
+#include <fmt/format.h>
+
+#include <stdexcept>
+
+#include "hubel/augment.hpp"
+
+namespace hubel {
+
+Mixed::Mixed(const Augmented& source, std::int32_t classes) : source_(source), classes_(classes) {
+  if (classes < 1) throw std::invalid_argument(fmt::format("Mixed: classes = {}, it must be at least 1", classes));
+}
+
+void Mixed::gather_targets(const std::int32_t* indices, std::int64_t n, float* out, float* targets) const {
+  const auto room = static_cast<std::size_t>(n);
+  if (shares_.size() < room) {
+    labels_.resize(2 * room);
+    shares_.resize(room);
+  }
+  std::int32_t* other_labels = labels_.data() + n;
+  source_.gather_mixed(indices, n, out, labels_.data(), other_labels, shares_.data());
+  soft_targets(labels_.data(), other_labels, shares_.data(), n, classes_, targets);
+}
+
+}  // namespace hubel

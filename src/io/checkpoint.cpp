@@ -1,0 +1,110 @@
+// Checkpoints as safetensors files; see checkpoint.hpp.
+#include "hubel/checkpoint.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <new>
+
+#include "hubel/errors.hpp"
+#include "hubel/model_file.hpp"
+#include "io/json_text.hpp"
+#include "io/safetensors.hpp"
+
+namespace hubel {
+
+namespace {
+
+constexpr const char* kFormat = "format";
+constexpr const char* kCheckpoint = "hubel checkpoint";
+constexpr const char* kVersion = "format_version";
+constexpr const char* kCurrentVersion = "1";
+constexpr const char* kArchitecture = "architecture";
+constexpr std::string_view kSetting = "setting.", kNumber = "number.";  // a key in the file is this and its own
+
+using Metadata = std::map<std::string, std::string>;
+
+const std::string& metadata_value(const Metadata& metadata, const char* key, std::string_view who) {
+  const auto found = metadata.find(key);
+  if (found == metadata.end()) {
+    throw FormatError(fmt::format("{}: not a checkpoint of Hubel: its metadata has no '{}'", who, key));
+  }
+  return found->second;
+}
+
+void check_format(const Metadata& metadata, std::string_view who) {
+  const std::string& format = metadata_value(metadata, kFormat, who);
+  if (format != kCheckpoint) {
+    throw FormatError(fmt::format("{}: not a checkpoint of Hubel: its format is {}", who, detail::json_quoted(format)));
+  }
+  const std::string& version = metadata_value(metadata, kVersion, who);
+  if (version != kCurrentVersion) {
+    throw FormatError(fmt::format("{}: its format_version is {}, this Hubel reads {}", who,
+                                  detail::json_quoted(version), kCurrentVersion));
+  }
+}
+
+void check_architecture(const std::string& given, const Network<float>& network, std::string_view who) {
+  if (given == architecture_to_json(network.graph())) return;
+  const Graph graph = architecture_from_json(given);
+  if (graph == network.graph()) return;
+  const auto of_another = [&](const std::string& how) {
+    return FormatError(fmt::format("{}: the checkpoint is of another network: {}", who, how));
+  };
+  const Shape &input = graph.input_shape(), &wanted = network.input_shape();
+  if (!(input == wanted))
+    throw of_another(fmt::format("its input is {}, this one's {}", input.to_string(), wanted.to_string()));
+  const auto theirs = graph.layers(), own = network.layers();
+  for (std::size_t i = 0; i < std::min(theirs.size(), own.size()); ++i)
+    if (!(theirs[i] == own[i])) throw of_another(fmt::format("they differ in layer {}, {}", i + 1, theirs[i].name));
+  throw of_another(fmt::format("it has {} layers, this one {}", theirs.size(), own.size()));
+}
+
+double read_number(const std::string& text, std::string_view key, std::string_view who) {
+  double number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error == std::errc() && end == text.data() + text.size()) return number;
+  throw FormatError(
+      fmt::format("{}: {} is {}, not a number", who, detail::json_quoted(key), detail::json_quoted(text)));
+}
+
+Checkpoint read_checkpoint(const std::string& path, const Network<float>& network) {
+  const detail::FileSource source(path);
+  const detail::SafetensorsHeader header = detail::read_safetensors_header(source, path);
+  check_format(header.metadata, path);
+  check_architecture(metadata_value(header.metadata, kArchitecture, path), network, path);
+  Checkpoint checkpoint;
+  for (const auto& [key, text] : header.metadata) {
+    if (key.starts_with(kSetting)) checkpoint.state.settings[key.substr(kSetting.size())] = text;
+    if (key.starts_with(kNumber)) checkpoint.state.numbers[key.substr(kNumber.size())] = read_number(text, key, path);
+  }
+  for (const detail::SafetensorsEntry& entry : header.tensors) {
+    checkpoint.tensors.push_back(detail::read_float_tensor(source, entry, path));
+    checkpoint.state.tensors.push_back({entry.name, std::as_const(checkpoint.tensors.back()).view()});
+  }
+  return checkpoint;
+}
+
+}  // namespace
+
+void save_checkpoint(const TrainingState& state, const Network<float>& network, const std::string& path) {
+  Metadata metadata = {
+      {kFormat, kCheckpoint}, {kVersion, kCurrentVersion}, {kArchitecture, architecture_to_json(network.graph())}};
+  for (const auto& [name, text] : state.settings) metadata[std::string(kSetting) + name] = text;
+  // The shortest text that is read back to the same bits.
+  for (const auto& [name, number] : state.numbers) metadata[std::string(kNumber) + name] = fmt::format("{}", number);
+  std::vector<detail::NamedTensor> tensors;
+  for (const NamedView<float>& tensor : state.tensors) tensors.push_back({tensor.name, tensor.value});
+  detail::write_safetensors(path, metadata, tensors);
+}
+
+Checkpoint load_checkpoint(const std::string& path, const Network<float>& network) {
+  try {
+    return read_checkpoint(path, network);
+  } catch (const std::bad_alloc&) {
+    throw IoError(fmt::format("{}: cannot be read: there is not enough memory for its tensors", path));
+  }
+}
+
+}  // namespace hubel

@@ -1,0 +1,220 @@
+// The steps and epochs of a training; see training.hpp.
+#include "nn/training.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <limits>
+#include <numeric>
+#include <stdexcept>
+#include <utility>
+
+#include "hubel/clip.hpp"
+#include "hubel/random.hpp"
+
+namespace hubel::detail {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+// Streams of random numbers below this belong to the parameters (network.cpp); epoch e is shuffled by kShuffles + e.
+constexpr std::uint64_t kShuffles = std::uint64_t{1} << 32;
+
+// Of numbers that are not negative.
+std::int64_t saturating_sum(std::int64_t a, std::int64_t b) {
+  return b > std::numeric_limits<std::int64_t>::max() - a ? std::numeric_limits<std::int64_t>::max() : a + b;
+}
+
+}  // namespace
+
+Training::Training(Network<float>& network, const SampleSource& train, const TrainOptions& options,
+                   const SampleSource* validation)
+    : network_(network),
+      source_(train),
+      options_(options),
+      validation_(validation),
+      count_(train.count()),
+      later_count_(std::max<std::int64_t>(std::llround(options.hard_share * static_cast<double>(count_)), 1)),
+      batch_size_(std::min(options.batch_size, count_)),
+      length_(length()),
+      batch_(train, batch_size_),
+      execution_(network, batch_size_, Execution<float>::Mode::training),
+      optimizer_(options.optimizer, std::as_const(network).parameters()),
+      losses_(count_, batch_size_, later_count_ < count_) {
+  const std::span<const Parameter<float>> parameters = std::as_const(network).parameters();
+  for (std::size_t i = 0; i < parameters.size(); ++i)
+    if (parameters[i].role != ParameterRole::statistic) clipped_.push_back(execution_.gradients()[i]);
+  const auto* entropy = std::get_if<CrossEntropy>(&options.loss);
+  if (entropy && !batch_.has_targets() && train.labels_per_sample() == 1) by_sample_ = cross_entropy_options(*entropy);
+  if (options.average) average_.emplace(parameters, *options.average);
+  if (options.early_stopping) early_stopping_.emplace(*options.early_stopping);
+  if (options.plateau) plateau_.emplace(hubel::learning_rate(options.optimizer), *options.plateau);
+  if (options.keep_best && validation) best_.emplace(network);
+  if (options.save_state || options.resume) settings_ = settings();
+}
+
+TrainingLength Training::length() const {
+  const std::int64_t first = steps_of(count_);
+  const std::int64_t later = saturating_product({options_.epochs - 1, steps_of(later_count_)});
+  const std::int64_t all = saturating_sum(first, later);
+  return {all, static_cast<std::int64_t>(std::llround(options_.warmup * static_cast<double>(all))), first};
+}
+
+TrainResult Training::run() {
+  TrainResult result;
+  while (epoch_ <= options_.epochs && !stopped_early_ && !result.stopped)
+    result.stopped = !run_epoch() || !end_epoch(result);
+  if (result.stopped && options_.save_state) save();
+  finish(result);
+  return result;
+}
+
+void Training::finish(TrainResult& result) {
+  result.stopped_early = stopped_early_;
+  if (best_) result.best_epoch = best_->epoch();
+  if (result.best_epoch > 0) {
+    best_->put_back(network_);
+  } else if (average_) {
+    average_->apply(network_.parameters());
+  }
+}
+
+// ---- An epoch --------------------------------------------------------------------------------------------------
+
+void Training::put_in_order() {
+  const bool all = epoch_ == 1 || later_count_ == count_;
+  const std::int64_t count = all ? count_ : later_count_;
+  std::vector<std::int32_t> hardest;
+  if (!all) hardest = losses_.hardest(count);
+  if (options_.shuffle) {
+    order_ = Random(options_.seed, kShuffles + static_cast<std::uint64_t>(epoch_)).permutation(count);
+  } else {
+    order_.resize(static_cast<std::size_t>(count));
+    std::iota(order_.begin(), order_.end(), 0);
+  }
+  if (all) return;
+  for (std::int32_t& index : order_) index = hardest[static_cast<std::size_t>(index)];
+}
+
+// What is left of the epoch. False when a callback stopped it.
+bool Training::run_epoch() {
+  const auto before = Clock::now();
+  source_.begin_epoch(epoch_, options_.seed);
+  if (step_ == 0) losses_.begin_epoch();
+  put_in_order();
+  seconds_ += seconds_since(before);
+  const std::int64_t steps = steps_of(std::ssize(order_));
+  while (step_ < steps) {
+    const auto start = Clock::now();
+    run_step();
+    seconds_ += seconds_since(start);
+    if (options_.on_step && !options_.on_step(progress())) return false;
+    if (step_ < steps && is_due(false)) save();
+  }
+  return true;
+}
+
+TrainProgress Training::progress() const {
+  TrainProgress p;
+  p.epoch = epoch_;
+  p.epochs = options_.epochs;
+  p.step = step_;
+  p.steps = steps_of(std::ssize(order_));
+  p.samples = totals_.count;
+  p.loss = totals_.mean_loss();
+  p.accuracy = totals_.accuracy();
+  p.learning_rate = learning_rate_;
+  p.seconds = seconds_;
+  p.all_steps = optimizer_.steps();
+  p.gradient_norm = norm_;
+  return p;
+}
+
+// Validation and what follows from it. False when a callback stopped training.
+bool Training::end_epoch(TrainResult& result) {
+  EpochResult epoch{epoch_,         totals_.count, totals_.mean_loss(),     totals_.accuracy(), std::nullopt,
+                    learning_rate_, seconds_,      totals_.top_k_accuracy()};
+  if (average_) average_->apply(network_.parameters());
+  if (validation_) {
+    EvaluateOptions how;
+    how.loss = options_.loss;
+    how.top_k = options_.top_k;
+    epoch.validation = evaluate(network_, *validation_, how);
+  }
+  if (best_) best_->offer(network_, epoch_, *epoch.validation);
+  result.epochs.push_back(epoch);
+  stopped_early_ = watch(epoch);
+  const bool goes_on = !options_.on_epoch || options_.on_epoch(epoch);
+  if (average_) average_->restore(network_.parameters());
+  const bool due = is_due(true);
+  ++epoch_;
+  step_ = 0;
+  totals_ = {};
+  seconds_ = 0;
+  if (goes_on && due) save();
+  return goes_on;
+}
+
+double Training::watched(const EpochResult& epoch, Goal goal) const {
+  const bool loss = goal == Goal::minimum;
+  if (epoch.validation) return loss ? epoch.validation->loss : epoch.validation->accuracy;
+  return loss ? epoch.loss : epoch.accuracy;
+}
+
+// True when training should stop.
+bool Training::watch(const EpochResult& epoch) {
+  if (plateau_) plateau_->update(watched(epoch, options_.plateau->goal));
+  return early_stopping_ && early_stopping_->update(watched(epoch, options_.early_stopping->goal));
+}
+
+// ---- A step ----------------------------------------------------------------------------------------------------
+
+LossResult Training::learn(std::span<const std::int32_t> indices) {
+  batch_.gather(indices);
+  execution_.set_dropout(options_.seed, static_cast<std::uint64_t>(optimizer_.steps()));
+  if (batch_.has_targets()) return execution_.loss_and_gradients(batch_.x(), options_.loss, batch_.targets());
+  if (!by_sample_) return execution_.loss_and_gradients(batch_.x(), options_.loss, batch_.labels());
+  CrossEntropyOptions options = *by_sample_;
+  options.skip_above = options_.skip_above;
+  options.losses = losses_.room(std::ssize(indices));
+  const LossResult loss = execution_.loss_and_gradients(batch_.x(), batch_.labels(), options);
+  losses_.note(indices);
+  return loss;
+}
+
+// Returns the gradients' norm, or 0 where it was not asked for.
+double Training::clip() {
+  if (options_.clip_value > 0) clip_by_value(clipped_, options_.clip_value);
+  return options_.clip_norm > 0 ? clip_by_global_norm(clipped_, options_.clip_norm) : 0;
+}
+
+double Training::learning_factor() const {
+  const double factor = schedule_factor(options_.schedule, optimizer_.steps(), length_);
+  const double rate = hubel::learning_rate(options_.optimizer);
+  return plateau_ && rate > 0 ? factor * (plateau_->learning_rate() / rate) : factor;
+}
+
+void Training::run_step() {
+  const std::int64_t begin = step_ * batch_size_, n = std::min(batch_size_, std::ssize(order_) - begin);
+  const LossResult loss =
+      learn(std::span(order_).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(n)));
+  if (!std::isfinite(loss.loss)) {
+    throw std::runtime_error(
+        fmt::format("training diverged: the loss is {} at epoch {}, step {}; a lower learning rate usually helps",
+                    std::isnan(loss.loss) ? "nan" : "infinite", epoch_, step_ + 1));
+  }
+  norm_ = clip();
+  const double factor = learning_factor();
+  optimizer_.step(network_.parameters(), execution_.gradients(), factor);
+  if (average_) average_->update(std::as_const(network_).parameters());
+  add_batch(totals_, loss, batch_, options_.loss, options_.top_k, execution_);
+  learning_rate_ = factor * hubel::learning_rate(options_.optimizer);
+  ++step_;
+}
+
+}  // namespace hubel::detail

@@ -1,0 +1,72 @@
+// One training, with its memory: steps, epochs, and what it takes to go on from between two of them.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "hubel/trainer.hpp"
+#include "nn/best_weights.hpp"
+#include "nn/sample_losses.hpp"
+#include "nn/train_batch.hpp"
+#include "ops/loss_rows.hpp"
+
+namespace hubel::detail {
+
+class Training {
+ public:
+  // Arguments have been checked, and outlive it.
+  Training(Network<float>& network, const SampleSource& train, const TrainOptions& options,
+           const SampleSource* validation);
+
+  // Throws std::invalid_argument, with the network as it was, for a state of another training.
+  void resume(const TrainingState& state);
+  TrainResult run();
+
+ private:
+  std::int64_t steps_of(std::int64_t samples) const { return (samples + batch_size_ - 1) / batch_size_; }
+  TrainingLength length() const;
+  void put_in_order();
+  bool run_epoch();
+  void run_step();
+  LossResult learn(std::span<const std::int32_t> indices);
+  double clip();
+  double learning_factor() const;
+  TrainProgress progress() const;
+  bool end_epoch(TrainResult& result);
+  bool watch(const EpochResult& epoch);
+  double watched(const EpochResult& epoch, Goal goal) const;
+  void finish(TrainResult& result);
+
+  bool is_due(bool epoch_ended) const;
+  void save() const;
+  std::map<std::string, std::string> settings() const;
+  std::map<std::string, double> numbers() const;
+  void load_numbers(const std::map<std::string, double>& numbers);
+
+  Network<float>& network_;
+  const SampleSource& source_;
+  const TrainOptions& options_;
+  const SampleSource* validation_;
+  std::int64_t count_, later_count_, batch_size_;  // later_count_: samples of an epoch after the first
+  TrainingLength length_;
+  Batch batch_;
+  Execution<float> execution_;
+  Optimizer<float> optimizer_;
+  std::vector<TensorView<float>> clipped_;        // the gradients that are: all but the statistics' steps
+  std::optional<CrossEntropyOptions> by_sample_;  // the loss's, where it is a classifier's cross-entropy by labels
+  SampleLosses losses_;
+  std::optional<WeightAverage<float>> average_;
+  std::optional<EarlyStopping> early_stopping_;
+  std::optional<ReduceOnPlateau> plateau_;
+  std::optional<BestWeights> best_;
+  std::map<std::string, std::string> settings_;  // where states are written or read
+  std::vector<std::int32_t> order_;              // of this epoch's samples
+
+  // Where it is.
+  std::int64_t epoch_ = 1, step_ = 0;  // steps done of this epoch
+  Totals totals_;                      // of this epoch
+  double learning_rate_ = 0, norm_ = 0, seconds_ = 0;
+  bool stopped_early_ = false;
+};
+
+}  // namespace hubel::detail

@@ -1,0 +1,15 @@
+// What a training is settled by, as text by name: two trainings of the same settings, from the same state, go the same
+// way bit for bit.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "hubel/trainer.hpp"
+
+namespace hubel::detail {
+
+std::map<std::string, std::string> training_settings(const TrainOptions& options, const SampleSource& train,
+                                                     const SampleSource* validation);
+
+}  // namespace hubel::detail

@@ -1,0 +1,216 @@
+// Going on from a state: stopped after any number of steps, a training ends with the bits of one that never was.
+#include <gtest/gtest.h>
+
+#include <numeric>
+
+#include "nn/nn_testing.hpp"
+
+namespace hubel::test {
+namespace {
+
+// A state with memory of its own.
+class Kept {
+ public:
+  Kept() = default;
+  explicit Kept(const TrainingState& state) : settings_(state.settings), numbers_(state.numbers) {
+    for (const auto& [name, value] : state.tensors) {
+      Tensor<float> copy = Tensor<float>::uninitialized(value.shape());
+      std::copy(value.begin(), value.end(), copy.begin());
+      tensors_.emplace_back(name, std::move(copy));
+    }
+  }
+  TrainingState state() const {
+    TrainingState state{settings_, numbers_, {}};
+    for (const auto& [name, value] : tensors_) state.tensors.push_back({name, value});
+    return state;
+  }
+
+ private:
+  std::map<std::string, std::string> settings_;
+  std::map<std::string, double> numbers_;
+  std::vector<std::pair<std::string, Tensor<float>>> tensors_;
+};
+
+// All that keeps a state: dropout, batch norm, moments, an average, a schedule, a plateau, the best weights.
+Network<float> busy_network() {
+  return {Shape{8, 8, 1},
+          {Conv2D{.filters = 4}, BatchNorm{}, ActivationLayer{Activation::relu}, Pool2D{}, Flatten{},
+           Dropout{.rate = 0.3}, Dense{.units = 4, .activation = Activation::softmax}},
+          2};
+}
+
+TrainOptions busy_options() {
+  TrainOptions o;
+  o.epochs = 4;
+  o.batch_size = 16;
+  o.optimizer = Adam{.learning_rate = 0.01, .weight_decay = 1e-3};
+  o.schedule = Schedule::one_cycle;
+  o.warmup = 0.1;
+  o.seed = 7;
+  o.keep_best = true;
+  o.loss = CrossEntropy{.label_smoothing = 0.1};
+  o.clip_norm = 1;
+  o.average = AverageOptions{.decay = 0.9, .bias_correction = true};
+  o.early_stopping = EarlyStoppingOptions{.patience = 3};
+  o.plateau = PlateauOptions{.patience = 0, .min_delta = 0.2};
+  return o;
+}
+
+struct Outcome {
+  Network<float> network;
+  TrainResult result;
+};
+
+Outcome uninterrupted(const TrainOptions& o, const SampleSource& train, const SampleSource* validation) {
+  Outcome run{busy_network(), {}};
+  run.result = fit(run.network, train, o, validation);
+  return run;
+}
+
+// Stopped after k steps; with `by_saving` as a machine stops that loses its power, having saved every k steps.
+Outcome interrupted(TrainOptions o, std::int64_t k, bool by_saving, const SampleSource& train,
+                    const SampleSource* validation) {
+  Kept kept;
+  std::int64_t steps = 0;
+  o.save_state = [&](const TrainingState& state) { kept = Kept(state); };
+  if (by_saving) {
+    o.save_every_steps = k;
+    o.on_step = [&](const TrainProgress&) {
+      if (++steps > k) throw std::runtime_error("the power is gone");
+      return true;
+    };
+  } else {
+    o.on_step = [&](const TrainProgress&) { return ++steps < k; };
+  }
+  Network<float> first = busy_network();
+  try {
+    fit(first, train, o, validation);
+  } catch (const std::runtime_error&) {
+  }
+  const TrainingState state = kept.state();
+  o.on_step = nullptr;
+  o.save_state = nullptr;
+  o.resume = &state;
+  Outcome run{Network<float>(first.graph(), 99), {}};
+  run.result = fit(run.network, train, o, validation);
+  return run;
+}
+
+void expect_same(const TrainOptions& o, const SampleSource& train, const SampleSource* validation,
+                 std::initializer_list<std::int64_t> stops) {
+  const Outcome whole = uninterrupted(o, train, validation);
+  for (const std::int64_t k : stops) {
+    for (const bool by_saving : {false, true}) {
+      SCOPED_TRACE(fmt::format("{} steps, {}", k, by_saving ? "saved" : "stopped"));
+      const Outcome parts = interrupted(o, k, by_saving, train, validation);
+      EXPECT_TRUE(same_weights(parts.network, whole.network));
+      EXPECT_EQ(parts.result.best_epoch, whole.result.best_epoch);
+      EXPECT_EQ(parts.result.stopped_early, whole.result.stopped_early);
+      ASSERT_FALSE(parts.result.epochs.empty());
+      const EpochResult &a = parts.result.epochs.back(), &b = whole.result.epochs.back();
+      EXPECT_EQ(a.loss, b.loss);
+      EXPECT_EQ(a.accuracy, b.accuracy);
+      EXPECT_EQ(a.learning_rate, b.learning_rate);
+      EXPECT_EQ(a.samples, b.samples);
+    }
+  }
+}
+
+TEST(Resume, SameBitsAfterAnyStep) {
+  const Samples train = quadrants(72, 1), validation = quadrants(20, 2);  // 5 steps an epoch
+  expect_same(busy_options(), train, &validation, {1, 2, 3, 4, 5, 6, 9, 10, 11, 14, 15, 17, 19});
+}
+
+TEST(Resume, SameBitsWithEveryOptimizer) {
+  const Samples train = quadrants(72, 1);
+  for (const OptimizerOptions& optimizer :
+       {OptimizerOptions(SGD{.learning_rate = 0.01, .momentum = 0.9, .nesterov = true}), OptimizerOptions(AdamW{}),
+        OptimizerOptions(RMSProp{.learning_rate = 1e-3, .momentum = 0.5, .centered = true}),
+        OptimizerOptions(Adagrad{}), OptimizerOptions(LAMB{})}) {
+    SCOPED_TRACE(std::string(optimizer_name(optimizer)));
+    TrainOptions o = busy_options();
+    o.optimizer = optimizer;
+    expect_same(o, train, nullptr, {3, 12});
+  }
+}
+
+// The later epochs go through the hardest samples as they were when the epoch began.
+TEST(Resume, SameBitsWithHardSamples) {
+  const Samples train = quadrants(72, 1);
+  TrainOptions o = busy_options();
+  o.hard_share = 0.5;
+  o.early_stopping = {};
+  expect_same(o, train, nullptr, {2, 5, 6, 7, 8, 10});
+}
+
+TEST(Resume, FromTheEndOfAnEpoch) {
+  const Samples train = quadrants(72, 1), validation = quadrants(20, 2);
+  TrainOptions o = busy_options();
+  const Outcome whole = uninterrupted(o, train, &validation);
+  std::vector<Kept> kept;
+  o.save_every_epochs = 2;
+  o.save_state = [&](const TrainingState& state) { kept.emplace_back(state); };
+  Network<float> first = busy_network();
+  fit(first, train, o, &validation);
+  EXPECT_TRUE(same_weights(first, whole.network));  // saving changes nothing
+  ASSERT_EQ(kept.size(), 2u);
+  o.save_state = nullptr;
+  for (const Kept& k : kept) {
+    const TrainingState state = k.state();
+    o.resume = &state;
+    Network<float> second = busy_network();
+    fit(second, train, o, &validation);
+    EXPECT_TRUE(same_weights(second, whole.network));
+  }
+}
+
+TEST(Resume, RefusesAnotherTraining) {
+  const Samples train = quadrants(72, 1), other = quadrants(72, 3), more = quadrants(76, 1);
+  Kept kept;
+  TrainOptions o = busy_options();
+  o.save_state = [&](const TrainingState& state) { kept = Kept(state); };
+  o.on_step = [](const TrainProgress& p) { return p.step < 3; };
+  Network<float> network = busy_network();
+  fit(network, train, o);
+  const TrainingState state = kept.state();
+  const Network<float> before = network;
+  const auto with = [&](const SampleSource& source, auto change, const TrainingState& from) {
+    TrainOptions own = busy_options();
+    own.resume = &from;
+    change(own);
+    fit(network, source, own);
+  };
+  const auto same = [](TrainOptions&) {};
+  EXPECT_TRUE(refuses(
+      [&] {
+        with(
+            train, [](TrainOptions& own) { own.batch_size = 8; }, state);
+      },
+      "fit", {"batch_size = 16", "has 8"}));
+  EXPECT_TRUE(refuses(
+      [&] {
+        with(
+            train, [](TrainOptions& own) { own.optimizer = AdamW{}; }, state);
+      },
+      "fit", {"optimizer = adam learning_rate=0.01", "adamw"}));
+  EXPECT_TRUE(refuses([&] { with(other, same, state); }, "fit", {"samples' fingerprint"}));
+  EXPECT_TRUE(refuses([&] { with(more, same, state); }, "fit", {"samples = 72", "76"}));
+  TrainingState wrong = kept.state();
+  wrong.tensors.pop_back();
+  EXPECT_TRUE(refuses([&] { with(train, same, wrong); }, "WeightAverage", {"missing"}));
+  wrong = kept.state();
+  wrong.tensors[0].name = "network/elsewhere";
+  EXPECT_TRUE(refuses([&] { with(train, same, wrong); }, "fit (weights)", {"elsewhere"}));
+  wrong = kept.state();
+  wrong.tensors[0].name = "elsewhere";
+  EXPECT_TRUE(refuses([&] { with(train, same, wrong); }, "fit", {"elsewhere", "no part"}));
+  wrong = kept.state();
+  wrong.numbers.erase("step");
+  EXPECT_TRUE(refuses([&] { with(train, same, wrong); }, "fit", {"no number \"step\""}));
+  wrong.numbers["step"] = 1.5;
+  EXPECT_TRUE(refuses([&] { with(train, same, wrong); }, "fit", {"1.5"}));
+  EXPECT_TRUE(same_weights(network, before));
+}
+
+}  // namespace
+}  // namespace hubel::test

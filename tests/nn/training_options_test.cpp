@@ -1,0 +1,374 @@
+// What a training can be told beyond its steps: losses and targets, clipping, averages, when to stop or slow down.
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "nn/nn_testing.hpp"
+
+namespace hubel::test {
+namespace {
+
+TrainOptions options(std::int64_t epochs, double learning_rate = 3e-3) {
+  TrainOptions o;
+  o.epochs = epochs;
+  o.batch_size = 16;
+  o.optimizer = Adam{.learning_rate = learning_rate};
+  return o;
+}
+
+// Targets in memory.
+class Targets : public TargetSource {
+ public:
+  Targets(Tensor<float> x, Tensor<float> targets) : x_(std::move(x)), targets_(std::move(targets)) {}
+  std::int64_t count() const override { return x_.shape()[0]; }
+  Shape sample_shape() const override { return x_.shape().without_first(); }
+  Shape target_shape() const override { return targets_.shape().without_first(); }
+  void gather_targets(const std::int32_t* indices, std::int64_t n, float* out, float* targets) const override {
+    const std::int64_t size = sample_shape().elements(), target_size = target_shape().elements();
+    for (std::int64_t i = 0; i < n; ++i) {
+      std::copy_n(x_.data() + indices[i] * size, size, out + i * size);
+      std::copy_n(targets_.data() + indices[i] * target_size, target_size, targets + i * target_size);
+    }
+  }
+
+ private:
+  Tensor<float> x_, targets_;
+};
+
+// What two linear functions make of noise.
+Targets plane(std::int64_t count, std::uint64_t seed) {
+  Tensor<float> x = random_tensor<float>(Shape{count, 3}, seed), y(Shape{count, 2});
+  for (std::int64_t i = 0; i < count; ++i) {
+    y[2 * i] = x[3 * i] - 2 * x[3 * i + 1];
+    y[2 * i + 1] = 0.5f + x[3 * i + 2];
+  }
+  return {std::move(x), std::move(y)};
+}
+
+Targets one_hot(const Samples& samples) {
+  Tensor<float> rows(Shape{samples.count(), 4});
+  for (std::int64_t i = 0; i < samples.count(); ++i) rows[4 * i + samples.labels()[static_cast<std::size_t>(i)]] = 1;
+  return {samples.x(), std::move(rows)};
+}
+
+Network<float> linear_network() { return {Shape{3}, {Dense{.units = 2}}, 1}; }
+
+TEST(TrainingOptions, Regression) {
+  const Targets train = plane(200, 1), test = plane(50, 2);
+  for (const Loss& loss : {Loss(MeanSquaredError{}), Loss(MeanAbsoluteError{}), Loss(Huber{.delta = 0.1})}) {
+    Network<float> network = linear_network();
+    TrainOptions o = options(60, 0.02);
+    o.schedule = Schedule::cosine;
+    o.loss = loss;
+    const TrainResult result = fit(network, train, o, &test);
+    EXPECT_LT(result.epochs.back().loss, 2e-3) << loss_name(loss);
+    EXPECT_EQ(result.epochs.back().accuracy, 0);
+    EvaluateOptions how;
+    how.loss = loss;
+    how.batch_size = 7;
+    const Evaluation evaluation = evaluate(network, test, how);
+    EXPECT_NEAR(evaluation.loss, result.epochs.back().validation->loss, 1e-7);
+    EXPECT_EQ(evaluation.count, 50);
+  }
+}
+
+// A label is a row of targets with a single 1.
+TEST(TrainingOptions, TargetsOfAClassifier) {
+  const Samples labelled = quadrants(70, 1);
+  Network<float> by_labels = quadrant_network(5), by_targets = quadrant_network(5);
+  TrainOptions o = options(3);
+  o.loss = CrossEntropy{.label_smoothing = 0.1};
+  const EpochResult a = fit(by_labels, labelled, o).epochs.back();
+  const EpochResult b = fit(by_targets, one_hot(labelled), o).epochs.back();
+  EXPECT_NEAR(a.loss, b.loss, 1e-5);
+  EXPECT_EQ(a.accuracy, b.accuracy);
+}
+
+TEST(TrainingOptions, SmoothingBoundsWhatIsSure) {
+  const Samples train = quadrants(200, 1);
+  const auto largest = [&](double smoothing) {
+    Network<float> network = quadrant_network(5);
+    TrainOptions o = options(30, 0.01);
+    o.loss = CrossEntropy{.label_smoothing = smoothing};
+    fit(network, train, o);
+    const Tensor<float> p = predict(network, train.x());
+    return *std::max_element(p.begin(), p.end());
+  };
+  EXPECT_GT(largest(0), 0.999f);
+  EXPECT_LT(largest(0.2), 0.98f);
+}
+
+// The mean over all batches is weighted as one batch's would be.
+TEST(TrainingOptions, ClassWeights) {
+  const Samples train = quadrants(37, 1);
+  Network<float> network = quadrant_network(5);
+  EvaluateOptions how;
+  how.loss = CrossEntropy{.class_weights = {1, 3, 0, 0.5}};
+  const double whole = evaluate(network, train, how).loss;
+  how.batch_size = 5;
+  EXPECT_NEAR(evaluate(network, train, how).loss, whole, 1e-9);
+  TrainOptions o = options(1, 0);
+  o.loss = how.loss;
+  EXPECT_NEAR(fit(network, train, o).epochs[0].loss, whole, 1e-6);
+  // What has no weight is not learned.
+  o = options(15);
+  o.loss = CrossEntropy{.class_weights = {1, 1, 0, 1}};
+  fit(network, train, o);
+  std::vector<std::int64_t> confusion;
+  evaluate(network, train, 256, &confusion);
+  EXPECT_EQ(confusion[2] + confusion[6] + confusion[10] + confusion[14], 0);
+}
+
+TEST(TrainingOptions, BinaryAccuracy) {
+  Tensor<float> x = random_tensor<float>(Shape{64, 2}, 1), y(Shape{64, 1});
+  for (std::int64_t i = 0; i < 64; ++i) y[i] = x[2 * i] > x[2 * i + 1] ? 1 : 0;
+  const Targets train(std::move(x), std::move(y));
+  for (const bool logits : {false, true}) {
+    Network<float> network(Shape{2},
+                           {Dense{.units = 1, .activation = logits ? Activation::identity : Activation::sigmoid}}, 1);
+    TrainOptions o = options(60, 0.05);
+    o.loss = BinaryCrossEntropy{.from_logits = logits};
+    EXPECT_GE(fit(network, train, o).epochs.back().accuracy, 0.95);
+  }
+}
+
+// A label for each pixel: whether it is bright.
+class Pixels : public SampleSource {
+ public:
+  std::int64_t count() const override { return 30; }
+  Shape sample_shape() const override { return {4, 5, 1}; }
+  std::int64_t labels_per_sample() const override { return 20; }
+  void gather(const std::int32_t* indices, std::int64_t n, float* out, std::int32_t* labels) const override {
+    for (std::int64_t i = 0; i < 20 * n; ++i) {
+      out[i] = x_[20 * indices[i / 20] + i % 20];
+      labels[i] = out[i] > 0;
+    }
+  }
+
+ private:
+  Tensor<float> x_ = random_tensor<float>(Shape{30, 4, 5, 1}, 4);
+};
+
+TEST(TrainingOptions, LabelsOfPixels) {
+  const Pixels train;
+  Network<float> network({4, 5, 1}, {Conv2D{.filters = 2, .kernel_size = {1, 1}, .activation = Activation::softmax}},
+                         1);
+  const EpochResult last = fit(network, train, options(80, 0.05)).epochs.back();
+  EXPECT_GE(last.accuracy, 0.97);
+  EXPECT_EQ(last.samples, 30);
+  std::vector<std::int64_t> confusion;
+  evaluate(network, train, 7, &confusion);
+  EXPECT_EQ(confusion[0] + confusion[1] + confusion[2] + confusion[3], 600);
+}
+
+TEST(TrainingOptions, Clipping) {
+  const Samples train = quadrants(32, 1);
+  const auto first_step = [&](double value, double norm, double& seen) {
+    Network<float> network = quadrant_network(5);
+    const Network<float> before = network;
+    TrainOptions o = options(1);
+    o.batch_size = 32;
+    o.optimizer = SGD{.learning_rate = 1};
+    o.clip_value = value;
+    o.clip_norm = norm;
+    o.on_step = [&](const TrainProgress& p) {
+      seen = p.gradient_norm;
+      return true;
+    };
+    fit(network, train, o);
+    double squares = 0, largest = 0;
+    for (std::size_t i = 0; i < network.parameters().size(); ++i)
+      for (std::int64_t k = 0; k < network.parameters()[i].value.size(); ++k) {
+        const double d = static_cast<double>(network.parameters()[i].value[k]) -
+                         static_cast<double>(before.parameters()[i].value[k]);
+        squares += d * d;
+        largest = std::max(largest, std::abs(d));
+      }
+    return std::pair(std::sqrt(squares), largest);
+  };
+  double seen = 0;
+  const auto [free, free_largest] = first_step(0, 0, seen);
+  EXPECT_EQ(seen, 0);
+  EXPECT_NEAR(first_step(0, free / 3, seen).first, free / 3, 1e-4 * free);
+  EXPECT_NEAR(seen, free, 1e-4 * free);
+  EXPECT_NEAR(first_step(0, free * 3, seen).first, free, 1e-4 * free);
+  EXPECT_NEAR(first_step(free_largest / 4, 0, seen).second, free_largest / 4, 1e-4 * free);
+}
+
+// The steps of running statistics are no gradients, and however large they are not clipped.
+TEST(TrainingOptions, StatisticsAreNotClipped) {
+  const Samples train(random_tensor<float>(Shape{16, 8, 8, 1}, 1, 90, 110), std::vector<std::int32_t>(16, 1));
+  const std::vector<Layer> layers = {BatchNorm{}, Conv2D{.filters = 2}, Flatten{}, Dense{.units = 3}};
+  Network<float> network({8, 8, 1}, layers, 1);
+  TrainOptions o = options(1);
+  o.clip_norm = 1e-6;
+  o.clip_value = 1e-6;
+  fit(network, train, o);
+  EXPECT_GT(network.parameter("batch_norm_1.running_mean").value[0], 0.5f);
+}
+
+TEST(TrainingOptions, AveragedWeights) {
+  const Samples train = quadrants(64, 1), validation = quadrants(40, 2);
+  Network<float> network = quadrant_network(5);
+  WeightAverage<float> expected(std::as_const(network).parameters(), {.decay = 0.9, .bias_correction = true});
+  TrainOptions o = options(3);
+  o.average = AverageOptions{.decay = 0.9, .bias_correction = true};
+  o.on_step = [&](const TrainProgress&) {
+    expected.update(std::as_const(network).parameters());
+    return true;
+  };
+  std::vector<double> losses;
+  o.on_epoch = [&](const EpochResult& e) {
+    EXPECT_EQ(evaluate(network, validation).loss, e.validation->loss);  // what is there is what was validated
+    return true;
+  };
+  fit(network, train, o, &validation);
+  Network<float> own = network;
+  expected.apply(own.parameters());
+  EXPECT_TRUE(same_weights(network, own));
+  // keep_best keeps an average too, and training itself goes on from the weights as they are.
+  Network<float> plain = quadrant_network(5), averaged = quadrant_network(5);
+  std::vector<double> plain_losses, averaged_losses;
+  const auto train_with = [&](Network<float>& n, std::optional<AverageOptions> average, std::vector<double>& of) {
+    TrainOptions own_options = options(3);
+    own_options.average = average;
+    own_options.on_epoch = [&](const EpochResult& e) {
+      of.push_back(e.loss);
+      return true;
+    };
+    fit(n, train, own_options, &validation);
+  };
+  train_with(plain, {}, plain_losses);
+  train_with(averaged, AverageOptions{.decay = 0.99}, averaged_losses);
+  EXPECT_EQ(plain_losses, averaged_losses);
+}
+
+TEST(TrainingOptions, EarlyStoppingAndPlateau) {
+  const Samples train = quadrants(64, 1);
+  Network<float> network = quadrant_network(5);
+  TrainOptions o = options(20, 0);  // nothing is learned
+  o.shuffle = false;
+  o.early_stopping = EarlyStoppingOptions{.patience = 4};
+  const TrainResult result = fit(network, train, o);
+  EXPECT_EQ(result.epochs.size(), 5u);
+  EXPECT_TRUE(result.stopped_early);
+  EXPECT_FALSE(result.stopped);
+
+  o = options(7, 1e-6);  // far too little to be an improvement
+  o.shuffle = false;
+  o.plateau = PlateauOptions{.factor = 0.1, .patience = 1, .min_delta = 0.5};
+  std::vector<double> rates;
+  o.on_epoch = [&](const EpochResult& e) {
+    rates.push_back(e.learning_rate);
+    return true;
+  };
+  fit(network, train, o, &train);
+  const double expected[] = {1e-6, 1e-6, 1e-6, 1e-7, 1e-7, 1e-8, 1e-8};
+  ASSERT_EQ(rates.size(), 7u);
+  EXPECT_NEAR(rates[2], expected[2], 1e-15);
+  EXPECT_NEAR(rates[3], expected[3], 1e-15);
+}
+
+TEST(TrainingOptions, SchedulesThatCountEpochs) {
+  const Samples train = quadrants(64, 1);
+  Network<float> network = quadrant_network(5);
+  TrainOptions o = options(5, 0.01);
+  o.schedule = MilestoneSchedule{.milestones = {1, 3}, .gamma = 0.5};
+  std::vector<double> rates;
+  o.on_epoch = [&](const EpochResult& e) {
+    rates.push_back(e.learning_rate);
+    return true;
+  };
+  fit(network, train, o);
+  EXPECT_EQ(rates, (std::vector<double>{0.01, 0.005, 0.005, 0.0025, 0.0025}));
+}
+
+TEST(TrainingOptions, TopK) {
+  const Samples train = quadrants(64, 1);
+  Network<float> network = quadrant_network(5);
+  TrainOptions o = options(2);
+  for (const std::int64_t k : {1, 2, 4}) {
+    o.top_k = k;
+    const EpochResult last = fit(network, train, o, &train).epochs.back();
+    switch (k) {
+      case 1:
+        EXPECT_EQ(last.validation->top_k_accuracy, last.validation->accuracy);
+        EXPECT_EQ(last.top_k_accuracy, last.accuracy);
+        break;
+      case 2:
+        EXPECT_GE(last.top_k_accuracy, last.accuracy);
+        break;
+      default:
+        EXPECT_EQ(last.top_k_accuracy, 1);
+    }
+  }
+}
+
+TEST(TrainingOptions, DropoutDependsOnTheSeedAndTheStep) {
+  const Samples train = quadrants(48, 1);
+  const auto trained = [&](std::uint64_t seed) {
+    Network<float> network({8, 8, 1}, {Flatten{}, Dropout{.rate = 0.5}, Dense{.units = 4}}, 3);
+    TrainOptions o = options(2);
+    o.shuffle = false;
+    o.seed = seed;
+    fit(network, train, o);
+    return network;
+  };
+  EXPECT_TRUE(same_weights(trained(1), trained(1)));
+  EXPECT_FALSE(same_weights(trained(1), trained(2)));
+}
+
+// A source is told each epoch.
+class Told : public Samples {
+ public:
+  using Samples::Samples;
+  void begin_epoch(std::int64_t epoch, std::uint64_t seed) const override { told.emplace_back(epoch, seed); }
+  mutable std::vector<std::pair<std::int64_t, std::uint64_t>> told;
+};
+
+TEST(TrainingOptions, TheSourceIsToldOfEpochs) {
+  const Samples plain = quadrants(20, 1);
+  const Told train(plain.x(), plain.labels());
+  Network<float> network = quadrant_network(5);
+  TrainOptions o = options(3);
+  o.seed = 9;
+  fit(network, train, o);
+  EXPECT_EQ(train.told, (std::vector<std::pair<std::int64_t, std::uint64_t>>{{1, 9}, {2, 9}, {3, 9}}));
+}
+
+TEST(TrainingOptions, RefusesWhatDoesNotFit) {
+  const Samples labelled = quadrants(20, 1);
+  const Targets targets = plane(20, 1);
+  Network<float> network = quadrant_network(5), linear = linear_network();
+  Network<float> wide(Shape{3}, {Dense{.units = 3}}, 1);
+  const auto with = [&](Network<float>& n, const SampleSource& source, auto change) {
+    TrainOptions o = options(1);
+    change(o);
+    fit(n, source, o);
+  };
+  const auto nothing = [](TrainOptions&) {};
+  EXPECT_TRUE(refuses([&] { with(wide, targets, nothing); }, "fit", {"(2,)", "(3,)"}));
+  EXPECT_TRUE(refuses([&] { with(network, Pixels(), nothing); }, "fit", {"20 labels", "1 rows"}));
+  EXPECT_TRUE(refuses([&] { with(network, labelled, [](auto& o) { o.loss = MeanSquaredError{}; }); }, "compute_loss",
+                      {"mse takes targets"}));
+  EXPECT_TRUE(refuses([&] { with(network, labelled, [](auto& o) { o.clip_norm = -1; }); }, "fit", {"clip_norm = -1"}));
+  EXPECT_TRUE(refuses([&] { with(network, labelled, [](auto& o) { o.clip_value = NAN; }); }, "fit", {"clip_value"}));
+  EXPECT_TRUE(refuses([&] { with(network, labelled, [](auto& o) { o.top_k = -1; }); }, "fit", {"top_k = -1"}));
+  EXPECT_TRUE(refuses([&] { with(network, labelled, [](auto& o) { o.average = AverageOptions{.decay = 1}; }); },
+                      "WeightAverage", {"decay = 1"}));
+  EXPECT_TRUE(refuses(
+      [&] {
+        with(linear, targets, [](auto& o) {
+          o.loss = MeanSquaredError{};
+          o.hard_share = 0.5;
+        });
+      },
+      "fit", {"hard_share", "one label a sample"}));
+  EXPECT_TRUE(refuses([&] { with(network, labelled, [](auto& o) {
+                              o.loss = CrossEntropy{.class_weights = {1, 2}};
+                            }); },
+                      "softmax_cross_entropy", {"class_weights has 2 elements"}));
+}
+
+}  // namespace
+}  // namespace hubel::test

@@ -1,0 +1,298 @@
+"""What a training can be told: losses, optimisers, targets, clipping, averages, callbacks, checkpoints."""
+
+import csv
+import json
+
+import hubel
+import numpy as np
+import pytest
+from hubel import callbacks, losses
+
+
+def small_model(seed=0, units=3, activation="softmax"):
+    return hubel.Sequential(
+        [hubel.Conv2D(4, 3, activation="relu"), hubel.MaxPool2D(), hubel.Flatten(), hubel.Dense(units, activation)],
+        input_shape=(8, 8, 1),
+        seed=seed,
+    )
+
+
+def bars(count, seed=0):
+    """Images of noise with a bright bar in one of three places, which is the label."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, 3, count)
+    images = rng.uniform(0, 0.3, (count, 8, 8, 1)).astype(np.float32)
+    for image, label in zip(images, labels):
+        image[:, 2 * label : 2 * label + 2] += 0.6
+    return images, labels
+
+
+def plane(count, seed=0):
+    """What two linear functions make of noise."""
+    x = np.random.default_rng(seed).normal(size=(count, 3)).astype(np.float32)
+    return x, np.stack([x[:, 0] - 2 * x[:, 1], 0.5 + x[:, 2]], axis=1)
+
+
+def weight_bytes(model):
+    return [weight.tobytes() for weight in model.get_weights()]
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        "rmsprop",
+        "adagrad",
+        hubel.RMSprop(0.003, momentum=0.5, centered=True),
+        hubel.Adagrad(0.05, initial_accumulator=0.1),
+        hubel.LAMB(0.02),
+        hubel.SGD(0.1, momentum=0.9, weight_decay=1e-4),
+    ],
+    ids=str,
+)
+def test_every_optimizer_learns(optimizer):
+    x, y = bars(300)
+    model = small_model()
+    model.compile(optimizer)
+    assert model.fit(x, y, epochs=25, verbose=0).history["accuracy"][-1] > 0.95
+
+
+@pytest.mark.parametrize("loss", ["mse", "mean_absolute_error", losses.Huber(0.1)], ids=str)
+def test_regression(loss):
+    (x, y), test = plane(200), plane(50, 1)
+    model = hubel.Sequential([hubel.Dense(2)], input_shape=(3,))
+    model.compile(hubel.Adam(0.02), loss)
+    history = model.fit(x, y, epochs=160, schedule="cosine", validation_data=test, verbose=0)
+    assert sorted(history.history) == ["loss", "val_loss"]
+    assert history.history["val_loss"][-1] < 3e-3
+    assert model.evaluate(*test) == [pytest.approx(history.history["val_loss"][-1], rel=1e-5)]
+    error = np.abs(model.predict(test[0]) - test[1])
+    assert error.max() < 0.05
+
+
+def test_one_target_a_sample_needs_no_axis():
+    x, y = plane(50)
+    model = hubel.Sequential([hubel.Dense(1)], input_shape=(3,))
+    model.compile("adam", "mse")
+    assert model.evaluate(x, y[:, 0]) == model.evaluate(x, y[:, :1])
+
+
+def test_losses_are_those_of_numpy():
+    x, y = plane(40)
+    model = hubel.Sequential([hubel.Dense(2, "sigmoid")], input_shape=(3,), seed=3)
+    t = (y > 0).astype(np.float64)
+    p = model.predict(x).astype(np.float64)
+    expected = {
+        "mse": np.mean((p - t) ** 2),
+        "mae": np.mean(np.abs(p - t)),
+        "binary_crossentropy": -np.mean(t * np.log(p) + (1 - t) * np.log(1 - p)),
+        "hinge": np.mean(np.maximum(0, 1 - (2 * t - 1) * p)),
+        "squared_hinge": np.mean(np.maximum(0, 1 - (2 * t - 1) * p) ** 2),
+        "huber": np.mean((p - t) ** 2 / 2),
+    }
+    for name, value in expected.items():
+        model.compile("adam", name)
+        result = model.evaluate(x, t, return_dict=True)
+        assert result["loss"] == pytest.approx(value, rel=1e-5), name
+        if name == "binary_crossentropy":
+            assert result["accuracy"] == np.mean((p > 0.5) == t)
+        else:
+            assert list(result) == ["loss"]
+
+
+def test_rows_of_probabilities():
+    x, y = bars(60)
+    one_hot = np.eye(3)[y]
+    by_labels, by_rows = small_model(), small_model()
+    for model in (by_labels, by_rows):
+        model.compile("adam", losses.CategoricalCrossentropy(label_smoothing=0.1))
+    a = by_labels.fit(x, y, epochs=3, verbose=0).history
+    b = by_rows.fit(x, one_hot, epochs=3, verbose=0).history
+    np.testing.assert_allclose(a["loss"], b["loss"], rtol=1e-4)
+    spread = 0.9 * one_hot + 0.1 / 3
+    plain = small_model()
+    plain.compile("adam", "categorical_crossentropy")
+    np.testing.assert_allclose(plain.fit(x, spread, epochs=3, verbose=0).history["loss"], a["loss"], rtol=1e-4)
+
+
+def test_labels_of_pixels():
+    x = np.random.default_rng(0).normal(size=(40, 5, 6, 1)).astype(np.float32)
+    y = (x[..., 0] > 0).astype(int)
+    model = hubel.Sequential([hubel.Conv2D(2, 1, activation="softmax")], input_shape=(5, 6, 1))
+    model.compile(hubel.Adam(0.05))
+    assert model.fit(x, y, epochs=40, verbose=0).history["accuracy"][-1] > 0.97
+    y[:, 0] = 255
+    model.compile("adam", losses.SparseCategoricalCrossentropy(ignore_class=255))
+    assert model.evaluate(x, y)[1] > 0.97
+    model.compile("adam")
+    with pytest.raises(ValueError, match=r"labels must be in \[0, 2\), got 255"):
+        model.evaluate(x, y)
+    with pytest.raises(ValueError, match=r"labels have shape \(40, 5\), they must be \(m, 5, 6\)"):
+        model.evaluate(x, y[..., 0])
+
+
+def test_class_weight():
+    x, y = bars(90)
+    weighted, listed = small_model(), small_model()
+    weighted.fit(x, y, epochs=10, class_weight={2: 0.0}, verbose=0)
+    listed.fit(x, y, epochs=10, class_weight=[1, 1, 0], verbose=0)
+    assert weight_bytes(weighted) == weight_bytes(listed)
+    assert not np.any(weighted.predict(x).argmax(axis=1) == 2)
+
+
+def test_top_k():
+    x, y = bars(90)
+    model = small_model()
+    model.compile("adam", metrics=["accuracy", "top_2_accuracy"])
+    history = model.fit(x, y, epochs=2, validation_split=0.2, verbose=0).history
+    assert sorted(history) == ["accuracy", "loss", "top_2_accuracy", "val_accuracy", "val_loss", "val_top_2_accuracy"]
+    ranks = np.argsort(-model.predict(x), axis=1, kind="stable")
+    assert model.evaluate(x, y)[2] == pytest.approx(np.mean(np.any(ranks[:, :2] == y[:, None], axis=1)))
+
+
+def test_clipping_and_averages_change_what_is_learned():
+    x, y = bars(60)
+    results = []
+    for options in ({}, {"clipnorm": 0.1}, {"clipvalue": 0.01}, {"ema_decay": 0.9}):
+        model = small_model()
+        model.compile(hubel.SGD(0.1))
+        model.fit(x, y, epochs=3, verbose=0, **options)
+        results.append(weight_bytes(model))
+    assert all(a != b for i, a in enumerate(results) for b in results[:i])
+
+
+# --- callbacks
+
+
+def test_early_stopping():
+    x, y = bars(60)
+    model = small_model()
+    model.compile(hubel.SGD(0.0))  # nothing gets any better
+    stopping = callbacks.EarlyStopping(monitor="loss", patience=2)
+    model.fit(x, y, epochs=50, shuffle=False, callbacks=[stopping], verbose=0)
+    assert stopping.stopped_epoch == 2
+    with pytest.raises(ValueError, match="EarlyStopping: monitor is 'val_loss', an epoch has loss, accuracy"):
+        model.fit(x, y, callbacks=[callbacks.EarlyStopping()], verbose=0)
+
+
+def test_early_stopping_restores():
+    x, y = bars(90)
+    model, seen = small_model(), []
+    stopping = callbacks.EarlyStopping(patience=3, restore_best_weights=True)
+    wrong = (x, (y + 1) % 3)  # what is learned is wrong there
+    keep = lambda epoch, logs: seen.append((logs["val_loss"], weight_bytes(model)))
+    model.fit(x, y, epochs=50, validation_data=wrong, callbacks=[keep, stopping], verbose=0)
+    assert weight_bytes(model) == min(seen)[1]
+    assert len(seen) < 50
+
+
+def test_plateau():
+    x, y = bars(60)
+    plain, lowered = small_model(), small_model()
+    for model, called in ((plain, []), (lowered, [callbacks.ReduceLROnPlateau("loss", patience=0, min_delta=0.9)])):
+        model.fit(x, y, epochs=2, callbacks=called, seed=1, verbose=0)
+    assert weight_bytes(plain) == weight_bytes(lowered)  # the second epoch is the first without improvement
+    for model, called in ((plain, []), (lowered, [callbacks.ReduceLROnPlateau("loss", patience=0, min_delta=0.9)])):
+        model.fit(x, y, epochs=3, callbacks=called, seed=1, verbose=0)
+    assert weight_bytes(plain) != weight_bytes(lowered)
+    with pytest.raises(ValueError, match="needs validation samples"):
+        plain.fit(x, y, callbacks=[callbacks.ReduceLROnPlateau()], verbose=0)
+    with pytest.raises(ValueError, match="ReduceOnPlateau: factor = 2"):
+        plain.fit(x, y, callbacks=[callbacks.ReduceLROnPlateau("loss", factor=2)], verbose=0)
+
+
+def test_files_of_callbacks(tmp_path):
+    x, y = bars(60)
+    model = small_model()
+    called = [
+        callbacks.CSVLogger(tmp_path / "log.csv"),
+        callbacks.JSONLogger(tmp_path / "log.jsonl"),
+        callbacks.TensorBoard(tmp_path / "events"),
+        callbacks.ModelCheckpoint(tmp_path / "epoch{epoch}.safetensors"),
+        callbacks.ModelCheckpoint(tmp_path / "best.safetensors", monitor="loss", save_best_only=True),
+    ]
+    history = model.fit(x, y, epochs=3, callbacks=called, verbose=0).history
+    with open(tmp_path / "log.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    for logged in (rows, lines):
+        assert [float(row["loss"]) for row in logged] == history["loss"]
+        assert [int(row["epoch"]) for row in logged] == [0, 1, 2]
+    (events,) = (tmp_path / "events").iterdir()
+    assert events.read_bytes().count(b"loss/train") == 3
+    assert sorted(path.name for path in tmp_path.glob("epoch*")) == [f"epoch{i}.safetensors" for i in (1, 2, 3)]
+    assert weight_bytes(hubel.load_model(tmp_path / "epoch3.safetensors")) == weight_bytes(model)
+    assert (tmp_path / "best.safetensors").exists()
+
+
+# --- checkpoints
+
+
+def test_going_on_from_a_checkpoint(tmp_path):
+    x, y = bars(90)
+    options = {"epochs": 6, "schedule": "one_cycle", "ema_decay": 0.9, "seed": 3, "verbose": 0}
+    whole, stopped, resumed = small_model(), small_model(), small_model(seed=9)
+
+    def stop(epoch, logs):
+        stopped.stop_training = epoch == 2
+
+    whole.fit(x, y, **options)
+    stopped.fit(x, y, checkpoint=tmp_path / "c", callbacks=[stop], **options)
+    history = resumed.fit(x, y, resume_from=tmp_path / "c", **options)
+    assert history.epoch == [3, 4, 5]
+    assert weight_bytes(resumed) == weight_bytes(whole)
+    with pytest.raises(ValueError, match="batch_size = 32, but this one has 16"):
+        small_model().fit(x, y, batch_size=16, resume_from=tmp_path / "c", **options)
+    with pytest.raises(FileNotFoundError):
+        small_model().fit(x, y, resume_from=tmp_path / "none", **options)
+    with pytest.raises(ValueError, match="another network"):
+        small_model(units=4).fit(x, y, resume_from=tmp_path / "c", **options)
+
+
+# --- what is wrong
+
+
+@pytest.mark.parametrize(
+    "make, error, said",
+    [
+        (lambda: losses.CategoricalCrossentropy(label_smoothing="a"), TypeError, "label_smoothing"),
+        (lambda: losses.Huber("x"), TypeError, "delta"),
+        (lambda: losses.SparseCategoricalCrossentropy(ignore_class=0.5), TypeError, "ignore_class"),
+        (lambda: hubel.LAMB(-1), ValueError, "lamb: learning_rate"),
+        (lambda: callbacks.EarlyStopping(mode="up"), ValueError, "EarlyStopping: mode"),
+        (lambda: callbacks.EarlyStopping(min_delta=-1), ValueError, "EarlyStopping: min_delta"),
+        (lambda: callbacks.ReduceLROnPlateau("auc"), ValueError, "ReduceLROnPlateau: monitor"),
+    ],
+)
+def test_wrong_descriptions(make, error, said):
+    with pytest.raises(error, match=said):
+        make()
+
+
+@pytest.mark.parametrize(
+    "options, error, said",
+    [
+        ({"class_weight": {7: 1.0}}, ValueError, "class_weight has the class 7, there are 3"),
+        ({"class_weight": [1.0]}, ValueError, "class_weights has 1 element"),
+        ({"clipnorm": -1}, ValueError, "clip_norm = -1"),
+        ({"ema_decay": 1.0}, ValueError, "decay = 1"),
+        ({"checkpoint": "/none/there", "epochs": 1}, OSError, "/none/there"),
+    ],
+    ids=str,
+)
+def test_wrong_fits(options, error, said):
+    with pytest.raises(error, match=said):
+        small_model().fit(*bars(20), **{"verbose": 0, **options})
+
+
+def test_wrong_targets():
+    x, y = plane(20)
+    model = hubel.Sequential([hubel.Dense(2)], input_shape=(3,))
+    model.compile("adam", "mse")
+    with pytest.raises(ValueError, match=r"targets have shape \(20,\), they must be \(m, 2\)"):
+        model.fit(x, y[:, 0], verbose=0)
+    with pytest.raises(ValueError, match="x has 20 samples but y has 10 targets"):
+        model.fit(x, y[:10], verbose=0)
+    with pytest.raises(ValueError, match="class_weight goes with"):
+        model.fit(x, y, class_weight=[1, 2], verbose=0)
+    with pytest.raises(TypeError, match="numbers"):
+        model.fit(x, np.full((20, 2), "a"), verbose=0)
