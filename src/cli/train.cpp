@@ -7,6 +7,7 @@
 #include <optional>
 #include <stdexcept>
 
+#include "cli/augment_option.hpp"
 #include "cli/commands.hpp"
 #include "cli/interrupt.hpp"
 #include "cli/network_by_name.hpp"
@@ -152,6 +153,26 @@ DatasetSplits load_for_training(const TrainArguments& o) {
   return data;
 }
 
+// The images to train on, changed at random where that is asked for.
+class TrainingImages {
+ public:
+  TrainingImages(const Dataset& images, const std::string& augment) : source_(&images) {
+    if (augment.empty()) return;
+    source_ = &augmented_.emplace(images, augment_option(augment));
+    const Augmentation& options = augmented_->options();
+    if (options.mixup > 0 || options.cutmix > 0) source_ = &mixed_.emplace(*augmented_, images.classes);
+  }
+  TrainingImages(const TrainingImages&) = delete;
+  TrainingImages& operator=(const TrainingImages&) = delete;
+
+  const SampleSource& source() const { return *source_; }
+
+ private:
+  std::optional<Augmented> augmented_;
+  std::optional<Mixed> mixed_;
+  const SampleSource* source_;
+};
+
 int train(const TrainArguments& o) {
   check_writable(o);
   const DatasetSplits data = load_for_training(o);
@@ -172,8 +193,9 @@ int train(const TrainArguments& o) {
   if (!o.checkpoint_path().empty())
     options.save_state = [&](const TrainingState& state) { save_checkpoint(state, network, o.checkpoint_path()); };
   if (checkpoint) options.resume = &checkpoint->state;
+  const TrainingImages images(data.train, o.augment);
   const TrainResult trained =
-      fit(network, data.train, options, data.validation.count() > 0 ? &data.validation : nullptr);
+      fit(network, images.source(), options, data.validation.count() > 0 ? &data.validation : nullptr);
   reporter.done();
   return finish(o, data, network, training, trained);
 }

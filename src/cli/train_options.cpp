@@ -5,6 +5,7 @@
 
 #include <charconv>
 
+#include "cli/augment_option.hpp"
 #include "cli/schedule_option.hpp"
 
 namespace hubel::cli {
@@ -37,6 +38,15 @@ std::string is_seed(const std::string& text) {
 std::string is_schedule(const std::string& text) {
   try {
     schedule_option(text);
+  } catch (const std::invalid_argument& error) {
+    return error.what();
+  }
+  return "";
+}
+
+std::string is_augmentation(const std::string& text) {
+  try {
+    augment_option(text);
   } catch (const std::invalid_argument& error) {
     return error.what();
   }
@@ -94,6 +104,13 @@ void add_regularisation_options(CLI::App& c, TrainArguments& o) {
       ->check(CLI::Validator(is_part, "SHARE"))
       ->type_name("SHARE")
       ->capture_default_str();
+  c.add_option(
+       "--augment", o.augment,
+       "Change the images at random, such as shift=0.1,rotation=10 or crop=4,flip=0.5,cutout=8. Degrees, pixels, "
+       "shares, probabilities, or mixup's and cutmix's alpha of: " +
+           augment_names())
+      ->check(CLI::Validator(is_augmentation, "LIST"))
+      ->type_name("LIST");
   c.add_option("--ema", o.ema, "Keep an average of the weights with this decay, such as 0.999, instead of the last")
       ->check(CLI::Validator(is_part, "DECAY"))
       ->type_name("DECAY")
@@ -123,7 +140,7 @@ void add_file_options(CLI::App& c, TrainArguments& o) {
   c.add_option("--tensorboard", o.tensorboard, "Write event files for TensorBoard into this folder")->type_name("DIR");
   c.add_option("--checkpoint", o.checkpoint, "Write all of the training's state to this file now and then")
       ->type_name("FILE");
-  c.add_option("--checkpoint-every", o.checkpoint_every, "How often: 500steps, 2epochs")
+  c.add_option("--checkpoint-every", o.checkpoint_every, "How often: 500steps, 2epochs; a number alone is of epochs")
       ->check(CLI::Validator(is_interval, "N[steps|epochs]"))
       ->type_name("N[steps|epochs]")
       ->capture_default_str();
@@ -221,6 +238,7 @@ std::string described(const TrainArguments& o) {
   if (o.weight_decay) text += fmt::format(", weight decay {}", *o.weight_decay);
   if (o.clip_norm > 0) text += fmt::format(", clipped to {}", o.clip_norm);
   if (o.label_smoothing > 0) text += fmt::format(", label smoothing {}", o.label_smoothing);
+  if (!o.augment.empty()) text += fmt::format(", augmented by {}", o.augment);
   if (o.ema > 0) text += fmt::format(", average {}", o.ema);
   return text;
 }

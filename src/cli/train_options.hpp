@@ -29,6 +29,7 @@ struct TrainArguments {
   double warmup = 0;
   double clip_norm = 0;
   double label_smoothing = 0;
+  std::string augment;
   double ema = 0;
   std::optional<std::int64_t> early_stopping;
   std::uint64_t seed = 0;

@@ -127,7 +127,8 @@ class Command(unittest.TestCase):
                           ["train", "--threads", "-1"], ["train", "--seed", "x"], ["predict"],
                           ["train", "--model", "nonet"], ["train", "--momentum", "1"], ["train", "--momentum", "0.9"],
                           ["train", "--weight-decay", "-1"], ["train", "--warmup", "1"], ["train", "--clip-norm", "nan"],
-                          ["train", "--label-smoothing", "1.5"], ["train", "--ema", "-0.1"],
+                          ["train", "--label-smoothing", "1.5"], ["train", "--ema", "-0.1"], ["train", "--augment", "spin=3"],
+                          ["train", "--augment", "shift"], ["train", "--augment", "cutout=1.5"],
                           ["train", "--early-stopping", "0"], ["train", "--log-every", "0"],
                           ["train", "--checkpoint-every", "2epochs"], ["train", "--schedule", "magic"],
                           ["train", "--checkpoint", "c", "--checkpoint-every", "often"],
@@ -294,7 +295,9 @@ class Command(unittest.TestCase):
                         ["--optimizer", "rmsprop", "--schedule", "milestones:at=4/6", "--momentum", 0.5],
                         ["--optimizer", "adagrad", "--lr", 0.01, "--schedule", "exponential:gamma=0.9"],
                         ["--optimizer", "lamb", "--lr", 0.01, "--schedule", "polynomial:power=2", "--warmup", 0.2],
-                        ["--clip-norm", 1, "--label-smoothing", 0.1, "--ema", 0.9, "--schedule", "one_cycle"]):
+                        ["--clip-norm", 1, "--label-smoothing", 0.1, "--ema", 0.9, "--schedule", "one_cycle"],
+                        ["--augment", "shift=0.05,zoom-max=1.1,brightness=0.1"],
+                        ["--augment", "mixup=0.1,cutmix=0.1"]):
             with self.subTest(options):
                 run = hubel("train", "--data", self.data, "--epochs", 8, "--batch", 16, "--out", out, *options)
                 self.assertEqual(run.returncode, 0, run.stderr)

@@ -1,0 +1,78 @@
+// See augment_option.hpp.
+#include "cli/augment_option.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <cmath>
+#include <stdexcept>
+#include <string_view>
+#include <vector>
+
+#include "cli/shared.hpp"
+
+namespace hubel::cli {
+
+namespace {
+
+// f(name, field) for each number that may be given.
+template <class F>
+void for_each_number(Augmentation& a, const F& f) {
+  f("shift", a.shift);
+  f("rotation", a.rotation);
+  f("zoom-min", a.zoom_min);
+  f("zoom-max", a.zoom_max);
+  f("crop", a.crop_padding);
+  f("flip", a.flip_horizontal);
+  f("flip-vertical", a.flip_vertical);
+  f("brightness", a.brightness);
+  f("contrast", a.contrast);
+  f("cutout", a.cutout);
+  f("erase", a.erase);
+  f("mixup", a.mixup);
+  f("cutmix", a.cutmix);
+}
+
+void set(double& field, double value) { field = value; }
+void set(std::int64_t& field, double value) {
+  constexpr double kMost = 1e9;
+  if (value != std::floor(value) || std::abs(value) > kMost)
+    throw std::invalid_argument(fmt::format("--augment: {} is not a whole number", value));
+  field = static_cast<std::int64_t>(value);
+}
+
+void set_named(Augmentation& augmentation, const std::string& part) {
+  const std::size_t equals = std::min(part.find('='), part.size());
+  const std::string name = part.substr(0, equals), text = part.substr(std::min(equals + 1, part.size()));
+  const auto number = finite_number(text);
+  bool known = false;
+  for_each_number(augmentation, [&](std::string_view own, auto& field) {
+    if (name != own) return;
+    known = true;
+    if (number) set(field, *number);
+  });
+  if (!known)
+    throw std::invalid_argument(fmt::format("--augment: there is no '{}', there are {}", name, augment_names()));
+  if (!number) throw std::invalid_argument(fmt::format("--augment: {} wants a number, as in {}=0.1", name, name));
+}
+
+}  // namespace
+
+std::string augment_names() {
+  Augmentation any;
+  std::vector<std::string_view> names;
+  for_each_number(any, [&](std::string_view name, auto&) { names.push_back(name); });
+  return fmt::format("{}", fmt::join(names, ", "));
+}
+
+Augmentation augment_option(const std::string& text) {
+  Augmentation augmentation;
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t end = std::min(text.find(',', begin), text.size());
+    set_named(augmentation, text.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return augmentation;
+}
+
+}  // namespace hubel::cli
