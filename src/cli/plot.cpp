@@ -7,7 +7,7 @@
 
 #include "cli/commands.hpp"
 #include "cli/shared.hpp"
-#include "io/atomic_file.hpp"
+#include "files/atomic_file.hpp"
 
 namespace hubel::cli {
 

@@ -15,8 +15,8 @@
 #include "cli/terminal.hpp"
 #include "cli/train_log.hpp"
 #include "cli/train_options.hpp"
+#include "files/atomic_file.hpp"
 #include "hubel/hubel.hpp"
-#include "io/atomic_file.hpp"
 
 namespace hubel::cli {
 

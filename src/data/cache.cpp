@@ -13,8 +13,8 @@
 
 #include "data/checksum.hpp"
 #include "data/fetch.hpp"
+#include "files/atomic_file.hpp"
 #include "hubel/errors.hpp"
-#include "io/atomic_file.hpp"
 
 namespace hubel::detail {
 namespace {

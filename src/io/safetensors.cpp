@@ -8,8 +8,8 @@
 #include <bit>
 #include <tuple>
 
+#include "files/atomic_file.hpp"
 #include "hubel/errors.hpp"
-#include "io/atomic_file.hpp"
 #include "io/json_text.hpp"
 
 namespace hubel::detail {

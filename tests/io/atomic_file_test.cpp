@@ -1,5 +1,5 @@
 // Files that appear whole or not at all.
-#include "io/atomic_file.hpp"
+#include "files/atomic_file.hpp"
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>

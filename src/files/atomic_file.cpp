@@ -1,5 +1,5 @@
 // Atomic replacement of a file by POSIX's rename; see atomic_file.hpp.
-#include "io/atomic_file.hpp"
+#include "files/atomic_file.hpp"
 
 #include <errno.h>
 #include <fcntl.h>
