@@ -33,7 +33,7 @@ Evaluation evaluate(const Network<float>& network, const SampleSource& source, c
   if (options.confusion) options.confusion->assign(static_cast<std::size_t>(classes * classes), 0);
   const std::int64_t size = std::clamp<std::int64_t>(count, 1, options.batch_size);
   detail::Batch batch(source, size);
-  Execution<float> execution(network, size, Mode::inference);
+  Execution<float> execution(network, size, Mode::frozen);
   std::vector<std::int32_t> indices(static_cast<std::size_t>(size));
   detail::Totals totals;
   for (std::int64_t begin = 0; begin < count; begin += size) {
@@ -69,7 +69,7 @@ Tensor<float> predict(const Network<float>& network, TensorView<const float> x, 
   }
   Tensor<float> output = Tensor<float>::uninitialized(detail::batch_shape(count, network.output_shape()));
   if (count == 0) return output;
-  Execution<float> execution(network, std::min(batch_size, count), Mode::inference);
+  Execution<float> execution(network, std::min(batch_size, count), Mode::frozen);
   for (std::int64_t begin = 0; begin < count; begin += batch_size) {
     const std::int64_t n = std::min(batch_size, count - begin);
     const auto y = execution.forward({x.data() + begin * sample.elements(), detail::batch_shape(n, sample)});

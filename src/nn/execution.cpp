@@ -8,9 +8,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <stdexcept>
 #include <utility>
 
+#include "hubel/combine.hpp"
 #include "hubel/network.hpp"
 #include "nn/execution_plan.hpp"
 #include "ops/loss_rows.hpp"
@@ -374,12 +376,13 @@ void Execution<T>::Impl::backward(const Segment& segment) {
 template <class T>
 void Execution<T>::Impl::leave(const Segment& segment, std::size_t input, Samples samples, const T* gradient) {
   const Node<T>& node = plan.nodes[segment.begin];
-  const std::int64_t size = node.input_shapes[input].elements(), n = samples.count() * size;
-  T* to = plan.values[node.inputs[input]].gradient + samples.begin * size;
+  const Shape shape = detail::batch_shape(samples.count(), node.input_shapes[input]);
+  T* to = plan.values[node.inputs[input]].gradient + samples.begin * node.input_shapes[input].elements();
+  const std::array<TensorView<const T>, 2> terms = {TensorView<const T>(gradient, shape), {to, shape}};
   if (segment.aside[input]) {
-    for (std::int64_t i = 0; i < n; ++i) to[i] += gradient[i];
+    add_forward(terms, Activation::identity, {to, shape});
   } else if (to != gradient) {
-    std::copy_n(gradient, n, to);
+    add_forward(std::span(terms).first(1), Activation::identity, {to, shape});
   }
 }
 

@@ -43,8 +43,9 @@ struct LayerKind<Add> : LayerTraits {
 
   template <class T>
   static void backward(const Add&, const BackwardPass<T>& pass) {
+    const TensorView<const T> d = pass.d;
     for (const TensorView<T>& dx : pass.dx)
-      if (is_given(dx) && dx.data() != pass.d.data()) std::copy(pass.d.begin(), pass.d.end(), dx.begin());
+      if (is_given(dx) && dx.data() != d.data()) add_forward(std::span(&d, 1), Activation::identity, dx);
   }
 };
 
