@@ -166,8 +166,7 @@ class Model:
         """
         drawing = Drawing(self._network.svg(merge, options, shapes))
         if path is not None:
-            with open(path, "w", encoding="utf-8") as file:
-                file.write(drawing)
+            _core.write_text(os.fsencode(path), drawing)
         return drawing
 
     def __repr__(self) -> str:

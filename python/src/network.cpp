@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -17,6 +18,7 @@
 #include "arguments.hpp"
 #include "bindings.hpp"
 #include "files.hpp"
+#include "files/atomic_file.hpp"
 #include "hubel/checkpoint.hpp"
 #include "hubel/model_file.hpp"
 #include "hubel/optimizer.hpp"
@@ -340,9 +342,21 @@ void save(PythonNetwork& self, const nb::bytes& path_bytes) {
   on_file(folder.empty() ? "." : folder, [&] { save_model(self.model(), path); });
 }
 
+// A whole text file, or none.
+void write_text(const nb::bytes& path_bytes, const nb::str& text) {
+  const std::string path = path_of(path_bytes), content = text.c_str();
+  const std::string folder = std::filesystem::path(path).parent_path().string();
+  on_file(folder.empty() ? "." : folder, [&] {
+    hubel::detail::AtomicFile file(path);
+    file.write(std::as_bytes(std::span(content)));
+    file.commit();
+  });
+}
+
 }  // namespace
 
 void bind_network(nb::module_& m) {
+  m.def("write_text", &write_text);
   nb::class_<PythonNetwork>(m, "Network")
       .def("__init__", &construct, nb::arg().none(), nb::arg(), nb::arg())
       .def_static("load", &load)

@@ -68,6 +68,9 @@ def test_wrong_arguments(make, error, said):
 def test_plot(tmp_path):
     model = hubel.zoo.googlenet(classes=10, input_shape=(64, 64, 3))
     svg = model.plot(tmp_path / "googlenet.svg")
+    assert [path.name for path in tmp_path.iterdir()] == ["googlenet.svg"]  # and nothing that was on the way to it
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        model.plot(tmp_path / "nowhere" / "googlenet.svg")
     assert (tmp_path / "googlenet.svg").read_text(encoding="utf-8") == svg == svg._repr_svg_()
     root = xml.etree.ElementTree.fromstring(svg)
     assert root.tag == "{http://www.w3.org/2000/svg}svg"
