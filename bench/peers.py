@@ -52,10 +52,10 @@ def usable(label, make, *args):
 
 
 def _sample(work, repeats):
-    """Seconds of a call, over `repeats`. Before it the other side's threads, which wait for work awake for a while, are
-    given the time to fall asleep, and then the own ones some to wake up."""
-    time.sleep(0.02)
-    awake = time.perf_counter() + 0.004
+    """Seconds of a call, over `repeats`. Before it the other side's threads, which wait for work awake for a while (ONNX
+    Runtime's for 50 ms), are given the time to fall asleep, and then the own ones some to wake up."""
+    time.sleep(0.1)
+    awake = time.perf_counter() + 0.02
     while True:
         work()
         if time.perf_counter() >= awake:
@@ -66,7 +66,7 @@ def _sample(work, repeats):
     return (time.perf_counter() - start) / repeats
 
 
-def in_turn(works, rounds, least=0.002):
+def in_turn(works, rounds, least=0.02):
     """The median seconds of a call of each of `works`, {label: function}. Short work is repeated until a sample takes
     some `least` seconds."""
     repeats = {label: max(1, min(100_000, int(least / _sample(work, 1)))) for label, work in works.items()}
