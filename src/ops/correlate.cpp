@@ -277,7 +277,7 @@ void correlate_blocks(const Correlation<T>& k, const Kernel<T>& kernel, const Gr
       t.channels = 1;
     }
     t.accumulate = i > 0;
-    t.relu = k.activation == Activation::relu && i + 1 == term_blocks;
+    t.bounds = i + 1 == term_blocks ? simd::bounds_of<T>(k.activation) : simd::Bounds<T>();
     const T* in = input.in + terms.begin;
     t.in_at = input.places;
     // Read next: the tile behind this one, where it lies as tiles in a row do; of gathered pixels the next channels.
@@ -425,7 +425,7 @@ void correlate_direct(const Correlation<T>& k, const T* packed) {
     }
     const std::int64_t begin = blocks * part / parts, end = blocks * (part + 1) / parts;
     correlate_blocks(k, kernel, tile, begin, end);
-    if (k.activation == Activation::relu) return;  // done in the registers
+    if (simd::is_fused(k.activation)) return;  // done in the registers
     const ChannelBlock first = layout.blocks[begin], last = layout.blocks[end - 1];
     const std::int64_t from = first.group * k.out_channels + first.first;
     activate_tile(k, tile, from, last.group * k.out_channels + last.first + last.count - from);

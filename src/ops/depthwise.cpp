@@ -159,8 +159,8 @@ void correlate_rows(const Correlation<T>& k, const T* packed, bool streamed, Lin
   for_each_group(g, y0, y1, streamed ? 1 : rows_together(g), [&](const RowGroup& group, std::int64_t next) {
     T* out = k.out + image * k.out_image + group.y0 * k.out_row + group.x0 * k.out_pixel;
     simd::depthwise_forward<T>({rows_of(g, source, lines, group, next), packed, out, k.out_row, k.out_pixel, k.bias,
-                                k.activation == Activation::relu, streamed});
-    if (k.activation == Activation::identity || k.activation == Activation::relu) return;
+                                simd::bounds_of<T>(k.activation), streamed});
+    if (simd::is_fused(k.activation)) return;
     const ChannelRange channels = channels_of<T>(g, lines);
     for (std::int64_t y = 0; y < group.y1 - group.y0; ++y) {
       for (std::int64_t x = 0; x < group.x1 - group.x0; ++x) {

@@ -14,6 +14,7 @@
 #include "hwy/foreach_target.h"  // IWYU pragma: keep
 #include "hwy/highway.h"
 #include "simd/ahead-inl.h"
+#include "simd/fused-inl.h"
 #include "simd/vectors-inl.h"
 // clang-format on
 
@@ -35,15 +36,16 @@ template <class T>
 inline constexpr std::ptrdiff_t kLineElements = static_cast<std::ptrdiff_t>(kCacheLine / sizeof(T));
 
 // What becomes of some whole vectors of a position's sums.
-template <bool kAccumulate, bool kRelu, int V, class T, class Vec>
-HWY_INLINE void store_vectors(const Vec (&sums)[V], T* out) {
+template <bool kAccumulate, bool kBounded, int V, class T, class Vec>
+HWY_INLINE void store_vectors(const Vec (&sums)[V], Bounds<T> bounds, T* out) {
   const hn::ScalableTag<T> d;
+  const Vec low = hn::Set(d, bounds.low), high = hn::Set(d, bounds.high);
   HUBEL_UNROLL
   for (int v = 0; v < V; ++v) {
     T* to = out + static_cast<std::size_t>(v) * hn::Lanes(d);
     Vec sum = sums[v];
     if constexpr (kAccumulate) sum = hn::Add(hn::LoadU(d, to), sum);
-    if constexpr (kRelu) sum = hn::IfThenElse(hn::Lt(sum, hn::Zero(d)), hn::Zero(d), sum);
+    if constexpr (kBounded) sum = bounded(sum, low, high);
     hn::StoreU(sum, d, to);
   }
 }
@@ -51,26 +53,26 @@ HWY_INLINE void store_vectors(const Vec (&sums)[V], T* out) {
 // The sums of one row of a tile whose last vectors are not whole, from a copy: seldom enough to be one function for all
 // tiles.
 template <class T>
-HWY_NOINLINE void store_part_of_row(const T* sums, std::size_t count, bool accumulate, bool relu, T* out) {
+HWY_NOINLINE void store_part_of_row(const T* sums, std::size_t count, bool accumulate, Bounds<T> bounds, T* out) {
   for (std::size_t i = 0; i < count; ++i) {
     const T sum = accumulate ? out[i] + sums[i] : sums[i];
-    out[i] = relu && sum < T(0) ? T(0) : sum;
+    out[i] = sum < bounds.low ? bounds.low : sum > bounds.high ? bounds.high : sum;
   }
 }
 template <int V, class T, class Vec>
-HWY_INLINE void store_part(const Vec (&sums)[V], std::size_t count, bool accumulate, bool relu, T* out) {
+HWY_INLINE void store_part(const Vec (&sums)[V], std::size_t count, bool accumulate, Bounds<T> bounds, T* out) {
   const hn::ScalableTag<T> d;
   HWY_ALIGN T copy[static_cast<std::size_t>(V) * hn::MaxLanes(d)];
   HUBEL_UNROLL
   for (int v = 0; v < V; ++v) hn::StoreU(sums[v], d, copy + static_cast<std::size_t>(v) * hn::Lanes(d));
-  store_part_of_row(copy, count, accumulate, relu, out);
+  store_part_of_row(copy, count, accumulate, bounds, out);
 }
 
 // What becomes of a tile's sums.
-template <bool kAccumulate, bool kRelu, int P, int V, class T, class Vec>
+template <bool kAccumulate, bool kBounded, int P, int V, class T, class Vec>
 HWY_INLINE void store_tile(const ConvTiles<T>& a, const std::ptrdiff_t* out_at, const Vec (&acc)[P][V]) {
   HUBEL_UNROLL
-  for (int p = 0; p < P; ++p) store_vectors<kAccumulate, kRelu>(acc[p], a.out + out_at[p]);
+  for (int p = 0; p < P; ++p) store_vectors<kAccumulate, kBounded>(acc[p], a.bounds, a.out + out_at[p]);
 }
 
 // Terms between two looks ahead.
@@ -141,11 +143,11 @@ HWY_INLINE void conv_tile(const ConvTiles<T>& a, std::size_t position, Shares& w
   }
   if (a.out_channels < static_cast<std::size_t>(V) * n) {
     HUBEL_UNROLL
-    for (int p = 0; p < P; ++p) store_part(acc[p], a.out_channels, a.accumulate, a.relu, a.out + out_at[p]);
+    for (int p = 0; p < P; ++p) store_part(acc[p], a.out_channels, a.accumulate, a.bounds, a.out + out_at[p]);
   } else if (a.accumulate) {
-    a.relu ? store_tile<true, true>(a, out_at, acc) : store_tile<true, false>(a, out_at, acc);
+    a.bounds.any() ? store_tile<true, true>(a, out_at, acc) : store_tile<true, false>(a, out_at, acc);
   } else {
-    a.relu ? store_tile<false, true>(a, out_at, acc) : store_tile<false, false>(a, out_at, acc);
+    a.bounds.any() ? store_tile<false, true>(a, out_at, acc) : store_tile<false, false>(a, out_at, acc);
   }
 }
 

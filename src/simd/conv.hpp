@@ -8,6 +8,7 @@
 #include <cstddef>
 
 #include "simd/ahead.hpp"
+#include "simd/fused.hpp"
 
 namespace hubel::simd {
 
@@ -23,7 +24,7 @@ BlockVectors block_vectors();
 
 // For positions p and n < out_channels <= width = vectors * lanes<T>():
 //   sum = sum over taps t and channels c of in[in_at[p] + taps[t] + c] * weights[(t * channels + c) * weights_step + n]
-//   out[out_at[p] + n] = bias + sum, or with accumulate out[...] + sum; with relu the negative ones become zero.
+//   out[out_at[p] + n] = bias + sum, or with accumulate out[...] + sum, within bounds.
 // Weights and bias are readable up to width. One channel and many taps are the faster way through short runs of terms.
 template <class T>
 struct ConvTiles {
@@ -41,7 +42,7 @@ struct ConvTiles {
   std::size_t out_channels;
   bool accumulate;  // add to out instead of replacing it
   const T* bias;    // width elements that are added, or null
-  bool relu;
+  Bounds<T> bounds;  // what is stored is kept within them
   // What is read next: while position p is read, memory is asked for ahead[ahead_at[p] + taps[t] + c], any address.
   // Null for nothing.
   const T* ahead;

@@ -12,6 +12,7 @@
 #include "hwy/highway.h"
 #include "simd/ahead-inl.h"
 #include "simd/depthwise_near-inl.h"
+#include "simd/fused-inl.h"
 #include "simd/vectors-inl.h"
 // clang-format on
 
@@ -73,20 +74,21 @@ template <class T>
 struct Finish {
   const T* bias;
   std::ptrdiff_t out_pixel;
-  bool relu;
+  Bounds<T> bounds;
 };
 
 // Of P positions, for the channels from c on.
-template <bool kPart, bool kRelu, int P, int V, class D, class T, class Vec = hn::Vec<D>>
+template <bool kPart, bool kBounded, int P, int V, class D, class T, class Vec = hn::Vec<D>>
 HWY_INLINE void store_sums(D d, const Finish<T>& f, const Vec (&acc)[P][V], std::size_t c, std::size_t lanes, T* out) {
   const std::size_t n = hn::Lanes(d);
+  const Vec low = hn::Set(d, f.bounds.low), high = hn::Set(d, f.bounds.high);
   HUBEL_UNROLL
   for (int v = 0; v < V; ++v, c += n, out += n) {
     const Vec bias = !f.bias ? hn::Zero(d) : kPart ? load_lanes(d, f.bias + c, lanes) : hn::LoadU(d, f.bias + c);
     HUBEL_UNROLL
     for (int p = 0; p < P; ++p) {
       Vec sum = hn::Add(acc[p][v], bias);
-      if constexpr (kRelu) sum = hn::IfThenElse(hn::Lt(sum, hn::Zero(d)), hn::Zero(d), sum);
+      if constexpr (kBounded) sum = bounded(sum, low, high);
       T* to = out + p * f.out_pixel;
       kPart ? store_lanes(d, sum, to, lanes) : hn::StoreU(sum, d, to);
     }
@@ -94,7 +96,8 @@ HWY_INLINE void store_sums(D d, const Finish<T>& f, const Vec (&acc)[P][V], std:
 }
 template <bool kPart, int P, int V, class D, class T, class Vec = hn::Vec<D>>
 HWY_INLINE void finish_sums(D d, const Finish<T>& f, const Vec (&acc)[P][V], std::size_t c, std::size_t lanes, T* out) {
-  f.relu ? store_sums<kPart, true>(d, f, acc, c, lanes, out) : store_sums<kPart, false>(d, f, acc, c, lanes, out);
+  f.bounds.any() ? store_sums<kPart, true>(d, f, acc, c, lanes, out)
+                 : store_sums<kPart, false>(d, f, acc, c, lanes, out);
 }
 
 // The pixels that P positions see in one kernel row: `x` is the first one, which is pixel `at` of the source row.
@@ -161,7 +164,7 @@ HWY_NOINLINE void forward_tile(const DepthwiseForward<T>& a, const DepthwiseRow<
   const std::size_t block_rows = HWY_MAX(kTapBlock / HWY_MAX(row.columns, std::size_t{1}), std::size_t{1});
   const std::size_t block_columns = HWY_MIN(row.columns, kTapBlock);
   const bool one_block = row.rows <= block_rows && row.columns <= block_columns;
-  const Finish<T> finish{a.bias, a.out_pixel, a.relu};
+  const Finish<T> finish{a.bias, a.out_pixel, a.bounds};
   for (std::size_t l = a.rows.line_begin; l < a.rows.line_end; ++l) {
     const std::size_t c = lines.first(l);
     const T* w = a.weights + (l * a.rows.rows + row.r0) * kernel_row;
@@ -205,7 +208,7 @@ HWY_NOINLINE void near_row_tile(const DepthwiseForward<T>& a, const DepthwiseRow
   const std::ptrdiff_t at = row.first + p * Step, in_row = row.in_row;
   const std::ptrdiff_t inside = -at, outside = row.width - at;  // pixels [inside, outside) are of the source
   const T* in = row.in + at * pixel;
-  const Finish<T> finish{a.bias, a.out_pixel, a.relu};
+  const Finish<T> finish{a.bias, a.out_pixel, a.bounds};
   T* out = y_out + p * finish.out_pixel;
   for (std::size_t l = a.rows.line_begin; l < a.rows.line_end; ++l) {
     const std::size_t c = lines.first(l);

@@ -9,6 +9,8 @@
 
 #include <cstddef>
 
+#include "simd/fused.hpp"
+
 namespace hubel::simd {
 
 // How channels are cut into lines: the last begins early enough to be whole, and so repeats some of the line before it.
@@ -40,8 +42,7 @@ struct DepthwiseRows {
   std::size_t next;  // rows of the output that come next: for as many, pixels are asked for ahead
 };
 
-// out[y * out_row + p * out_pixel + c] = bias[c] + sum over the kernel's taps of source * weights; with relu negative
-// ones are zero.
+// out[y * out_row + p * out_pixel + c] = bias[c] + sum over the kernel's taps of source * weights, within bounds.
 template <class T>
 struct DepthwiseForward {
   DepthwiseRows<T> rows;
@@ -49,7 +50,7 @@ struct DepthwiseForward {
   T* out;
   std::ptrdiff_t out_row, out_pixel;
   const T* bias;  // null for none
-  bool relu;
+  Bounds<T> bounds;
   bool streamed;  // source and out come from memory: there is one row, to be gone through in order
 };
 

@@ -14,9 +14,9 @@
 #endif
 
 #include <cstddef>
-#include <limits>
 
 #include "simd/depthwise.hpp"
+#include "simd/fused-inl.h"
 #include "simd/vectors-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -130,7 +130,7 @@ HWY_INLINE void ask_next(const NearGroup<T>& g, const T* next) {
 template <int Columns, int Step, int P, class D, class T>
 HWY_INLINE void near_tile(D d, const T* HWY_RESTRICT x, std::ptrdiff_t row, std::ptrdiff_t pixel, std::ptrdiff_t rows,
                           std::ptrdiff_t inside, std::ptrdiff_t outside, const T* HWY_RESTRICT w, hn::Vec<D> bias,
-                          hn::Vec<D> floor, T* HWY_RESTRICT out, std::ptrdiff_t out_pixel) {
+                          Bounds<T> bounds, T* HWY_RESTRICT out, std::ptrdiff_t out_pixel) {
   using Vec = hn::Vec<D>;
   const std::size_t n = hn::Lanes(d);
   Vec acc[P];
@@ -151,11 +151,9 @@ HWY_INLINE void near_tile(D d, const T* HWY_RESTRICT x, std::ptrdiff_t row, std:
       }
     }
   }
+  const Vec low = hn::Set(d, bounds.low), high = hn::Set(d, bounds.high);
   HUBEL_UNROLL
-  for (int i = 0; i < P; ++i) {
-    const Vec sum = hn::Add(acc[i], bias);
-    hn::StoreU(hn::IfThenElse(hn::Lt(sum, floor), hn::Zero(d), sum), d, out + i * out_pixel);
-  }
+  for (int i = 0; i < P; ++i) hn::StoreU(bounded(hn::Add(acc[i], bias), low, high), d, out + i * out_pixel);
 }
 
 // The group's rows, by tiles of P positions.
@@ -172,8 +170,6 @@ HWY_NOINLINE void near_forward(const DepthwiseForward<T>& f) {
   const auto positions = static_cast<std::ptrdiff_t>(a.positions), count = static_cast<std::ptrdiff_t>(a.count);
   const auto rows = static_cast<std::ptrdiff_t>(a.rows), next = static_cast<std::ptrdiff_t>(a.next);
   const std::size_t taps = a.rows * static_cast<std::size_t>(Columns) * lines.width;
-  // Sums below it become zero.
-  const Vec floor = hn::Set(d, f.relu ? T(0) : -std::numeric_limits<T>::infinity());
   for (std::ptrdiff_t begin = 0; begin < positions; begin += g.run) {
     // The last tile begins early enough to be whole, and computes some positions again.
     const std::ptrdiff_t end = HWY_MIN(begin + g.run, positions), first = HWY_MIN(begin, end - P);
@@ -192,7 +188,7 @@ HWY_NOINLINE void near_forward(const DepthwiseForward<T>& f) {
             const Vec bias = f.bias ? hn::LoadU(d, f.bias + c + v * n) : hn::Zero(d);
             const T* w = f.weights + l * taps + static_cast<std::size_t>(r0 * 2 * Columns) * n + v * n;
             near_tile<Columns, Step, P>(d, x + r0 * run.row + v * n, run.row, run.pixel, r1 - r0, run.inside - at,
-                                        run.outside - at, w, bias, floor, out + v * n, f.out_pixel);
+                                        run.outside - at, w, bias, f.bounds, out + v * n, f.out_pixel);
           }
         }
       }

@@ -10,10 +10,22 @@
 
 #include "hubel/activation.hpp"
 #include "hwy/highway.h"
+#include "simd/fused.hpp"
 #include "simd/vectors-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace hubel::simd::HWY_NAMESPACE {
+
+// x within bounds, with the bits of FusedRelu and FusedRelu6: -0 is not below 0.
+template <class V>
+HWY_INLINE V bounded(V x, V low, V high) {
+#if HWY_ARCH_X86 && HWY_TARGET != HWY_SCALAR && HWY_TARGET != HWY_EMU128
+  return hn::Min(high, hn::Max(low, x));  // x86 takes the second operand where one is NaN or both are equal
+#else
+  const V raised = hn::IfThenElse(hn::Lt(x, low), low, x);
+  return hn::IfThenElse(hn::Gt(raised, high), high, raised);
+#endif
+}
 
 struct FusedIdentity {
   static constexpr bool kReadsOutput = false;
