@@ -8,6 +8,7 @@ import os
 import pty
 import random
 import re
+import resource
 import select
 import signal
 import struct
@@ -24,9 +25,15 @@ HUBEL = os.path.abspath(sys.argv.pop(1))
 ENVIRONMENT = {**os.environ, "LC_ALL": "C.UTF-8"}
 
 
-def hubel(*arguments, cwd=None):
+def hubel(*arguments, cwd=None, largest_file=None):
+    """Runs it; largest_file limits the bytes of the files that it writes, and writing more fails."""
+
+    def limit():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
+
     return subprocess.run([HUBEL, *map(str, arguments)], cwd=cwd, env=ENVIRONMENT, capture_output=True, text=True,
-                          timeout=600)
+                          timeout=600, preexec_fn=limit if largest_file else None)
 
 
 def write_idx(folder, name, images, labels):
@@ -266,6 +273,27 @@ class Command(unittest.TestCase):
         hubel("train", "--data", self.data, "--epochs", 1, "--seed", 6, "--out", other)
         self.assertNotEqual(files[0], other.read_bytes())
 
+    def test_everything_random_at_once_on_any_number_of_threads(self):
+        """Batch norm, dropout and augmentation, with work enough in each operation that threads share it."""
+        architecture = self.folder / "wide.json"
+        layers = [{"kind": "conv2d", "filters": 24, "kernel_size": [3, 3]}, {"kind": "batch_norm"},
+                  {"kind": "activation", "activation": "relu"}, {"kind": "spatial_dropout2d", "rate": 0.2},
+                  {"kind": "depthwise_conv2d", "kernel_size": [3, 3], "strides": [2, 2]}, {"kind": "batch_norm"},
+                  {"kind": "flatten"}, {"kind": "dropout", "rate": 0.4},
+                  {"kind": "dense", "units": 2, "activation": "softmax"}]
+        architecture.write_text(json.dumps({"input_shape": [28, 28, 1], "layers": layers}))
+        weights = []
+        for threads in (1, 2, 4):
+            out = self.folder / f"wide{threads}.safetensors"
+            run = hubel("train", "--data", self.data, "--model", architecture, "--epochs", 2, "--batch", 64, "--seed", 9,
+                        "--augment", "shift=0.1,rotation=20,zoom-max=1.2,crop=2,flip=0.5,brightness=0.2,contrast=0.2,"
+                        "cutout=5,erase=0.3,mixup=0.4,cutmix=0.4", "--threads", threads, "--out", out)
+            self.assertEqual(run.returncode, 0, run.stderr)
+            weights.append(read_tensors(out))
+        self.assertGreater(len(weights[0]), 8)
+        self.assertEqual(weights[0], weights[1])
+        self.assertEqual(weights[0], weights[2])
+
     def test_recipe(self):
         """MNIST to 99 %, in round figures: seeds differ by a few tenths of a percent."""
         out = self.folder / "fast99.safetensors"
@@ -362,7 +390,7 @@ class Command(unittest.TestCase):
         self.refuses(hubel("train", "--data", self.data, "--log", self.folder / "no" / "log", "--out", out), 1, "log")
         self.refuses(hubel("train", "--data", self.data, "--tensorboard", log, "--out", out), 1, log)
 
-    # What keeps a state: moments, an average, a schedule, clipping, dropout, batch norm.
+    # What keeps a state or draws numbers: moments, an average, a schedule, clipping, dropout, batch norm, augmentation.
     def checkpointed(self, epochs=40):
         architecture = self.folder / "busy.json"
         layers = [{"kind": "conv2d", "filters": 4, "strides": [2, 2]}, {"kind": "batch_norm"},
@@ -370,7 +398,8 @@ class Command(unittest.TestCase):
                   {"kind": "dense", "units": 2, "activation": "softmax"}]
         architecture.write_text(json.dumps({"input_shape": [28, 28, 1], "layers": layers}))
         return ["train", "--data", self.data, "--model", architecture, "--epochs", epochs, "--batch", 8, "--ema", 0.95,
-                "--schedule", "one_cycle", "--clip-norm", 1, "--label-smoothing", 0.1, "--seed", 3]
+                "--schedule", "one_cycle", "--clip-norm", 1, "--label-smoothing", 0.1, "--seed", 3,
+                "--augment", "shift=0.05,flip=0.5,cutout=4,mixup=0.2"]
 
     def test_killed_at_any_instant(self):
         """Ten times kill -9, each time gone on with, and the model is that of a training in one go."""
@@ -423,6 +452,21 @@ class Command(unittest.TestCase):
         self.refuses(hubel(*arguments, "--out", parts, "--resume", whole), 1, whole, "not a checkpoint")
         self.refuses(hubel(*arguments, "--out", parts, "--resume", self.folder / "none"), 1, "none")
         self.refuses(hubel(*arguments, "--out", parts, "--checkpoint", self.folder / "no" / "c"), 1, self.folder / "no")
+
+    def test_full_disk(self):
+        """A limit on a file's size stands for it: the training is told of, and the last good checkpoint stays."""
+        arguments, checkpoint = self.checkpointed(epochs=4), self.folder / "full.checkpoint"
+        whole, out = self.folder / "roomy.safetensors", self.folder / "full.safetensors"
+        self.assertEqual(hubel(*arguments, "--out", whole, "--checkpoint", checkpoint, "--checkpoint-every", 2)
+                         .returncode, 0)
+        good = checkpoint.read_bytes()
+        run = hubel(*arguments, "--out", out, "--checkpoint", checkpoint, largest_file=len(good) // 2)
+        self.refuses(run, 1, checkpoint, "File too large")
+        self.assertEqual(checkpoint.read_bytes(), good)
+        self.assertFalse(out.exists())
+        self.assertEqual([path.name for path in self.folder.glob("full.*")], ["full.checkpoint"])
+        self.assertEqual(hubel(*arguments, "--out", out, "--resume", checkpoint).returncode, 0)
+        self.assertEqual(read_tensors(out), read_tensors(whole))
 
     def test_evaluate(self):
         run = hubel("evaluate", self.model, "--data", self.data, "--show", 2)
