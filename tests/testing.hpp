@@ -2,7 +2,6 @@
 // pages, and checks of error messages.
 #pragma once
 
-#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -13,8 +12,10 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <cstring>
 #include <new>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -25,6 +26,7 @@
 #include "hubel/tensor.hpp"
 #include "hubel/threads.hpp"
 #include "reference.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel::test {
 
@@ -78,7 +80,7 @@ inline std::string position(const Shape& shape, std::int64_t i) {
     indices[axis] = i % shape[axis];
     i /= shape[axis];
   }
-  return fmt::format("[{}]", fmt::join(indices.begin(), indices.begin() + shape.rank(), ", "));
+  return "[" + detail::joined(std::span(indices).first(shape.rank()), ", ") + "]";
 }
 
 // Both NaN, both the same infinity, or both finite.
@@ -179,7 +181,7 @@ auto with_threads(int n, Call call) {
 class OnCrashSay {
  public:
   explicit OnCrashSay(const std::string& text) {
-    fmt::format_to_n(text_, sizeof text_ - 1, "outside its arrays: {}\n", text);
+    std::snprintf(text_, sizeof text_, "outside its arrays: %s\n", text.c_str());
     struct sigaction action = {};
     action.sa_handler = [](int) {
       const ssize_t written = write(STDERR_FILENO, text_, std::strlen(text_));
@@ -262,7 +264,7 @@ template <class Call>
     call();
   } catch (const std::invalid_argument& error) {
     const std::string_view message = error.what();
-    if (!message.starts_with(fmt::format("{}: ", who)))
+    if (!message.starts_with(detail::formatted("{}: ", who)))
       return ::testing::AssertionFailure() << "does not begin with \"" << who << ": \": " << message;
     if (message.find('\n') != std::string_view::npos)
       return ::testing::AssertionFailure() << "is more than one line: " << message;
@@ -279,13 +281,13 @@ template <class Call>
 // ---- Cases -----------------------------------------------------------------------------------------------------
 
 inline std::string to_string(const std::array<std::int64_t, 2>& pair) {
-  return fmt::format("({}, {})", pair[0], pair[1]);
+  return detail::formatted("({}, {})", pair[0], pair[1]);
 }
 
 inline std::string to_string(const Padding& padding) {
   if (padding.kind == Padding::Kind::same) return "same";
   if (padding.kind == Padding::Kind::valid) return "valid";
-  return fmt::format("(({}, {}), ({}, {}))", padding.top, padding.bottom, padding.left, padding.right);
+  return detail::formatted("(({}, {}), ({}, {}))", padding.top, padding.bottom, padding.left, padding.right);
 }
 
 // A convolution to try.
@@ -297,12 +299,12 @@ struct ConvCase {
   Shape b() const { return {1, 1, 1, W[3]}; }
   Shape output() const { return reference::Conv(A_prev, W, options).output_shape(); }
   std::string to_string() const {
-    return fmt::format("A_prev {} W {} {} b, padding {}, stride {}, dilation {}, groups {}{}", A_prev.to_string(),
-                       W.to_string(), bias ? "with" : "without", test::to_string(options.padding),
-                       test::to_string(options.stride), test::to_string(options.dilation), options.groups,
-                       options.algorithm == ConvAlgorithm::winograd ? ", winograd"
-                       : options.algorithm == ConvAlgorithm::direct ? ", direct"
-                                                                    : "");
+    return detail::formatted("A_prev {} W {} {} b, padding {}, stride {}, dilation {}, groups {}{}", A_prev.to_string(),
+                             W.to_string(), bias ? "with" : "without", test::to_string(options.padding),
+                             test::to_string(options.stride), test::to_string(options.dilation), options.groups,
+                             options.algorithm == ConvAlgorithm::winograd ? ", winograd"
+                             : options.algorithm == ConvAlgorithm::direct ? ", direct"
+                                                                          : "");
   }
 };
 
@@ -315,9 +317,9 @@ struct PoolCase {
 
   Shape output() const { return reference::Pool(A_prev, options).output_shape(); }
   std::string to_string() const {
-    return fmt::format("A_prev {}, kernel_shape {}, stride {}, {}", A_prev.to_string(),
-                       test::to_string(options.kernel_shape), test::to_string(options.stride),
-                       options.mode == PoolMode::max ? "max" : "avg");
+    return detail::formatted("A_prev {}, kernel_shape {}, stride {}, {}", A_prev.to_string(),
+                             test::to_string(options.kernel_shape), test::to_string(options.stride),
+                             options.mode == PoolMode::max ? "max" : "avg");
   }
 };
 

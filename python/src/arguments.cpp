@@ -1,7 +1,7 @@
 // Arguments from Python: see arguments.hpp.
 #include "arguments.hpp"
 
-#include <fmt/format.h>
+#include "text/formatted.hpp"
 
 namespace hubel::python {
 
@@ -39,8 +39,8 @@ nb::object elements(nb::handle value) {
 }
 
 [[noreturn]] void raise_length_error(const Context& context, Py_ssize_t length) {
-  throw nb::value_error(fmt::format("{}: {} has {} {}, it must be {}", context.who, context.name, length,
-                                    length == 1 ? "element" : "elements", context.wanted)
+  throw nb::value_error(detail::formatted("{}: {} has {} {}, it must be {}", context.who, context.name, length,
+                                          length == 1 ? "element" : "elements", context.wanted)
                             .c_str());
 }
 
@@ -56,7 +56,7 @@ void refuse_special_subclass(const char* who, const char* name, nb::handle value
     nb::object type = special[0] == 'M' ? numpy.attr("ma").attr(special) : numpy.attr(special);
     if (nb::isinstance(value, type)) {
       throw nb::type_error(
-          fmt::format("{}: {} must be a plain numpy.ndarray, got a {}", who, name, type_text(value)).c_str());
+          detail::formatted("{}: {} must be a plain numpy.ndarray, got a {}", who, name, type_text(value)).c_str());
     }
   }
 }
@@ -66,7 +66,7 @@ Shape shape_of(const char* who, const Arrays::Argument& argument) {
   const int rank = PyArray_NDIM(array);
   if (rank > static_cast<int>(Shape::kMaxRank)) {
     throw nb::value_error(
-        fmt::format("{}: {} has {} axes, it must be {}", who, argument.name, rank, argument.shape).c_str());
+        detail::formatted("{}: {} has {} axes, it must be {}", who, argument.name, rank, argument.shape).c_str());
   }
   std::int64_t extents[Shape::kMaxRank];
   for (int i = 0; i < rank; ++i) extents[i] = PyArray_DIM(array, i);
@@ -93,15 +93,16 @@ std::string describe(nb::handle value) {
                           PyBytes_Check(v) || PyTuple_Check(v) || PyList_Check(v) || PyArray_CheckScalar(v);
   if (short_repr) {
     nb::object repr = nb::steal(PyObject_Repr(v));
-    if (repr.is_valid()) return fmt::format("{} ({})", clipped(repr), type_text(value));
+    if (repr.is_valid()) return detail::formatted("{} ({})", clipped(repr), type_text(value));
     PyErr_Clear();  // an element whose repr fails, or an int of too many digits: the type says enough
   }
-  return fmt::format("a {}", type_text(value));
+  return detail::formatted("a {}", type_text(value));
 }
 
 void raise_type_error(const Context& context, nb::handle value) {
   throw nb::type_error(
-      fmt::format("{}: {} must be {}, got {}", context.who, context.name, context.wanted, describe(value)).c_str());
+      detail::formatted("{}: {} must be {}, got {}", context.who, context.name, context.wanted, describe(value))
+          .c_str());
 }
 
 std::int64_t integer(const Context& context, nb::handle value) {
@@ -115,9 +116,9 @@ std::int64_t integer(const Context& context, nb::handle value) {
   int overflow = 0;
   const long long result = PyLong_AsLongLongAndOverflow(index.ptr(), &overflow);
   if (overflow != 0) {
-    throw nb::value_error(
-        fmt::format("{}: {} is beyond the range of 64 bits, it must be {}", context.who, context.name, context.wanted)
-            .c_str());
+    throw nb::value_error(detail::formatted("{}: {} is beyond the range of 64 bits, it must be {}", context.who,
+                                            context.name, context.wanted)
+                              .c_str());
   }
   return result;
 }
@@ -177,9 +178,10 @@ ActivationArgument activation(const char* who, nb::handle value) {
 
 int compute_type(const char* who, const char* name, nb::handle value) {
   if (!PyArray_Check(value.ptr())) {
-    throw nb::type_error(fmt::format("{}: {} must be a numpy.ndarray, got {}", who, name,
-                                     value.is_none() ? std::string("None") : fmt::format("a {}", type_text(value)))
-                             .c_str());
+    throw nb::type_error(
+        detail::formatted("{}: {} must be a numpy.ndarray, got {}", who, name,
+                          value.is_none() ? std::string("None") : detail::formatted("a {}", type_text(value)))
+            .c_str());
   }
   if (!PyArray_CheckExact(value.ptr())) refuse_special_subclass(who, name, value);
   const int type = PyArray_TYPE(as_array(value));
@@ -187,10 +189,11 @@ int compute_type(const char* who, const char* name, nb::handle value) {
   if (PyTypeNum_ISINTEGER(type) || PyTypeNum_ISBOOL(type)) return NPY_DOUBLE;
   const nb::object dtype = nb::steal(PyObject_Str(reinterpret_cast<PyObject*>(PyArray_DESCR(as_array(value)))));
   if (!dtype.is_valid()) throw nb::python_error();
-  throw nb::type_error(fmt::format("{}: {} has dtype {}, it must be float32 or float64 (integers and bools count as "
-                                   "float64): convert it with {}.astype(np.float32)",
-                                   who, name, clipped(dtype), name)
-                           .c_str());
+  throw nb::type_error(
+      detail::formatted("{}: {} has dtype {}, it must be float32 or float64 (integers and bools count as "
+                        "float64): convert it with {}.astype(np.float32)",
+                        who, name, clipped(dtype), name)
+          .c_str());
 }
 
 Arrays::Arrays(const char* who, std::initializer_list<Argument> arguments) {

@@ -1,7 +1,6 @@
 // Augmentation for a look at its results: images as NumPy arrays in, changed copies out.
 #include "hubel/augment.hpp"
 
-#include <fmt/format.h>
 #include <nanobind/nanobind.h>
 
 #include <algorithm>
@@ -13,6 +12,7 @@
 #include "bindings.hpp"
 #include "numpy_api.hpp"
 #include "samples.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel::python {
 
@@ -34,7 +34,7 @@ Border border(nb::handle value) {
   const std::string name = text({"Augmentation", "border", "'zero' or 'reflect'"}, value);
   if (name == "zero") return Border::zero;
   if (name == "reflect") return Border::reflect;
-  throw nb::value_error(fmt::format("Augmentation: border = '{}', it must be 'zero' or 'reflect'", name).c_str());
+  throw nb::value_error(detail::formatted("Augmentation: border = '{}', it must be 'zero' or 'reflect'", name).c_str());
 }
 
 Augmentation options_of(const nb::dict& fields) {

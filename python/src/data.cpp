@@ -1,6 +1,5 @@
 // NPZ archives and data sets as NumPy arrays. What was read is handed over, not copied: an array keeps the vector that
 // the C++ function filled.
-#include <fmt/format.h>
 #include <nanobind/nanobind.h>
 
 #include <string>
@@ -14,6 +13,7 @@
 #include "hubel/image_folder.hpp"
 #include "hubel/npz.hpp"
 #include "numpy_api.hpp"
+#include "text/formatted.hpp"
 #include "watch.hpp"
 
 namespace hubel::python {
@@ -117,7 +117,8 @@ nb::tuple image_folder_(const nb::bytes& folder, nb::handle size, nb::handle cha
   if (!size.is_none()) {
     const auto [height, width] = integer_pair({who, "size", "(height, width), an integer or None"}, size);
     if (height < 1 || width < 1) {
-      throw nb::value_error(fmt::format("{}: size = ({}, {}), it must be at least 1", who, height, width).c_str());
+      throw nb::value_error(
+          detail::formatted("{}: size = ({}, {}), it must be at least 1", who, height, width).c_str());
     }
     options.height = height, options.width = width;
   }
@@ -127,7 +128,8 @@ nb::tuple image_folder_(const nb::bytes& folder, nb::handle size, nb::handle cha
   }
   const std::string broken = text({who, "on_broken", "'refuse' or 'skip'"}, on_broken);
   if (broken != "refuse" && broken != "skip") {
-    throw nb::value_error(fmt::format("{}: on_broken = '{}', it must be 'refuse' or 'skip'", who, broken).c_str());
+    throw nb::value_error(
+        detail::formatted("{}: on_broken = '{}', it must be 'refuse' or 'skip'", who, broken).c_str());
   }
   options.on_broken = broken == "skip" ? OnBroken::skip : OnBroken::refuse;
   return parts_of(read_file_or_url(path, nb::none(),

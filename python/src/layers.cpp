@@ -4,8 +4,6 @@
 // by too; so a new kind of layer needs nothing here.
 #include "layers.hpp"
 
-#include <fmt/format.h>
-
 #include <optional>
 #include <set>
 #include <string_view>
@@ -15,6 +13,7 @@
 #include "hubel/zoo.hpp"
 #include "nn/layer_kinds.hpp"
 #include "nn/network_plan.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel::python {
 
@@ -27,7 +26,7 @@ class Reader {
 
   template <class T>
   void required(const char* name, T& field) {
-    if (!options_.contains(name)) throw nb::type_error(fmt::format("{}: {} is missing", who_, name).c_str());
+    if (!options_.contains(name)) throw nb::type_error(detail::formatted("{}: {} is missing", who_, name).c_str());
     optional(name, field);
   }
   template <class T>
@@ -39,7 +38,8 @@ class Reader {
   void refuse_unknown() const {
     for (const auto [key, value] : options_) {
       const std::string name = text({who_, "an option's name", "a str"}, key);
-      if (known_.count(name) == 0) throw nb::type_error(fmt::format("{}: unknown option '{}'", who_, name).c_str());
+      if (known_.count(name) == 0)
+        throw nb::type_error(detail::formatted("{}: unknown option '{}'", who_, name).c_str());
     }
   }
 
@@ -64,7 +64,7 @@ class Reader {
     const Padding p = padding(who_, value);
     if (p.kind != Padding::Kind::explicit_sides)
       throw nb::value_error(
-          fmt::format("{}: padding must be numbers, a pair or ((top, bottom), (left, right))", who_).c_str());
+          detail::formatted("{}: padding must be numbers, a pair or ((top, bottom), (left, right))", who_).c_str());
     field = {p.top, p.bottom, p.left, p.right};
   }
   void read(const char* name, nb::handle value, Interpolation& field) const {
@@ -170,7 +170,7 @@ Layer layer_from_python(const char* who, const std::string& kind, const nb::dict
       layer = description;
     }
   });
-  if (!layer) throw nb::value_error(fmt::format("{}: unknown kind of layer '{}'", who, kind).c_str());
+  if (!layer) throw nb::value_error(detail::formatted("{}: unknown kind of layer '{}'", who, kind).c_str());
   return *layer;
 }
 

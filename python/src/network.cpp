@@ -2,7 +2,6 @@
 // face; it prepares the arrays and lets one thread at a time in.
 #include "hubel/network.hpp"
 
-#include <fmt/format.h>
 #include <nanobind/nanobind.h>
 
 #include <algorithm>
@@ -27,6 +26,7 @@
 #include "layers.hpp"
 #include "numpy_api.hpp"
 #include "samples.hpp"
+#include "text/formatted.hpp"
 #include "training.hpp"
 #include "watch.hpp"
 
@@ -255,9 +255,9 @@ nb::list parameters(PythonNetwork& self) {
 void set_parameters(PythonNetwork& self, const nb::list& values) {
   const std::span<Parameter<float>> parameters = self.network().parameters();
   if (values.size() != parameters.size()) {
-    throw nb::value_error(
-        fmt::format("set_weights: {} arrays were given, the model has {} weights", values.size(), parameters.size())
-            .c_str());
+    throw nb::value_error(detail::formatted("set_weights: {} arrays were given, the model has {} weights",
+                                            values.size(), parameters.size())
+                              .c_str());
   }
   std::vector<Arrays> arrays;
   for (std::size_t i = 0; i < parameters.size(); ++i) {
@@ -265,8 +265,8 @@ void set_parameters(PythonNetwork& self, const nb::list& values) {
     arrays.emplace_back("set_weights", std::initializer_list<Arrays::Argument>{
                                            {parameters[i].name.c_str(), wanted.to_string().c_str(), values[i]}});
     if (arrays[i].shape(0) == wanted) continue;
-    throw nb::value_error(fmt::format("set_weights: {} has shape {}, it must be {}", parameters[i].name,
-                                      arrays[i].shape(0).to_string(), wanted.to_string())
+    throw nb::value_error(detail::formatted("set_weights: {} has shape {}, it must be {}", parameters[i].name,
+                                            arrays[i].shape(0).to_string(), wanted.to_string())
                               .c_str());
   }
   self.forget_weights();

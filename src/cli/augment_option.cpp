@@ -1,15 +1,13 @@
 // See augment_option.hpp.
 #include "cli/augment_option.hpp"
 
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-
 #include <cmath>
 #include <stdexcept>
 #include <string_view>
 #include <vector>
 
 #include "cli/shared.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel::cli {
 
@@ -37,7 +35,7 @@ void set(double& field, double value) { field = value; }
 void set(std::int64_t& field, double value) {
   constexpr double kMost = 1e9;
   if (value != std::floor(value) || std::abs(value) > kMost)
-    throw std::invalid_argument(fmt::format("--augment: {} is not a whole number", value));
+    throw std::invalid_argument(detail::formatted("--augment: {} is not a whole number", value));
   field = static_cast<std::int64_t>(value);
 }
 
@@ -52,8 +50,8 @@ void set_named(Augmentation& augmentation, const std::string& part) {
     if (number) set(field, *number);
   });
   if (!known)
-    throw std::invalid_argument(fmt::format("--augment: there is no '{}', there are {}", name, augment_names()));
-  if (!number) throw std::invalid_argument(fmt::format("--augment: {} wants a number, as in {}=0.1", name, name));
+    throw std::invalid_argument(detail::formatted("--augment: there is no '{}', there are {}", name, augment_names()));
+  if (!number) throw std::invalid_argument(detail::formatted("--augment: {} wants a number, as in {}=0.1", name, name));
 }
 
 }  // namespace
@@ -62,7 +60,7 @@ std::string augment_names() {
   Augmentation any;
   std::vector<std::string_view> names;
   for_each_number(any, [&](std::string_view name, auto&) { names.push_back(name); });
-  return fmt::format("{}", fmt::join(names, ", "));
+  return detail::formatted("{}", detail::joined(names, ", "));
 }
 
 Augmentation augment_option(const std::string& text) {

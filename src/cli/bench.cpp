@@ -1,5 +1,4 @@
 // `hubel bench`: how fast each layer, or each convolution of a list, is, and how near to what this machine can do.
-#include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -10,6 +9,7 @@
 #include "cli/terminal.hpp"
 #include "hubel/benchmark.hpp"
 #include "hubel/hubel.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel::cli {
 
@@ -29,18 +29,19 @@ const char* bound(const Timing& t, const MachineLimits& limits) {
 }
 
 void print_header(const MachineLimits& limits) {
-  fmt::print("{}, {} thread{}: {:.0f} GFLOP/s of multiply-adds in registers, {:.1f} GB/s from memory\n",
-             limits.instruction_set, limits.threads, limits.threads == 1 ? "" : "s", limits.flops / 1e9,
-             limits.bytes / 1e9);
-  fmt::print(
+  detail::print("{}, {} thread{}: {:.0f} GFLOP/s of multiply-adds in registers, {:.1f} GB/s from memory\n",
+                limits.instruction_set, limits.threads, limits.threads == 1 ? "" : "s", limits.flops / 1e9,
+                limits.bytes / 1e9);
+  detail::print(
       "The share is that of the nearer limit, compute or memory; above 100 % the data came from the caches.\n\n");
-  fmt::print("{:<22} {:<17} {:>10} {:>10} {:>8} {:>8}  {:<8} {}\n", "layer", "pass", "time/us", "GFLOP/s", "GB/s",
-             "share", "limit", "what");
+  detail::print("{:<22} {:<17} {:>10} {:>10} {:>8} {:>8}  {:<8} {}\n", "layer", "pass", "time/us", "GFLOP/s", "GB/s",
+                "share", "limit", "what");
 }
 
 void print_row(const Timing& t, const MachineLimits& limits) {
-  fmt::print("{:<22} {:<17} {:>10.1f} {:>10.1f} {:>8.1f} {:>6.0f} %  {:<8} {}\n", t.name, t.pass, 1e6 * t.seconds,
-             t.flops / t.seconds / 1e9, t.bytes / t.seconds / 1e9, 100 * share(t, limits), bound(t, limits), t.detail);
+  detail::print("{:<22} {:<17} {:>10.1f} {:>10.1f} {:>8.1f} {:>6.0f} %  {:<8} {}\n", t.name, t.pass, 1e6 * t.seconds,
+                t.flops / t.seconds / 1e9, t.bytes / t.seconds / 1e9, 100 * share(t, limits), bound(t, limits),
+                t.detail);
   std::fflush(stdout);
 }
 
@@ -55,7 +56,7 @@ std::string is_time(const std::string& text) {
   const double seconds = finite_number(text).value_or(0);
   return seconds >= kLeast && seconds <= kMost
              ? ""
-             : fmt::format("a time is a number of seconds from {} to {}, not {}", kLeast, kMost, text);
+             : detail::formatted("a time is a number of seconds from {} to {}, not {}", kLeast, kMost, text);
 }
 
 int run(const Options& o, const ZooOptions& zoo) {
@@ -77,8 +78,8 @@ int run(const Options& o, const ZooOptions& zoo) {
   if (o.shapes.empty()) {
     report(time_layers(*network, o.batch, o.seconds));
     if (!o.json) {
-      fmt::print("\nAll layers, {} samples, forward and backward: {:.3f} ms, {} samples/s\n", o.batch, 1e3 * seconds,
-                 with_commas(static_cast<long long>(static_cast<double>(o.batch) / seconds)));
+      detail::print("\nAll layers, {} samples, forward and backward: {:.3f} ms, {} samples/s\n", o.batch, 1e3 * seconds,
+                    with_commas(static_cast<long long>(static_cast<double>(o.batch) / seconds)));
     }
   } else {
     for (const ConvBenchmark& c : convolutions) {
@@ -93,7 +94,7 @@ int run(const Options& o, const ZooOptions& zoo) {
                                   {"flops", limits.flops},
                                   {"bytes", limits.bytes}}},
                                 {"timings", rows}};
-    fmt::print("{}\n", all.dump(2));
+    detail::print("{}\n", all.dump(2));
   }
   return interrupted() ? interrupted_code() : 0;
 }

@@ -1,5 +1,4 @@
 // `hubel evaluate`: how good a saved model is on a data set.
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
@@ -9,6 +8,7 @@
 #include "cli/shared.hpp"
 #include "cli/terminal.hpp"
 #include "hubel/hubel.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel::cli {
 
@@ -35,10 +35,11 @@ void show_image(const Model& model, const Dataset& images, std::int32_t index) {
   for (std::int64_t i = 0; i < grey.size(); ++i) {
     for (std::int64_t k = 0; k < shape[2]; ++k) grey[i] += x[i * shape[2] + k] / static_cast<float>(shape[2]);
   }
-  fmt::print("{}image {}: {} {}", text_image(grey, speaks_unicode()), index, class_name(model.class_names, best),
-             label == best ? "(right)" : fmt::format("(wrong: it is {})", class_name(model.class_names, label)));
-  if (model.network.ends_in_softmax()) fmt::print(", with probability {:.1f} %", 100 * output[best]);
-  fmt::print("\n\n");
+  detail::print(
+      "{}image {}: {} {}", text_image(grey, speaks_unicode()), index, class_name(model.class_names, best),
+      label == best ? "(right)" : detail::formatted("(wrong: it is {})", class_name(model.class_names, label)));
+  if (model.network.ends_in_softmax()) detail::print(", with probability {:.1f} %", 100 * output[best]);
+  detail::print("\n\n");
 }
 
 int run(const Options& o) {
@@ -50,18 +51,18 @@ int run(const Options& o) {
   std::vector<std::int64_t> confusion;
   const Evaluation e = evaluate_shown(model.network, images, o.batch, "Evaluating", &confusion);
   if (interrupted()) {
-    fmt::print("Stopped after {} of {} images.\n", with_commas(e.count), with_commas(images.count()));
+    detail::print("Stopped after {} of {} images.\n", with_commas(e.count), with_commas(images.count()));
   }
   // A model file may name fewer classes than the network tells apart.
   const std::size_t classes = model.class_names.size();
   const bool all_named = classes * classes == confusion.size();
   if (!o.brief)
-    fmt::print("{}\n",
-               confusion_table(confusion, all_named ? printable_names(model.class_names) : std::vector<std::string>()));
+    detail::print("{}\n", confusion_table(confusion,
+                                          all_named ? printable_names(model.class_names) : std::vector<std::string>()));
   for (std::int32_t i = 0; i < std::min(o.show, images.count()); ++i) show_image(model, images, i);
-  fmt::print("{} accuracy {:.2f} % ({} of {} right), loss {:.4f}\n", o.split == "test" ? "Test" : o.split,
-             100 * e.accuracy, with_commas(std::llround(e.accuracy * static_cast<double>(e.count))),
-             with_commas(e.count), e.loss);
+  detail::print("{} accuracy {:.2f} % ({} of {} right), loss {:.4f}\n", o.split == "test" ? "Test" : o.split,
+                100 * e.accuracy, with_commas(std::llround(e.accuracy * static_cast<double>(e.count))),
+                with_commas(e.count), e.loss);
   return interrupted() ? interrupted_code() : 0;
 }
 

@@ -1,5 +1,4 @@
 // The command `hubel`.
-#include <fmt/format.h>
 
 #include <cstdio>
 #include <exception>
@@ -8,6 +7,7 @@
 #include "cli/commands.hpp"
 #include "cli/terminal.hpp"
 #include "hubel/version.hpp"
+#include "text/formatted.hpp"
 
 namespace {
 
@@ -48,7 +48,7 @@ int run(int argc, char** argv) {
       app.get_subcommands([&](const CLI::App* command) { return command->check_name(argv[1]); });
   const CLI::App* command = named.empty() ? nullptr : named[0];
   if (argv[1][0] != '-' && !command) {
-    fmt::print(stderr, "hubel: there is no command {} (try `hubel --help`)\n", printable(argv[1]));
+    hubel::detail::print(stderr, "hubel: there is no command {} (try `hubel --help`)\n", printable(argv[1]));
     return kWrongUsage;
   }
   try {
@@ -56,8 +56,8 @@ int run(int argc, char** argv) {
   } catch (const CLI::Success& asked) {  // --help, --version
     return app.exit(asked);
   } catch (const CLI::ParseError& error) {
-    fmt::print(stderr, "hubel: {} (try `hubel {}--help`)\n", printable(error.what()),
-               command ? std::string(argv[1]) + ' ' : std::string());
+    hubel::detail::print(stderr, "hubel: {} (try `hubel {}--help`)\n", printable(error.what()),
+                         command ? std::string(argv[1]) + ' ' : std::string());
     return kWrongUsage;
   }
   return exit_code;
@@ -66,7 +66,7 @@ int run(int argc, char** argv) {
 // What was printed must have arrived: on a full disk it is only here that this comes out.
 int checked(int exit_code) {
   if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return exit_code;
-  fmt::print(stderr, "hubel: standard output could not be written\n");
+  hubel::detail::print(stderr, "hubel: standard output could not be written\n");
   return exit_code == 0 ? kFailed : exit_code;
 }
 
@@ -79,7 +79,7 @@ int main(int argc, char** argv) {  // NOLINT(bugprone-exception-escape)
   } catch (const std::bad_alloc&) {
     std::fputs("hubel: out of memory\n", stderr);
   } catch (const std::exception& error) {
-    fmt::print(stderr, "hubel: {}\n", hubel::cli::printable(error.what()));
+    hubel::detail::print(stderr, "hubel: {}\n", hubel::cli::printable(error.what()));
   }
   return hubel::cli::kFailed;
 }

@@ -1,8 +1,6 @@
 // `hubel plot`: a network drawn as an SVG image.
 #include "hubel/plot.hpp"
 
-#include <fmt/format.h>
-
 #include <span>
 
 #include "cli/commands.hpp"

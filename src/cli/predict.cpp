@@ -1,5 +1,4 @@
 // `hubel predict`: what a saved model sees in image files.
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -9,6 +8,7 @@
 #include "cli/shared.hpp"
 #include "cli/terminal.hpp"
 #include "hubel/hubel.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel::cli {
 
@@ -44,15 +44,15 @@ void print_text(const Options& o, const Model& model, const std::string& path, c
   if (o.show) {
     Tensor<float> picture({x.shape()[1], x.shape()[2]});
     for (std::int64_t i = 0; i < picture.size(); ++i) picture[i] = x[i * x.shape()[3]];
-    fmt::print("{}", text_image(picture, speaks_unicode()));
+    detail::print("{}", text_image(picture, speaks_unicode()));
   }
   const std::vector<std::int64_t> order = ranking(p);
-  std::string line = fmt::format("{}: {}", printable(path), class_name(model.class_names, order[0]));
+  std::string line = detail::formatted("{}: {}", printable(path), class_name(model.class_names, order[0]));
   for (std::int64_t i = 0; i < std::min<std::int64_t>(o.top, p.size()); ++i) {
     const std::int64_t c = order[static_cast<std::size_t>(i)];
-    line += fmt::format("{}{} {:.1f} %", i == 0 ? "  (" : ", ", class_name(model.class_names, c), 100 * p[c]);
+    line += detail::formatted("{}{} {:.1f} %", i == 0 ? "  (" : ", ", class_name(model.class_names, c), 100 * p[c]);
   }
-  fmt::print("{})\n", line);
+  detail::print("{})\n", line);
 }
 
 void print_json(const Model& model, const std::string& path, const Tensor<float>& p) {
@@ -61,7 +61,7 @@ void print_json(const Model& model, const std::string& path, const Tensor<float>
   line["class"] = class_name(model.class_names, ranking(p)[0], Shown::as_it_is);
   for (std::int64_t c = 0; c < p.size(); ++c)
     line["probabilities"][class_name(model.class_names, c, Shown::as_it_is)] = p[c];
-  fmt::print("{}\n", line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+  detail::print("{}\n", line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
 }
 
 // The image as the model takes it. What it says of the image alone is said with its name.
@@ -70,7 +70,7 @@ Tensor<float> prepared(const std::string& path, const Shape& input, bool fit_dig
   try {
     return prepare_image(image, input, fit_digit);
   } catch (const FormatError& error) {
-    throw FormatError(fmt::format("{}: {}", path, error.what()));
+    throw FormatError(detail::formatted("{}: {}", path, error.what()));
   }
 }
 
@@ -79,7 +79,7 @@ int run(const Options& o) {
   const Shape& input = model.network.input_shape();
   if (input.rank() != 3) {
     throw std::runtime_error(
-        fmt::format("{} takes inputs of shape {}, which are not images", o.model, input.to_string()));
+        detail::formatted("{} takes inputs of shape {}, which are not images", o.model, input.to_string()));
   }
   int failed = 0;
   for (const std::string& path : o.images) {
@@ -89,10 +89,10 @@ int run(const Options& o) {
       if (!model.network.ends_in_softmax()) activation_forward(p, Activation::softmax, p);
       o.json ? print_json(model, path, p) : print_text(o, model, path, x, p);
     } catch (const IoError& error) {
-      fmt::print(stderr, "hubel: {}\n", printable(error.what()));
+      detail::print(stderr, "hubel: {}\n", printable(error.what()));
       failed = kFailed;
     } catch (const FormatError& error) {
-      fmt::print(stderr, "hubel: {}\n", printable(error.what()));
+      detail::print(stderr, "hubel: {}\n", printable(error.what()));
       failed = kFailed;
     }
   }

@@ -1,8 +1,6 @@
 // See schedule_option.hpp.
 #include "cli/schedule_option.hpp"
 
-#include <fmt/format.h>
-
 #include <cmath>
 #include <optional>
 #include <stdexcept>
@@ -10,12 +8,15 @@
 #include <vector>
 
 #include "cli/shared.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel::cli {
 
 namespace {
 
-[[noreturn]] void refuse(const std::string& what) { throw std::invalid_argument(fmt::format("--schedule: {}", what)); }
+[[noreturn]] void refuse(const std::string& what) {
+  throw std::invalid_argument(detail::formatted("--schedule: {}", what));
+}
 
 std::vector<std::string> parts_of(const std::string& text, char separator) {
   std::vector<std::string> parts;
@@ -29,14 +30,15 @@ std::vector<std::string> parts_of(const std::string& text, char separator) {
 
 double number_of(const std::string& text) {
   const std::optional<double> number = finite_number(text);
-  if (!number) refuse(fmt::format("{} is not a number", text));
+  if (!number) refuse(detail::formatted("{} is not a number", text));
   return *number;
 }
 
 std::int64_t whole_number_of(const std::string& text) {
   constexpr double kMost = 1e9;
   const double number = number_of(text);
-  if (number != std::floor(number) || std::abs(number) > kMost) refuse(fmt::format("{} is not a whole number", text));
+  if (number != std::floor(number) || std::abs(number) > kMost)
+    refuse(detail::formatted("{} is not a whole number", text));
   return static_cast<std::int64_t>(number);
 }
 
@@ -81,7 +83,7 @@ Schedule schedule_option(const std::string& text) {
     const std::size_t equals = std::min(option.find('='), option.size());
     const std::string name = option.substr(0, equals), value = option.substr(std::min(equals + 1, option.size()));
     if (!std::visit([&](auto& k) { return set_option(k, name, value); }, kind))
-      refuse(fmt::format("{} has no option {}", text.substr(0, colon), option));
+      refuse(detail::formatted("{} has no option {}", text.substr(0, colon), option));
   }
   return std::visit([](const auto& k) { return Schedule(k); }, kind);
 }

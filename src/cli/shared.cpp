@@ -1,8 +1,6 @@
 // See shared.hpp.
 #include "cli/shared.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <charconv>
 #include <cmath>
@@ -15,6 +13,7 @@
 #include "data/file.hpp"
 #include "hubel/errors.hpp"
 #include "hubel/threads.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel::cli {
 
@@ -43,7 +42,7 @@ Graph read_architecture(const std::string& path) {
   try {
     return architecture_from_json(std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
   } catch (const FormatError& error) {
-    throw FormatError(fmt::format("{}: {}", path, error.what()));
+    throw FormatError(detail::formatted("{}: {}", path, error.what()));
   }
 }
 
@@ -53,12 +52,12 @@ NamedGraph named_graph(const std::string& text, const ZooOptions& options) {
   const auto names = zoo_names();
   if (std::find(names.begin(), names.end(), text) != names.end()) return {zoo_graph(text, options)};
   if (options.classes || options.input_shape || options.small_images) {
-    throw std::runtime_error(
-        fmt::format("{} is not a name that `hubel zoo` lists, and --input, --classes and --small go with such", text));
+    throw std::runtime_error(detail::formatted(
+        "{} is not a name that `hubel zoo` lists, and --input, --classes and --small go with such", text));
   }
   if (text.ends_with(".json")) return {read_architecture(text)};
   if (text.find_first_of("./") == std::string::npos && !std::filesystem::exists(text))
-    throw std::runtime_error(fmt::format("{} is neither a file nor a name that `hubel zoo` lists", text));
+    throw std::runtime_error(detail::formatted("{} is neither a file nor a name that `hubel zoo` lists", text));
   Model model = load_model(text);
   return {model.network.graph(), std::move(model.class_names), std::move(model.notes)};
 }
@@ -90,9 +89,9 @@ DatasetSplits load_shown(const std::string& where) {
   limits.on_download = [&](const DownloadProgress& now) {
     if (!progress.due()) return;
     const auto done = static_cast<double>(now.bytes), all = static_cast<double>(now.all_bytes);
-    const std::string of_all = all > 0 ? fmt::format(" of {:.1f}", all / kMegabyte) : "";
+    const std::string of_all = all > 0 ? detail::formatted(" of {:.1f}", all / kMegabyte) : "";
     progress.show(all > 0 ? std::min(done / all, 1.0) : 0, "Downloading " + printable(now.url),
-                  fmt::format("{:.1f}{} MB", done / kMegabyte, of_all));
+                  detail::formatted("{:.1f}{} MB", done / kMegabyte, of_all));
   };
   try {
     DatasetSplits data = load_dataset(where, limits);
@@ -106,20 +105,20 @@ DatasetSplits load_shown(const std::string& where) {
 
 const Dataset& choose_split(const DatasetSplits& data, const std::string& split) {
   const Dataset& chosen = split == "train" ? data.train : split == "validation" ? data.validation : data.test;
-  if (chosen.count() == 0) throw std::runtime_error(fmt::format("{} has no {} images", data.source, split));
+  if (chosen.count() == 0) throw std::runtime_error(detail::formatted("{} has no {} images", data.source, split));
   return chosen;
 }
 
 void check_fits(const Model& model, const std::string& model_path, const Dataset& images, const std::string& source) {
   const Shape &wants = model.network.input_shape(), got = images.sample_shape();
   if (wants != got) {
-    throw std::runtime_error(fmt::format("{} takes images of shape {} but those of {} are {}", model_path,
-                                         wants.to_string(), source, got.to_string()));
+    throw std::runtime_error(detail::formatted("{} takes images of shape {} but those of {} are {}", model_path,
+                                               wants.to_string(), source, got.to_string()));
   }
   const std::int64_t outputs = model.network.output_shape().elements();
   if (outputs < images.classes) {
     throw std::runtime_error(
-        fmt::format("{} tells {} classes apart but {} has {}", model_path, outputs, source, images.classes));
+        detail::formatted("{} tells {} classes apart but {} has {}", model_path, outputs, source, images.classes));
   }
 }
 
@@ -140,7 +139,7 @@ Evaluation evaluate_shown(const Network<float>& network, const Dataset& images, 
   const auto show = [&](std::int64_t done) {
     if (progress.due()) {
       progress.show(static_cast<double>(done) / static_cast<double>(images.count()), what,
-                    fmt::format("{} of {} images", with_commas(done), with_commas(images.count())));
+                    detail::formatted("{} of {} images", with_commas(done), with_commas(images.count())));
     }
     return !interrupted();
   };

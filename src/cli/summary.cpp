@@ -1,10 +1,10 @@
 // `hubel summary`: the layers of a network.
-#include <fmt/format.h>
 
 #include "cli/commands.hpp"
 #include "cli/shared.hpp"
 #include "cli/terminal.hpp"
 #include "hubel/hubel.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel::cli {
 
@@ -16,14 +16,14 @@ void add_summary(CLI::App& app, int& exit_code) {
   add_zoo_options(*c, options);
   c->callback([name, options, &exit_code] {
     const NamedGraph named = named_graph(*name, *options);
-    fmt::print("{}", summary(named.graph));
+    detail::print("{}", summary(named.graph));
     if (!named.class_names.empty()) {
-      fmt::print("Classes: {}", class_name(named.class_names, 0));
+      detail::print("Classes: {}", class_name(named.class_names, 0));
       for (std::int64_t i = 1; i < std::ssize(named.class_names); ++i)
-        fmt::print(", {}", class_name(named.class_names, i));
-      fmt::print("\n");
+        detail::print(", {}", class_name(named.class_names, i));
+      detail::print("\n");
     }
-    for (const auto& [key, text] : named.notes) fmt::print("{}: {}\n", printable(key), printable(text));
+    for (const auto& [key, text] : named.notes) detail::print("{}: {}\n", printable(key), printable(text));
     exit_code = 0;
   });
 }

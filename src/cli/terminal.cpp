@@ -1,7 +1,6 @@
 // See terminal.hpp.
 #include "cli/terminal.hpp"
 
-#include <fmt/format.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -10,6 +9,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <string_view>
+
+#include "text/formatted.hpp"
 
 namespace hubel::cli {
 
@@ -79,8 +80,8 @@ std::string with_commas(long long n) {
 
 std::string clock_time(double seconds) {
   const auto s = static_cast<long long>(std::max(0.0, std::round(seconds)));
-  if (s >= 3600) return fmt::format("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60);
-  return fmt::format("{}:{:02}", s / 60, s % 60);
+  if (s >= 3600) return detail::formatted("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60);
+  return detail::formatted("{}:{:02}", s / 60, s % 60);
 }
 
 bool Progress::due() const { return Clock::now() - last_ >= (is_terminal() ? Clock::duration(kRedraw) : kPlainLine); }
@@ -89,24 +90,24 @@ void Progress::show(double done, const std::string& before, const std::string& a
   if (!due()) return;
   last_ = Clock::now();
   if (!is_terminal()) {
-    fmt::print("{}  {:3.0f} %  {}\n", before, 100 * done, after);
+    detail::print("{}  {:3.0f} %  {}\n", before, 100 * done, after);
     std::fflush(stdout);
     return;
   }
   // What does not fit into the line would break it and leave ruins behind; the bar gives way first, then the tail.
   constexpr std::size_t kMinBar = 6, kMaxBar = 24;
   const std::size_t width = terminal_width() - 1;
-  const std::string tail = fmt::format(" {:3.0f} %  {}", 100 * done, after);
+  const std::string tail = detail::formatted(" {:3.0f} %  {}", 100 * done, after);
   const std::size_t texts = before.size() + 1 + tail.size();
   const std::size_t bar_width = texts + kMinBar <= width ? std::min(kMaxBar, width - texts) : 0;
   const std::size_t room = width > before.size() + 1 + bar_width ? width - before.size() - 1 - bar_width : 0;
-  fmt::print("\r\x1b[2K{} {}{}", before, bar(done, bar_width), tail.substr(0, room));
+  detail::print("\r\x1b[2K{} {}{}", before, bar(done, bar_width), tail.substr(0, room));
   std::fflush(stdout);
   drawn_ = true;
 }
 
 void Progress::clear() {
-  if (drawn_) fmt::print("\r\x1b[2K");
+  if (drawn_) detail::print("\r\x1b[2K");
   std::fflush(stdout);
   drawn_ = false;
 }

@@ -1,5 +1,4 @@
 // `hubel train`: trains a network on a data set and saves it.
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <chrono>
@@ -17,6 +16,7 @@
 #include "cli/train_options.hpp"
 #include "files/atomic_file.hpp"
 #include "hubel/hubel.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel::cli {
 
@@ -36,16 +36,16 @@ std::int64_t held_out(const TrainArguments& o, const DatasetSplits& data) {
   if (!o.validation) return data.validation.count() > 0 ? 0 : std::min<std::int64_t>(count / 12, 5000);
   if (*o.validation > 0 && data.validation.count() > 0) {
     throw std::runtime_error(
-        fmt::format("{} brings validation images of its own; leave --validation out", data.source));
+        detail::formatted("{} brings validation images of its own; leave --validation out", data.source));
   }
   if (*o.validation >= count) {
-    throw std::runtime_error(fmt::format("--validation {} leaves nothing to train on: {} has {} training images",
-                                         *o.validation, data.source, with_commas(count)));
+    throw std::runtime_error(detail::formatted("--validation {} leaves nothing to train on: {} has {} training images",
+                                               *o.validation, data.source, with_commas(count)));
   }
   return *o.validation;
 }
 
-std::string percent(double share) { return fmt::format("{:.2f} %", 100 * share); }
+std::string percent(double share) { return detail::formatted("{:.2f} %", 100 * share); }
 
 // Prints training as it goes: a progress line within the epoch, a lasting line after it.
 class Reporter {
@@ -59,8 +59,8 @@ class Reporter {
       const double rate = static_cast<double>(p.samples) / std::max(p.seconds, 1e-9);
       const double left = p.seconds / static_cast<double>(p.step) * static_cast<double>(p.steps - p.step);
       progress_.show(static_cast<double>(p.step) / static_cast<double>(p.steps), epoch_label(p.epoch, p.epochs),
-                     fmt::format("loss {:.4f}  acc {}  {} images/s  {} left", p.loss, percent(p.accuracy),
-                                 with_commas(static_cast<long long>(rate)), clock_time(left)));
+                     detail::formatted("loss {:.4f}  acc {}  {} images/s  {} left", p.loss, percent(p.accuracy),
+                                       with_commas(static_cast<long long>(rate)), clock_time(left)));
     }
     epochs_ = p.epochs;
     return !interrupted();
@@ -70,10 +70,10 @@ class Reporter {
     log_.epoch(e);
     progress_.clear();
     std::string line =
-        fmt::format("{}  loss {:.4f}  accuracy {}", epoch_label(e.epoch, epochs_), e.loss, percent(e.accuracy));
+        detail::formatted("{}  loss {:.4f}  accuracy {}", epoch_label(e.epoch, epochs_), e.loss, percent(e.accuracy));
     if (e.validation) line += "  validation " + percent(e.validation->accuracy);
     if (test_.count() > 0 && !interrupted()) line += "  test " + percent(evaluate(network_, test_).accuracy);
-    fmt::print("{}  {:.1f} s\n", line, e.seconds);
+    detail::print("{}  {:.1f} s\n", line, e.seconds);
     std::fflush(stdout);
     return !interrupted();
   }
@@ -82,7 +82,7 @@ class Reporter {
 
  private:
   static std::string epoch_label(std::int64_t epoch, std::int64_t epochs) {
-    return fmt::format("epoch {}/{}", epoch, epochs);
+    return detail::formatted("epoch {}/{}", epoch, epochs);
   }
 
   const Network<float>& network_;
@@ -92,13 +92,13 @@ class Reporter {
   std::int64_t epochs_ = 0;
 };
 
-std::string threads_in_use() { return fmt::format("{} thread{}", num_threads(), num_threads() == 1 ? "" : "s"); }
+std::string threads_in_use() { return detail::formatted("{} thread{}", num_threads(), num_threads() == 1 ? "" : "s"); }
 
 void print_start(const DatasetSplits& data, const std::string& model, const std::string& training) {
-  fmt::print("Data: {}: {} images to train on, {} to validate, {} to test, {} of {} classes\n", data.source,
-             with_commas(data.train.count()), with_commas(data.validation.count()), with_commas(data.test.count()),
-             data.train.sample_shape().to_string(), data.train.classes);
-  fmt::print("Model: {}; {}, {}\n", model, training, threads_in_use());
+  detail::print("Data: {}: {} images to train on, {} to validate, {} to test, {} of {} classes\n", data.source,
+                with_commas(data.train.count()), with_commas(data.validation.count()), with_commas(data.test.count()),
+                data.train.sample_shape().to_string(), data.train.classes);
+  detail::print("Model: {}; {}, {}\n", model, training, threads_in_use());
   std::fflush(stdout);
 }
 
@@ -106,8 +106,9 @@ std::map<std::string, std::string> notes(const DatasetSplits& data, const std::s
                                          const TrainResult& trained, const Evaluation& test) {
   std::map<std::string, std::string> n;
   n["data"] = data.source;
-  n["training"] = fmt::format("{} epochs, {}", trained.epochs.empty() ? 0 : trained.epochs.back().epoch, training);
-  if (test.count > 0) n["test_accuracy"] = fmt::format("{:.4f}", test.accuracy);
+  n["training"] =
+      detail::formatted("{} epochs, {}", trained.epochs.empty() ? 0 : trained.epochs.back().epoch, training);
+  if (test.count > 0) n["test_accuracy"] = detail::formatted("{:.4f}", test.accuracy);
   return n;
 }
 
@@ -116,29 +117,29 @@ int finish(const TrainArguments& o, const DatasetSplits& data, Network<float>& n
            const TrainResult& trained) {
   const bool first_epoch = trained.stopped && trained.epochs.empty() && o.resume.empty();
   if (first_epoch && std::filesystem::exists(o.out)) {
-    fmt::print("Stopped in the first epoch. {} stays as it was.\n", printable(o.out));
+    detail::print("Stopped in the first epoch. {} stays as it was.\n", printable(o.out));
     return interrupted_code();
   }
   if (trained.stopped) {
-    fmt::print("Stopped. Keeping the weights {}.\n",
-               trained.best_epoch > 0 ? fmt::format("of epoch {}, the best so far", trained.best_epoch)
-                                      : std::string("as they are"));
-    if (!o.checkpoint_path().empty()) fmt::print("To go on: --resume {}\n", printable(o.checkpoint_path()));
+    detail::print("Stopped. Keeping the weights {}.\n",
+                  trained.best_epoch > 0 ? detail::formatted("of epoch {}, the best so far", trained.best_epoch)
+                                         : std::string("as they are"));
+    if (!o.checkpoint_path().empty()) detail::print("To go on: --resume {}\n", printable(o.checkpoint_path()));
   }
-  if (trained.stopped_early) fmt::print("Stopped early: the loss in validation gets no better.\n");
+  if (trained.stopped_early) detail::print("Stopped early: the loss in validation gets no better.\n");
   Evaluation test;
   if (data.test.count() > 0) {
     std::vector<std::int64_t> confusion;
     test = evaluate(network, data.test, 256, &confusion);
-    fmt::print(
+    detail::print(
         "\n{}\nTest accuracy {} ({} of {} right), loss {:.4f}{}\n",
         confusion_table(confusion, printable_names(data.class_names)), percent(test.accuracy),
         with_commas(std::llround(test.accuracy * static_cast<double>(test.count))), with_commas(test.count), test.loss,
-        trained.best_epoch > 0 ? fmt::format(" (weights of epoch {}, the best in validation)", trained.best_epoch)
+        trained.best_epoch > 0 ? detail::formatted(" (weights of epoch {}, the best in validation)", trained.best_epoch)
                                : std::string());
   }
   save_model(Model{network, data.class_names, notes(data, training, trained, test)}, o.out);
-  fmt::print("Saved {}\n", printable(o.out));
+  detail::print("Saved {}\n", printable(o.out));
   return trained.stopped ? interrupted_code() : 0;
 }
 
@@ -182,7 +183,7 @@ int train(const TrainArguments& o) {
   if (!o.resume.empty()) checkpoint = load_checkpoint(o.resume, network);
   catch_interrupts();
   const std::string training = described(o), name = o.model == "lenet5" ? "LeNet-5" : o.model;
-  print_start(data, fmt::format("{}, {} parameters", printable(name), with_commas(network.parameter_count())),
+  print_start(data, detail::formatted("{}, {} parameters", printable(name), with_commas(network.parameter_count())),
               training);
 
   TrainLog log(o.log, o.tensorboard, o.log_every, checkpoint.has_value());
@@ -208,18 +209,19 @@ int train_by_recipe(const TrainArguments& o) {
   choose_split(data, "train");
   Recipe recipe = recipe_from_name(o.recipe, o.seed, data.train.classes, data.train.sample_shape());
   catch_interrupts();
-  const std::string training = fmt::format("recipe {}, seed {}", o.recipe, o.seed);
-  print_start(data, fmt::format("{} parameters", with_commas(recipe.network.parameter_count())), training);
+  const std::string training = detail::formatted("recipe {}, seed {}", o.recipe, o.seed);
+  print_start(data, detail::formatted("{} parameters", with_commas(recipe.network.parameter_count())), training);
 
   recipe.options.on_step = [](const TrainProgress&) { return !interrupted(); };
   const auto start = std::chrono::steady_clock::now();
   const TrainResult trained = fit(recipe.network, data.train, recipe.options);
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
   for (const EpochResult& e : trained.epochs) {
-    fmt::print("epoch {}/{}  {} images  loss {:.4f}  accuracy {}  {:.3f} s\n", e.epoch, recipe.options.epochs,
-               with_commas(e.samples), e.loss, percent(e.accuracy), e.seconds);
+    detail::print("epoch {}/{}  {} images  loss {:.4f}  accuracy {}  {:.3f} s\n", e.epoch, recipe.options.epochs,
+                  with_commas(e.samples), e.loss, percent(e.accuracy), e.seconds);
   }
-  fmt::print("Trained in {:.3f} s on {} (without reading the data and testing)\n", seconds.count(), threads_in_use());
+  detail::print("Trained in {:.3f} s on {} (without reading the data and testing)\n", seconds.count(),
+                threads_in_use());
   return finish(o, data, recipe.network, training, trained);
 }
 

@@ -1,12 +1,11 @@
 // See train_log.hpp.
 #include "cli/train_log.hpp"
 
-#include <fmt/format.h>
-
 #include <nlohmann/json.hpp>
 #include <vector>
 
 #include "hubel/errors.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel::cli {
 
@@ -14,7 +13,7 @@ TrainLog::TrainLog(const std::string& lines_path, const std::string& events_fold
     : path_(lines_path), every_(every) {
   if (!lines_path.empty()) {
     lines_.emplace(lines_path, goes_on ? std::ios::app : std::ios::trunc);
-    if (!*lines_) throw IoError(fmt::format("{}: cannot be written", lines_path));
+    if (!*lines_) throw IoError(detail::formatted("{}: cannot be written", lines_path));
   }
   if (!events_folder.empty()) events_.emplace(events_folder);
 }
@@ -22,7 +21,7 @@ TrainLog::TrainLog(const std::string& lines_path, const std::string& events_fold
 // Whole lines, each on the disk's way before the next step: a killed training leaves no half of one.
 void TrainLog::write_line(const std::string& line) {
   *lines_ << line + "\n" << std::flush;
-  if (!*lines_) throw IoError(fmt::format("{}: cannot be written", path_));
+  if (!*lines_) throw IoError(detail::formatted("{}: cannot be written", path_));
 }
 
 void TrainLog::step(const TrainProgress& p) {

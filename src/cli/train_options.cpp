@@ -1,12 +1,11 @@
 // See train_options.hpp.
 #include "cli/train_options.hpp"
 
-#include <fmt/format.h>
-
 #include <charconv>
 
 #include "cli/augment_option.hpp"
 #include "cli/schedule_option.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel::cli {
 
@@ -16,23 +15,24 @@ constexpr std::int64_t kMany = 1'000'000;
 
 // Checks of options: what is wrong with the text, or nothing.
 std::string is_rate(const std::string& text) {
-  return finite_number(text).value_or(0) > 0 ? "" : fmt::format("a learning rate is a number above 0, not {}", text);
+  return finite_number(text).value_or(0) > 0 ? ""
+                                             : detail::formatted("a learning rate is a number above 0, not {}", text);
 }
 
 std::string is_size(const std::string& text) {
-  return finite_number(text).value_or(-1) >= 0 ? "" : fmt::format("it must be a number from 0 on, not {}", text);
+  return finite_number(text).value_or(-1) >= 0 ? "" : detail::formatted("it must be a number from 0 on, not {}", text);
 }
 
 std::string is_part(const std::string& text) {
   const double part = finite_number(text).value_or(-1);
-  return part >= 0 && part < 1 ? "" : fmt::format("it must be a number in [0, 1), not {}", text);
+  return part >= 0 && part < 1 ? "" : detail::formatted("it must be a number in [0, 1), not {}", text);
 }
 
 std::string is_seed(const std::string& text) {
   std::uint64_t seed = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seed);
   const bool right = error == std::errc() && end == text.data() + text.size();
-  return right ? "" : fmt::format("a seed is a whole number from 0 to 18446744073709551615, not {}", text);
+  return right ? "" : detail::formatted("a seed is a whole number from 0 to 18446744073709551615, not {}", text);
 }
 
 std::string is_schedule(const std::string& text) {
@@ -55,7 +55,7 @@ std::string is_augmentation(const std::string& text) {
 
 std::string is_interval(const std::string& text) {
   if (checkpoint_interval(text)) return "";
-  return fmt::format("it must be such as 500steps or 2epochs, not {}", text);
+  return detail::formatted("it must be such as 500steps or 2epochs, not {}", text);
 }
 
 // Options of how it learns.
@@ -185,7 +185,7 @@ void add_train_options(CLI::App& command, TrainArguments& o) {
 
 void check_together(const CLI::App& command, const TrainArguments& o) {
   if (o.momentum && o.optimizer != "sgd" && o.optimizer != "rmsprop")
-    throw CLI::ValidationError(fmt::format("--momentum goes with sgd and rmsprop; {} has none", o.optimizer));
+    throw CLI::ValidationError(detail::formatted("--momentum goes with sgd and rmsprop; {} has none", o.optimizer));
   if (command.count("--checkpoint-every") > 0 && o.checkpoint_path().empty())
     throw CLI::ValidationError("--checkpoint-every asks how often, but there is no --checkpoint to write");
   if (o.recipe.empty()) return;
@@ -196,7 +196,7 @@ void check_together(const CLI::App& command, const TrainArguments& o) {
                             name == "--out" || name == "--help";
     if (option->count() > 0 && !goes_along) {
       throw CLI::ValidationError(
-          fmt::format("--recipe {} settles what {} asks for; leave one of the two out", o.recipe, name));
+          detail::formatted("--recipe {} settles what {} asks for; leave one of the two out", o.recipe, name));
     }
   }
 }
@@ -232,14 +232,14 @@ TrainOptions train_options(const TrainArguments& o) {
 
 std::string described(const TrainArguments& o) {
   std::string text =
-      fmt::format("{}, learning rate {} ({}), batch {}, seed {}", o.optimizer, o.lr, o.schedule, o.batch, o.seed);
-  if (o.warmup > 0) text += fmt::format(", warm-up {}", o.warmup);
-  if (o.momentum) text += fmt::format(", momentum {}", *o.momentum);
-  if (o.weight_decay) text += fmt::format(", weight decay {}", *o.weight_decay);
-  if (o.clip_norm > 0) text += fmt::format(", clipped to {}", o.clip_norm);
-  if (o.label_smoothing > 0) text += fmt::format(", label smoothing {}", o.label_smoothing);
-  if (!o.augment.empty()) text += fmt::format(", augmented by {}", o.augment);
-  if (o.ema > 0) text += fmt::format(", average {}", o.ema);
+      detail::formatted("{}, learning rate {} ({}), batch {}, seed {}", o.optimizer, o.lr, o.schedule, o.batch, o.seed);
+  if (o.warmup > 0) text += detail::formatted(", warm-up {}", o.warmup);
+  if (o.momentum) text += detail::formatted(", momentum {}", *o.momentum);
+  if (o.weight_decay) text += detail::formatted(", weight decay {}", *o.weight_decay);
+  if (o.clip_norm > 0) text += detail::formatted(", clipped to {}", o.clip_norm);
+  if (o.label_smoothing > 0) text += detail::formatted(", label smoothing {}", o.label_smoothing);
+  if (!o.augment.empty()) text += detail::formatted(", augmented by {}", o.augment);
+  if (o.ema > 0) text += detail::formatted(", average {}", o.ema);
   return text;
 }
 

@@ -1,8 +1,6 @@
 // The changes to single images, with their random numbers.
 #include "hubel/augment.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cmath>
 #include <numbers>
@@ -13,6 +11,7 @@
 #include "hubel/random.hpp"
 #include "ops/parallel.hpp"
 #include "ops/workspace.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel {
 namespace {
@@ -153,18 +152,18 @@ void augment_one(const Augmentation& o, const Shape& shape, const Draws& draws, 
 
 void check_range(const char* who, const char* name, double value, double low, double high) {
   if (value >= low && value <= high) return;
-  throw std::invalid_argument(fmt::format("{}: {} = {}, it must be in [{}, {}]", who, name, value, low, high));
+  throw std::invalid_argument(detail::formatted("{}: {} = {}, it must be in [{}, {}]", who, name, value, low, high));
 }
 
 void check_per_channel(const char* who, const char* name, const std::vector<double>& values, std::int64_t channels) {
   if (!values.empty() && values.size() != 1 && std::ssize(values) != channels) {
     throw std::invalid_argument(
-        fmt::format("{}: {} has {} numbers, it must have one, or one for each of the {} channels", who, name,
-                    values.size(), channels));
+        detail::formatted("{}: {} has {} numbers, it must have one, or one for each of the {} channels", who, name,
+                          values.size(), channels));
   }
   for (const double value : values) {
     if (!std::isfinite(value))
-      throw std::invalid_argument(fmt::format("{}: {} = {}, it must be finite", who, name, value));
+      throw std::invalid_argument(detail::formatted("{}: {} = {}, it must be finite", who, name, value));
   }
 }
 
@@ -173,7 +172,7 @@ void check_per_channel(const char* who, const char* name, const std::vector<doub
 void check_augmentation(const char* who, const Augmentation& o, const Shape& sample_shape) {
   if (sample_shape.rank() != 3) {
     throw std::invalid_argument(
-        fmt::format("{}: the samples have shape {}, but images are (h, w, c)", who, sample_shape.to_string()));
+        detail::formatted("{}: the samples have shape {}, but images are (h, w, c)", who, sample_shape.to_string()));
   }
   constexpr double kLeastZoom = 0.01, kMostZoom = 100, kMostAlpha = 1e6;
   constexpr std::int64_t kMostPixels = 65536;
@@ -195,7 +194,7 @@ void check_augmentation(const char* who, const Augmentation& o, const Shape& sam
   check_per_channel(who, "mean", o.mean, sample_shape[2]);
   check_per_channel(who, "stddev", o.stddev, sample_shape[2]);
   for (const double value : o.stddev) {
-    if (value <= 0) throw std::invalid_argument(fmt::format("{}: stddev = {}, it must be above 0", who, value));
+    if (value <= 0) throw std::invalid_argument(detail::formatted("{}: stddev = {}, it must be above 0", who, value));
   }
 }
 

@@ -1,10 +1,9 @@
 // Text from a file made safe to print, and the test for a file's first bytes.
 #include "data/bytes.hpp"
 
-#include <fmt/format.h>
-
 #include <cstring>
-#include <iterator>
+
+#include "text/formatted.hpp"
 
 namespace hubel::detail {
 
@@ -15,7 +14,7 @@ std::string printable(std::string_view text) {
     if (c >= ' ' && c <= '~') {
       out += c;
     } else {
-      fmt::format_to(std::back_inserter(out), "\\x{:02x}", static_cast<unsigned char>(c));
+      out += detail::formatted("\\x{:02x}", static_cast<unsigned char>(c));
     }
   }
   if (text.size() > kLongest) out += "...";

@@ -2,9 +2,6 @@
 // another name and renamed: so that whatever is in the cache is whole, also when two processes fill it at once.
 #include "data/cache.hpp"
 
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-
 #include <cstdlib>
 #include <string>
 #include <string_view>
@@ -15,6 +12,7 @@
 #include "data/fetch.hpp"
 #include "files/atomic_file.hpp"
 #include "hubel/errors.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel::detail {
 namespace {
@@ -35,9 +33,9 @@ bool has_file(const fs::path& folder, const PublishedFile& file) {
 std::vector<std::string> urls_of(const NamedData& data, const PublishedFile& file) {
   std::vector<std::string> urls;
   if (const std::string mirror = environment("HUBEL_MIRROR"); !mirror.empty()) {
-    urls.push_back(fmt::format("{}/{}/{}", mirror, data.name, file.name));
+    urls.push_back(detail::formatted("{}/{}/{}", mirror, data.name, file.name));
   }
-  for (const std::string& mirror : data.mirrors) urls.push_back(fmt::format("{}/{}", mirror, file.name));
+  for (const std::string& mirror : data.mirrors) urls.push_back(detail::formatted("{}/{}", mirror, file.name));
   return urls;
 }
 
@@ -49,8 +47,8 @@ Bytes fetch_published(const NamedData& data, const PublishedFile& file, const Re
       Bytes bytes = fetch_url(url, limits);
       const std::string sum = md5(bytes);
       if (sum == file.md5) return bytes;
-      failures.push_back(fmt::format("{}: its {} bytes have the MD5 {}, but {} is published", name_for_messages(url),
-                                     bytes.size(), sum, file.md5));
+      failures.push_back(detail::formatted("{}: its {} bytes have the MD5 {}, but {} is published",
+                                           name_for_messages(url), bytes.size(), sum, file.md5));
     } catch (const Stopped&) {
       throw;
     } catch (const IoError& error) {
@@ -66,8 +64,8 @@ std::string by_hand(const fs::path& folder, const NamedData& data) {
   for (const PublishedFile& file : data.files) {
     if (!has_file(folder, file)) names.push_back(file.name);
   }
-  return fmt::format("put {} into {}{}", fmt::join(names, ", "), folder.string(),
-                     data.advice.empty() ? "" : fmt::format(", or {}", data.advice));
+  return detail::formatted("put {} into {}{}", detail::joined(names, ", "), folder.string(),
+                           data.advice.empty() ? "" : detail::formatted(", or {}", data.advice));
 }
 
 }  // namespace
@@ -87,20 +85,20 @@ bool has_files(const fs::path& folder, const NamedData& data) {
 
 void fetch_files(const fs::path& folder, const NamedData& data, const ReadLimits& limits) {
   if (is_offline()) {
-    throw IoError(fmt::format("{}: not found, and not downloaded since HUBEL_OFFLINE is set; {}", data.name,
-                              by_hand(folder, data)));
+    throw IoError(detail::formatted("{}: not found, and not downloaded since HUBEL_OFFLINE is set; {}", data.name,
+                                    by_hand(folder, data)));
   }
   for (const PublishedFile& file : data.files) {
     if (has_file(folder, file)) continue;
     std::vector<std::string> failures;
     const Bytes bytes = fetch_published(data, file, limits, failures);
     if (bytes.empty()) {
-      throw IoError(fmt::format("{}: not found, and {} could not be downloaded ({}); {}", data.name, file.name,
-                                fmt::join(failures, "; "), by_hand(folder, data)));
+      throw IoError(detail::formatted("{}: not found, and {} could not be downloaded ({}); {}", data.name, file.name,
+                                      detail::joined(failures, "; "), by_hand(folder, data)));
     }
     std::error_code error;
     fs::create_directories(folder, error);
-    if (error) throw IoError(fmt::format("{}: cannot be made: {}", folder.string(), error.message()));
+    if (error) throw IoError(detail::formatted("{}: cannot be made: {}", folder.string(), error.message()));
     AtomicFile out((folder / file.name).string());
     out.write(bytes);
     out.commit();

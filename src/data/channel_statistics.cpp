@@ -1,7 +1,6 @@
 // Means and deviations of channels, each sample's on its own and then put together in order (Chan, Golub & LeVeque,
 // "Updating Formulae and a Pairwise Algorithm for Computing Sample Variances", 1979): nothing large is subtracted from
 // something as large, and no sum depends on the number of threads.
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
@@ -10,6 +9,7 @@
 
 #include "hubel/augment.hpp"
 #include "ops/parallel.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel {
 namespace {
@@ -44,12 +44,13 @@ Moments moments_of(const float* sample, std::int64_t size, std::int64_t channels
 
 ChannelStatistics channel_statistics(const SampleSource& source, std::int64_t batch_size) {
   if (batch_size < 1) {
-    throw std::invalid_argument(fmt::format("channel_statistics: batch_size = {}, it must be at least 1", batch_size));
+    throw std::invalid_argument(
+        detail::formatted("channel_statistics: batch_size = {}, it must be at least 1", batch_size));
   }
   const Shape shape = source.sample_shape();
   const std::int64_t size = shape.elements(), count = source.count();
   if (shape.rank() == 0 || size == 0 || count == 0) {
-    throw std::invalid_argument(fmt::format(
+    throw std::invalid_argument(detail::formatted(
         "channel_statistics: {} samples of shape {} have no values to take a mean of", count, shape.to_string()));
   }
   const std::int64_t channels = shape.back();

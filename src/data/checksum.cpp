@@ -1,14 +1,13 @@
 // MD5 by OpenSSL's libcrypto, which libcurl brings along.
 #include "data/checksum.hpp"
 
-#include <fmt/format.h>
 #include <openssl/evp.h>
 
 #include <array>
-#include <iterator>
 #include <span>
 
 #include "hubel/errors.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel::detail {
 
@@ -19,8 +18,7 @@ std::string md5(ByteSpan bytes) {
     throw IoError("MD5 checksums are not to be had: this system's OpenSSL has them switched off (FIPS)");
   }
   std::string text;
-  for (const unsigned char byte : std::span(digest).first(size))
-    fmt::format_to(std::back_inserter(text), "{:02x}", byte);
+  for (const unsigned char byte : std::span(digest).first(size)) text += detail::formatted("{:02x}", byte);
   return text;
 }
 

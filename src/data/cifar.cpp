@@ -1,8 +1,6 @@
 // CIFAR's binary version, from its archive or from the files in it.
 #include "data/cifar.hpp"
 
-#include <fmt/format.h>
-
 #include <array>
 #include <filesystem>
 #include <functional>
@@ -18,6 +16,7 @@
 #include "data/tar.hpp"
 #include "data/utf8.hpp"
 #include "hubel/errors.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel::detail {
 namespace {
@@ -92,7 +91,7 @@ std::vector<std::string> class_names(Cifar kind, const std::optional<Bytes>& fil
   if (!line.empty()) names.push_back(as_utf8(line));
   if (names.size() != built_in.size()) {
     throw FormatError(
-        fmt::format("{}: has {} class names, but there are {} classes", name, names.size(), built_in.size()));
+        detail::formatted("{}: has {} class names, but there are {} classes", name, names.size(), built_in.size()));
   }
   return names;
 }
@@ -110,9 +109,9 @@ void read_part(const Files& files, const std::vector<std::string>& names, const 
   for (const std::string& name : names) {
     const std::optional<Bytes> bytes = open(name);
     (bytes ? found : missing) = name;
-    if (bytes) append_cifar_records(files.kind, *bytes, fmt::format("{}/{}", source, name), part);
+    if (bytes) append_cifar_records(files.kind, *bytes, detail::formatted("{}/{}", source, name), part);
     if (!found.empty() && !missing.empty()) {
-      throw FormatError(fmt::format("{}: has {} but not {}", source, found, missing));
+      throw FormatError(detail::formatted("{}: has {} but not {}", source, found, missing));
     }
   }
 }
@@ -122,7 +121,7 @@ DatasetSplits read_files(const Files& files, const Open& open, const std::string
   splits.source = source;
   read_part(files, files.train, open, source, splits.train);
   read_part(files, {files.test}, open, source, splits.test);
-  splits.class_names = class_names(files.kind, open(files.names), fmt::format("{}/{}", source, files.names));
+  splits.class_names = class_names(files.kind, open(files.names), detail::formatted("{}/{}", source, files.names));
   return splits;
 }
 
@@ -132,7 +131,7 @@ void append_cifar_records(Cifar kind, ByteSpan bytes, const std::string& name, D
   const std::size_t label_bytes = kind == Cifar::ten ? 1 : 2, record = label_bytes + kPixels;
   if (bytes.empty() || bytes.size() % record != 0) {
     throw FormatError(
-        fmt::format("{}: has {} bytes, which is no whole number of records of {}", name, bytes.size(), record));
+        detail::formatted("{}: has {} bytes, which is no whole number of records of {}", name, bytes.size(), record));
   }
   const std::size_t classes = cifar_class_names(kind).size(), count = bytes.size() / record;
   auto& pixels = std::get<std::vector<std::uint8_t>>(part.pixels);
@@ -143,7 +142,8 @@ void append_cifar_records(Cifar kind, ByteSpan bytes, const std::string& name, D
     const auto* in = reinterpret_cast<const std::uint8_t*>(bytes.data()) + i * record;
     const std::uint8_t label = in[label_bytes - 1];
     if (label >= classes) {
-      throw FormatError(fmt::format("{}: record {} has label {}, but there are {} classes", name, i, label, classes));
+      throw FormatError(
+          detail::formatted("{}: record {} has label {}, but there are {} classes", name, i, label, classes));
     }
     part.labels.push_back(label);
     for (std::size_t pixel = 0; pixel < kPlane; ++pixel) {
@@ -159,7 +159,7 @@ DatasetSplits read_cifar_folder(const std::string& folder, const ReadLimits& lim
   const std::optional<fs::path> place = unpacked_folder(folder);
   if (!place) {
     const std::optional<fs::path> archive = archive_in(folder);
-    if (!archive) throw IoError(fmt::format("{}: has no files of CIFAR-10 or CIFAR-100", folder));
+    if (!archive) throw IoError(detail::formatted("{}: has no files of CIFAR-10 or CIFAR-100", folder));
     return read_cifar_archive(read_file(archive->string(), limits.max_bytes), archive->string(), limits);
   }
   const auto has = [&](const std::string& file) { return is_there(*place / file); };
@@ -179,13 +179,14 @@ DatasetSplits read_cifar_archive(ByteSpan bytes, const std::string& name, const 
   std::map<std::string, Bytes> by_name;
   for (auto& [path, content] : read_tar(bytes, name, limits.max_bytes, wanted)) {
     if (!by_name.emplace(file_name(path), std::move(content)).second) {
-      throw FormatError(fmt::format("{}: has {} in two folders", name, printable(file_name(path))));
+      throw FormatError(detail::formatted("{}: has {} in two folders", name, printable(file_name(path))));
     }
   }
   const Files* files = files_of([&](const std::string& file) { return by_name.contains(file); });
   if (files == nullptr) {
-    throw FormatError(fmt::format("{}: is a tar archive, but has none of the files of CIFAR's binary version ({}, {})",
-                                  name, both()[0].test, both()[1].test));
+    throw FormatError(
+        detail::formatted("{}: is a tar archive, but has none of the files of CIFAR's binary version ({}, {})", name,
+                          both()[0].test, both()[1].test));
   }
   // Each file is let go when it has been read, since all of them together are as large as what is made of them.
   const auto open = [&](const std::string& file) -> std::optional<Bytes> {

@@ -1,12 +1,11 @@
 // Dataset: batches and slices of it.
 #include "hubel/dataset.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <stdexcept>
 
 #include "data/pixels.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel {
 namespace {
@@ -26,8 +25,8 @@ template <class Pixels>
 void check_sizes(const Dataset& data, const Pixels& pixels) {
   if (data.shape.rank() != 4 || std::ssize(pixels) != data.shape.elements() ||
       std::ssize(data.labels) != data.count()) {
-    throw std::invalid_argument(fmt::format("Dataset: {} pixels and {} labels do not fit its shape {}", pixels.size(),
-                                            data.labels.size(), data.shape.to_string()));
+    throw std::invalid_argument(detail::formatted("Dataset: {} pixels and {} labels do not fit its shape {}",
+                                                  pixels.size(), data.labels.size(), data.shape.to_string()));
   }
 }
 
@@ -43,7 +42,7 @@ void Dataset::gather(const std::int32_t* indices, std::int64_t n, float* out, st
           const std::int64_t index = indices[i];
           if (index < 0 || index >= count()) {
             throw std::invalid_argument(
-                fmt::format("Dataset::gather: index {} is not in 0 ... {}", index, count() - 1));
+                detail::formatted("Dataset::gather: index {} is not in 0 ... {}", index, count() - 1));
           }
           if (i + kAhead < n && indices[i + kAhead] >= 0 && indices[i + kAhead] < count())
             prefetch(all.data() + indices[i + kAhead] * size, size * static_cast<std::int64_t>(sizeof(all[0])));
@@ -57,7 +56,7 @@ void Dataset::gather(const std::int32_t* indices, std::int64_t n, float* out, st
 Dataset Dataset::slice(std::int64_t begin, std::int64_t end) const {
   if (begin < 0 || begin > end || end > count()) {
     throw std::invalid_argument(
-        fmt::format("Dataset::slice: [{}, {}) is not within the {} images", begin, end, count()));
+        detail::formatted("Dataset::slice: [{}, {}) is not within the {} images", begin, end, count()));
   }
   Dataset part;
   part.shape = shape.with_first(end - begin);
@@ -75,7 +74,8 @@ Dataset Dataset::slice(std::int64_t begin, std::int64_t end) const {
 
 void Dataset::keep_first(std::int64_t kept) {
   if (kept < 0 || kept > count()) {
-    throw std::invalid_argument(fmt::format("Dataset::keep_first: {} is not within the {} images", kept, count()));
+    throw std::invalid_argument(
+        detail::formatted("Dataset::keep_first: {} is not within the {} images", kept, count()));
   }
   std::visit(
       [&](auto& all) {

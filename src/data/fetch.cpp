@@ -2,7 +2,6 @@
 #include "data/fetch.hpp"
 
 #include <curl/curl.h>
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <cctype>
@@ -13,6 +12,7 @@
 
 #include "data/file.hpp"
 #include "hubel/errors.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel::detail {
 namespace {
@@ -101,21 +101,23 @@ void set_options(CURL* easy, const std::string& url, const ReadLimits& limits, c
 // Throws what a download that ended with `code` is to be told as.
 [[noreturn]] void fail(const Download& download, CURLcode code, const std::string& url, const char* error_text) {
   const std::string name = name_for_messages(url);
-  if (download.stop == Download::Stop::kAsked) throw Stopped(fmt::format("{}: the download was stopped", name));
-  if (download.stop == Download::Stop::kNoMemory) throw IoError(fmt::format("{}: not enough memory for it", name));
+  if (download.stop == Download::Stop::kAsked) throw Stopped(detail::formatted("{}: the download was stopped", name));
+  if (download.stop == Download::Stop::kNoMemory)
+    throw IoError(detail::formatted("{}: not enough memory for it", name));
   if (download.stop == Download::Stop::kTooLarge || code == CURLE_FILESIZE_EXCEEDED) {
-    throw IoError(fmt::format("{}: is larger than the limit of {} bytes", name, download.limits.max_bytes));
+    throw IoError(detail::formatted("{}: is larger than the limit of {} bytes", name, download.limits.max_bytes));
   }
   if (code == CURLE_HTTP_RETURNED_ERROR) {
     long status = 0;
     curl_easy_getinfo(download.easy, CURLINFO_RESPONSE_CODE, &status);
-    throw IoError(
-        fmt::format("{}: the server answered with status {}{}", name, status, status == 404 ? " (not found)" : ""));
+    throw IoError(detail::formatted("{}: the server answered with status {}{}", name, status,
+                                    status == 404 ? " (not found)" : ""));
   }
   if (code == CURLE_PARTIAL_FILE) {
-    throw IoError(fmt::format("{}: the answer ended after {} bytes, before its end", name, download.body.size()));
+    throw IoError(detail::formatted("{}: the answer ended after {} bytes, before its end", name, download.body.size()));
   }
-  throw IoError(fmt::format("{}: {}", name, printable(error_text[0] != '\0' ? error_text : curl_easy_strerror(code))));
+  throw IoError(
+      detail::formatted("{}: {}", name, printable(error_text[0] != '\0' ? error_text : curl_easy_strerror(code))));
 }
 
 }  // namespace
@@ -145,17 +147,18 @@ bool is_url(const std::string& where) {
     c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   }
   if (scheme == "http" || scheme == "https") return true;
-  throw IoError(fmt::format("{}: URLs must begin with http:// or https://", name_for_messages(where)));
+  throw IoError(detail::formatted("{}: URLs must begin with http:// or https://", name_for_messages(where)));
 }
 
 Bytes fetch_url(const std::string& url, const ReadLimits& limits) {
   if (is_offline()) {
-    throw IoError(fmt::format("{}: is not fetched, since HUBEL_OFFLINE is set", name_for_messages(url)));
+    throw IoError(detail::formatted("{}: is not fetched, since HUBEL_OFFLINE is set", name_for_messages(url)));
   }
-  if (url.find('\0') != std::string::npos) throw IoError(fmt::format("{}: a zero byte in a URL", printable(url)));
+  if (url.find('\0') != std::string::npos) throw IoError(detail::formatted("{}: a zero byte in a URL", printable(url)));
   static const CURLcode global = curl_global_init(CURL_GLOBAL_DEFAULT);
   const std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> easy(curl_easy_init(), &curl_easy_cleanup);
-  if (global != CURLE_OK || !easy) throw IoError(fmt::format("{}: libcurl cannot be started", name_for_messages(url)));
+  if (global != CURLE_OK || !easy)
+    throw IoError(detail::formatted("{}: libcurl cannot be started", name_for_messages(url)));
 
   char error_text[CURL_ERROR_SIZE] = "";
   Download download{easy.get(), limits, {name_for_messages(url)}, {}};

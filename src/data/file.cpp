@@ -3,7 +3,6 @@
 #include "data/file.hpp"
 
 #include <fcntl.h>
-#include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -12,6 +11,7 @@
 #include <system_error>
 
 #include "hubel/errors.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel::detail {
 namespace {
@@ -19,7 +19,8 @@ namespace {
 class File {
  public:
   explicit File(const std::string& path) : path_(path) {
-    if (path.find('\0') != std::string::npos) throw IoError(fmt::format("{}: a zero byte in a path", printable(path)));
+    if (path.find('\0') != std::string::npos)
+      throw IoError(detail::formatted("{}: a zero byte in a path", printable(path)));
     fd_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd_ < 0) fail("cannot be opened");
   }
@@ -33,8 +34,8 @@ class File {
   std::size_t size() const {
     struct stat status {};
     if (::fstat(fd_, &status) != 0) fail("cannot be examined");
-    if (S_ISDIR(status.st_mode)) throw IoError(fmt::format("{}: is a folder, not a file", path_));
-    if (!S_ISREG(status.st_mode)) throw IoError(fmt::format("{}: is not a regular file", path_));
+    if (S_ISDIR(status.st_mode)) throw IoError(detail::formatted("{}: is a folder, not a file", path_));
+    if (!S_ISREG(status.st_mode)) throw IoError(detail::formatted("{}: is not a regular file", path_));
     return static_cast<std::size_t>(status.st_size);
   }
 
@@ -49,7 +50,7 @@ class File {
 
  private:
   [[noreturn]] void fail(const char* what) const {
-    throw IoError(fmt::format("{}: {}: {}", path_, what, std::generic_category().message(errno)));
+    throw IoError(detail::formatted("{}: {}: {}", path_, what, std::generic_category().message(errno)));
   }
 
   const std::string& path_;
@@ -62,7 +63,7 @@ Bytes read_file(const std::string& path, std::size_t max_bytes) {
   const File file(path);
   const std::size_t expected = file.size();
   const auto check = [&](std::size_t size) {
-    if (size > max_bytes) throw IoError(fmt::format("{}: is larger than the limit of {} bytes", path, max_bytes));
+    if (size > max_bytes) throw IoError(detail::formatted("{}: is larger than the limit of {} bytes", path, max_bytes));
   };
   check(expected);
   // One byte more than expected finds the end with one read. The file may still grow, or tell no size (/proc).

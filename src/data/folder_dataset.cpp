@@ -1,5 +1,4 @@
 // FolderDataset: images decoded when a batch asks for them, with a cache of those that were.
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <atomic>
@@ -12,6 +11,7 @@
 #include "data/pixels.hpp"
 #include "hubel/image_folder.hpp"
 #include "ops/parallel.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel {
 namespace {
@@ -85,7 +85,7 @@ void FolderDataset::gather(const std::int32_t* indices, std::int64_t n, float* o
   for (std::int64_t i = 0; i < n; ++i) {
     if (indices[i] < 0 || indices[i] >= count()) {
       throw std::invalid_argument(
-          fmt::format("FolderDataset::gather: index {} is not in 0 ... {}", indices[i], count() - 1));
+          detail::formatted("FolderDataset::gather: index {} is not in 0 ... {}", indices[i], count() - 1));
     }
     if (labels != nullptr) labels[i] = label(indices[i]);
   }

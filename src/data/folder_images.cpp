@@ -1,8 +1,6 @@
 // See folder_images.hpp.
 #include "data/folder_images.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cmath>
 #include <optional>
@@ -13,6 +11,7 @@
 #include "hubel/errors.hpp"
 #include "hubel/image.hpp"
 #include "ops/parallel.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel::detail {
 namespace {
@@ -28,15 +27,15 @@ Image read_listed(const std::string& path, std::int64_t max_pixels, std::size_t 
 void check_options(const char* who, const ImageFolderOptions& o) {
   if (o.height < 0 || o.width < 0 || (o.height == 0) != (o.width == 0)) {
     throw std::invalid_argument(
-        fmt::format("{}: height = {}, width = {}, they must be at least 1, or both 0 for the first image's", who,
-                    o.height, o.width));
+        detail::formatted("{}: height = {}, width = {}, they must be at least 1, or both 0 for the first image's", who,
+                          o.height, o.width));
   }
   if (o.channels != 0 && o.channels != 1 && o.channels != 3) {
     throw std::invalid_argument(
-        fmt::format("{}: channels = {}, it must be 1 (grey), 3 (RGB) or 0 (as the images are)", who, o.channels));
+        detail::formatted("{}: channels = {}, it must be 1 (grey), 3 (RGB) or 0 (as the images are)", who, o.channels));
   }
   if (o.max_pixels < 1) {
-    throw std::invalid_argument(fmt::format("{}: max_pixels = {}, it must be at least 1", who, o.max_pixels));
+    throw std::invalid_argument(detail::formatted("{}: max_pixels = {}, it must be at least 1", who, o.max_pixels));
   }
 }
 
@@ -96,7 +95,8 @@ ImageForm image_form(const char* who, const FolderListing& listing, const ImageF
   if (height == 0 || channels == 0) {
     const auto& images = listing.train.empty() ? listing.test : listing.train;
     const std::vector<Image> first = first_images(images, form, options.on_broken, channels == 0);
-    if (first.empty()) throw FormatError(fmt::format("{}: cannot be read, nor can any other image", images[0].path));
+    if (first.empty())
+      throw FormatError(detail::formatted("{}: cannot be read, nor can any other image", images[0].path));
     if (height == 0) height = first[0].height, width = first[0].width;
     const auto is_grey = [](const Image& image) { return image.channels == 1; };
     if (channels == 0) channels = std::all_of(first.begin(), first.end(), is_grey) ? 1 : 3;

@@ -1,8 +1,6 @@
 // The walk through a folder of images. Nothing is opened, and no link is followed to another place.
 #include "data/folder_listing.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
 #include <cctype>
@@ -15,6 +13,7 @@
 #include "data/utf8.hpp"
 #include "hubel/errors.hpp"
 #include "hubel/image_folder.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel {
 namespace detail {
@@ -35,7 +34,7 @@ std::vector<fs::directory_entry> entries_of(const fs::path& folder) {
   for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
     if (!it->path().filename().native().starts_with('.')) entries.push_back(*it);
   }
-  if (error) throw IoError(fmt::format("{}: cannot be read: {}", path_for_messages(folder), error.message()));
+  if (error) throw IoError(detail::formatted("{}: cannot be read: {}", path_for_messages(folder), error.message()));
   std::sort(entries.begin(), entries.end());
   return entries;
 }
@@ -83,7 +82,7 @@ std::optional<fs::path> part_folder(const fs::path& folder, std::initializer_lis
     if (!is_real_folder(entry) || subfolders(entry.path()).empty()) continue;
     if (found) {
       throw FormatError(
-          fmt::format("{}: has both {} and {}", path_for_messages(folder), found->filename().string(), name));
+          detail::formatted("{}: has both {} and {}", path_for_messages(folder), found->filename().string(), name));
     }
     found = entry.path();
   }
@@ -105,14 +104,15 @@ std::vector<std::string> read_classes(const fs::path& folder, const fs::path& ro
   std::vector<std::string> classes;
   for (const fs::path& subfolder : subfolders(folder)) {
     if (walk(subfolder, root, [](const fs::path&) { return false; })) {
-      throw FormatError(fmt::format("{}: is a class without images (files inside {} that end in .png, .jpg or .jpeg)",
-                                    path_for_messages(subfolder), path_for_messages(root)));
+      throw FormatError(
+          detail::formatted("{}: is a class without images (files inside {} that end in .png, .jpg or .jpeg)",
+                            path_for_messages(subfolder), path_for_messages(root)));
     }
     classes.push_back(subfolder.filename().string());
   }
   if (classes.size() > static_cast<std::size_t>(kMaxClasses)) {
-    throw FormatError(fmt::format("{}: has {} subfolders, but at most {} classes are read", path_for_messages(folder),
-                                  classes.size(), kMaxClasses));
+    throw FormatError(detail::formatted("{}: has {} subfolders, but at most {} classes are read",
+                                        path_for_messages(folder), classes.size(), kMaxClasses));
   }
   return classes;
 }
@@ -124,7 +124,7 @@ std::vector<ListedImage> list_part(const fs::path& folder, const fs::path& root,
     const auto place = std::lower_bound(classes.begin(), classes.end(), subfolder.filename().string());
     if (place == classes.end() || *place != subfolder.filename()) {
       throw FormatError(
-          fmt::format("{}: is a class that the training images do not have", path_for_messages(subfolder)));
+          detail::formatted("{}: is a class that the training images do not have", path_for_messages(subfolder)));
     }
     const auto label = static_cast<std::int32_t>(place - classes.begin());
     walk(subfolder, root, [&](const fs::path& path) {
@@ -147,7 +147,7 @@ std::string path_for_messages(std::string path) {
 FolderListing list_image_folder(const std::string& folder) {
   std::error_code error;
   const fs::path root = fs::canonical(folder, error);
-  if (error) throw IoError(fmt::format("{}: cannot be read: {}", path_for_messages(folder), error.message()));
+  if (error) throw IoError(detail::formatted("{}: cannot be read: {}", path_for_messages(folder), error.message()));
   PartFolders parts = part_folders(folder);
   if (!parts) parts.train = folder;
   const fs::path first = parts.train ? *parts.train : parts.test ? *parts.test : *parts.validation;
@@ -157,7 +157,7 @@ FolderListing list_image_folder(const std::string& folder) {
   if (parts.validation) listing.validation = list_part(*parts.validation, root, classes);
   if (parts.test) listing.test = list_part(*parts.test, root, classes);
   if (listing.train.empty() && listing.test.empty()) {
-    throw FormatError(fmt::format("{}: has no images in subfolders, one a class", path_for_messages(folder)));
+    throw FormatError(detail::formatted("{}: has no images in subfolders, one a class", path_for_messages(folder)));
   }
   std::transform(classes.begin(), classes.end(), std::back_inserter(listing.class_names),
                  [](const std::string& name) { return as_utf8(name); });

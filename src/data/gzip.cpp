@@ -1,13 +1,12 @@
 // Gzip unpacked piece by piece with zlib.
 #include "data/gzip.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <new>
 #include <utility>
 
 #include "hubel/errors.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel::detail {
 namespace {
@@ -26,7 +25,7 @@ GzipReader::GzipReader(ByteSpan packed, std::string name) : packed_(packed), nam
 
 GzipReader::~GzipReader() { inflateEnd(&stream_); }
 
-void GzipReader::fail(const char* what) const { throw FormatError(fmt::format("{}: {}", name_, what)); }
+void GzipReader::fail(const char* what) const { throw FormatError(detail::formatted("{}: {}", name_, what)); }
 
 void GzipReader::feed() {
   if (stream_.avail_in != 0) return;
@@ -61,7 +60,7 @@ std::size_t GzipReader::read(std::byte* out, std::size_t n) {
     } else if (status == Z_BUF_ERROR || (status == Z_OK && stream_.avail_out != 0 && fed_ == packed_.size())) {
       fail("the gzip data is truncated");
     } else if (status != Z_OK) {
-      fail(stream_.msg != nullptr ? fmt::format("the gzip data is broken ({})", stream_.msg).c_str()
+      fail(stream_.msg != nullptr ? detail::formatted("the gzip data is broken ({})", stream_.msg).c_str()
                                   : "the gzip data is broken");
     }
   }

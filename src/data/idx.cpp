@@ -2,14 +2,12 @@
 // header that lies takes memory.
 #include "data/idx.hpp"
 
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-
 #include <algorithm>
 #include <array>
 
 #include "data/gzip.hpp"
 #include "hubel/errors.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel::detail {
 namespace {
@@ -18,7 +16,7 @@ template <class Source>
 std::uint32_t read_big_endian_32(Source& source, const std::string& name) {
   std::array<std::byte, 4> b{};
   if (source.read(b.data(), b.size()) < b.size()) {
-    throw FormatError(fmt::format("{}: is truncated in its IDX header", name));
+    throw FormatError(detail::formatted("{}: is truncated in its IDX header", name));
   }
   std::uint32_t value = 0;
   for (const std::byte x : b) value = value << 8 | std::to_integer<std::uint32_t>(x);
@@ -33,13 +31,13 @@ std::uint32_t read_magic(Source& source, const std::string& name) {
   const std::uint32_t magic = read_big_endian_32(source, name);
   const std::uint32_t type = magic >> 8, rank = magic & 0xff;
   if (magic >> 16 != 0)
-    throw FormatError(fmt::format("{}: is not an IDX file (its first bytes are {:08x})", name, magic));
+    throw FormatError(detail::formatted("{}: is not an IDX file (its first bytes are {:08x})", name, magic));
   if (type != kUnsignedByte) {
     throw FormatError(
-        fmt::format("{}: has IDX element type 0x{:02x}, but only unsigned bytes (0x08) are read", name, type));
+        detail::formatted("{}: has IDX element type 0x{:02x}, but only unsigned bytes (0x08) are read", name, type));
   }
   if (rank < 1 || rank > kMaxRank) {
-    throw FormatError(fmt::format("{}: has {} IDX dimensions, but 1 to {} are read", name, rank, kMaxRank));
+    throw FormatError(detail::formatted("{}: has {} IDX dimensions, but 1 to {} are read", name, rank, kMaxRank));
   }
   return rank;
 }
@@ -56,17 +54,17 @@ IdxArray read_idx(Source& source, const std::string& name, std::size_t available
     if (extent == 0) empty = true;
     if (extent != 0) overflow |= __builtin_mul_overflow(product, std::size_t{extent}, &product);
   }
-  const std::string promise = fmt::format("its IDX header promises {} bytes", fmt::join(array.shape, " x "));
+  const std::string promise = detail::formatted("its IDX header promises {} bytes", detail::joined(array.shape, " x "));
   if (overflow || product > max_bytes) {
-    throw FormatError(fmt::format("{}: {}, more than the limit of {}", name, promise, max_bytes));
+    throw FormatError(detail::formatted("{}: {}, more than the limit of {}", name, promise, max_bytes));
   }
   const std::size_t size = empty ? 0 : product;
-  if (size > available) throw FormatError(fmt::format("{}: {}, but it cannot hold so many", name, promise));
+  if (size > available) throw FormatError(detail::formatted("{}: {}, but it cannot hold so many", name, promise));
   array.data.resize(size);
   const std::size_t got = source.read(reinterpret_cast<std::byte*>(array.data.data()), size);
-  if (got < size) throw FormatError(fmt::format("{}: {}, but it ends after {} of them", name, promise, got));
+  if (got < size) throw FormatError(detail::formatted("{}: {}, but it ends after {} of them", name, promise, got));
   std::byte more{};
-  if (source.read(&more, 1) != 0) throw FormatError(fmt::format("{}: {}, but it holds more", name, promise));
+  if (source.read(&more, 1) != 0) throw FormatError(detail::formatted("{}: {}, but it holds more", name, promise));
   return array;
 }
 

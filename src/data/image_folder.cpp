@@ -1,14 +1,13 @@
 // load_image_folder: all images of a folder in memory.
 #include "hubel/image_folder.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <utility>
 
 #include "data/folder_images.hpp"
 #include "data/splits.hpp"
 #include "hubel/errors.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel {
 namespace {
@@ -61,9 +60,9 @@ DatasetSplits load_image_folder(const std::string& folder, const ImageFolderOpti
     const std::size_t count = listing.train.size() + listing.validation.size() + listing.test.size();
     if (form.bytes() > limits.max_bytes / count) {
       throw IoError(
-          fmt::format("{}: {} images of shape {} are more than the limit of {} bytes; ask for a smaller size, "
-                      "or open it as a FolderDataset",
-                      detail::path_for_messages(folder), count, form.shape.to_string(), limits.max_bytes));
+          detail::formatted("{}: {} images of shape {} are more than the limit of {} bytes; ask for a smaller size, "
+                            "or open it as a FolderDataset",
+                            detail::path_for_messages(folder), count, form.shape.to_string(), limits.max_bytes));
     }
     DatasetSplits splits;
     splits.source = folder;

@@ -3,7 +3,6 @@
 #include <cstddef>
 #include <cstdio>
 // jpeglib.h wants these two before it.
-#include <fmt/format.h>
 #include <jerror.h>
 #include <jpeglib.h>
 
@@ -13,6 +12,7 @@
 
 #include "data/image_codecs.hpp"
 #include "hubel/errors.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel::detail {
 namespace {
@@ -33,7 +33,9 @@ struct JpegReader {
   JpegReader(const JpegReader&) = delete;
   JpegReader& operator=(const JpegReader&) = delete;
 
-  [[noreturn]] void fail() const { throw FormatError(fmt::format("{}: is a broken JPEG ({})", name, text.data())); }
+  [[noreturn]] void fail() const {
+    throw FormatError(detail::formatted("{}: is a broken JPEG ({})", name, text.data()));
+  }
 
   [[noreturn]] static void on_error(j_common_ptr common) {
     auto& self = *static_cast<JpegReader*>(common->client_data);
@@ -50,7 +52,7 @@ struct JpegReader {
   static void on_progress(j_common_ptr common) {
     if (reinterpret_cast<j_decompress_ptr>(common)->input_scan_number <= kMaxScans) return;
     auto& self = *static_cast<JpegReader*>(common->client_data);
-    fmt::format_to_n(self.text.data(), self.text.size() - 1, "more than {} scans", kMaxScans);
+    std::snprintf(self.text.data(), self.text.size(), "more than %d scans", kMaxScans);
     std::longjmp(self.jump, 1);
   }
 
@@ -109,8 +111,8 @@ Image decode_jpeg(ByteSpan bytes, const std::string& name, std::int64_t max_pixe
   if (!read_header(reader)) reader.fail();
   check_image_size(reader.jpeg.image_height, reader.jpeg.image_width, name, max_pixels);
   if (reader.jpeg.num_components != 1 && reader.jpeg.num_components != 3) {
-    throw FormatError(fmt::format("{}: is a JPEG of {} colour components (CMYK?); save it as grey or RGB", name,
-                                  reader.jpeg.num_components));
+    throw FormatError(detail::formatted("{}: is a JPEG of {} colour components (CMYK?); save it as grey or RGB", name,
+                                        reader.jpeg.num_components));
   }
   const int turned = orientation(reader);
   if (!start(reader)) reader.fail();

@@ -1,6 +1,4 @@
 // load_dataset: what a name, a folder, a file or a URL means.
-#include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <filesystem>
 #include <string>
@@ -18,6 +16,7 @@
 #include "hubel/dataset.hpp"
 #include "hubel/errors.hpp"
 #include "hubel/image_folder.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel {
 namespace {
@@ -50,8 +49,8 @@ std::string named_folder(const detail::NamedData& data, const ReadLimits& limits
   if (!data.system_folder.empty() && is_folder(data.system_folder)) return data.system_folder;
   const fs::path cache = detail::cache_folder(data.name);
   if (cache.empty()) {
-    throw IoError(
-        fmt::format("{}: not found, and there is no cache to download it to; set XDG_CACHE_HOME or HOME", data.name));
+    throw IoError(detail::formatted(
+        "{}: not found, and there is no cache to download it to; set XDG_CACHE_HOME or HOME", data.name));
   }
   if (!detail::has_files(cache, data)) detail::fetch_files(cache, data, limits);
   return cache.string();
@@ -84,9 +83,9 @@ DatasetSplits load(const std::string& where, const ReadLimits& limits) {
   std::error_code error;
   if (!fs::exists(where, error)) {
     throw IoError(
-        fmt::format("{}: there is no such file or folder, and it is not the name of a data set ({}) or an "
-                    "http(s) URL",
-                    where.empty() ? "''" : where, fmt::join(dataset_names(), ", ")));
+        detail::formatted("{}: there is no such file or folder, and it is not the name of a data set ({}) or an "
+                          "http(s) URL",
+                          where.empty() ? "''" : where, detail::joined(dataset_names(), ", ")));
   }
   return from_file_or_url(where, limits);
 }

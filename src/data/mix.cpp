@@ -1,5 +1,4 @@
 // Mixup, cutmix and the labels that come of them.
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
@@ -9,6 +8,7 @@
 #include "hubel/augment.hpp"
 #include "hubel/random.hpp"
 #include "ops/parallel.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel {
 namespace {
@@ -116,7 +116,7 @@ void soft_targets(const std::int32_t* labels, const std::int32_t* other_labels, 
   for (std::int64_t i = 0; i < n; ++i) {
     for (const std::int32_t label : {labels[i], other_labels[i]}) {
       if (label < 0 || label >= classes) {
-        throw std::invalid_argument(fmt::format("soft_targets: label {} is not in [0, {})", label, classes));
+        throw std::invalid_argument(detail::formatted("soft_targets: label {} is not in [0, {})", label, classes));
       }
     }
     out[i * classes + labels[i]] += shares[i];

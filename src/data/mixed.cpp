@@ -1,14 +1,15 @@
 // Mixed samples with the probabilities that come of it, as a source to train on.
-#include <fmt/format.h>
 
 #include <stdexcept>
 
 #include "hubel/augment.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel {
 
 Mixed::Mixed(const Augmented& source, std::int32_t classes) : source_(source), classes_(classes) {
-  if (classes < 1) throw std::invalid_argument(fmt::format("Mixed: classes = {}, it must be at least 1", classes));
+  if (classes < 1)
+    throw std::invalid_argument(detail::formatted("Mixed: classes = {}, it must be at least 1", classes));
 }
 
 void Mixed::gather_targets(const std::int32_t* indices, std::int64_t n, float* out, float* targets) const {

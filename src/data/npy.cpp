@@ -2,12 +2,12 @@
 // literal is parsed here, not evaluated: only what the format allows is understood, all else is refused.
 #include "data/npy.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <optional>
 #include <string_view>
 #include <utility>
+
+#include "text/formatted.hpp"
 
 namespace hubel::detail {
 namespace {
@@ -48,10 +48,10 @@ class HeaderParser {
 
  private:
   [[noreturn]] void fail(const std::string& what) const {
-    throw FormatError(fmt::format("{}: its .npy header {}", name_, what));
+    throw FormatError(detail::formatted("{}: its .npy header {}", name_, what));
   }
   [[noreturn]] void refuse_dtype(const std::string& what) const {
-    throw FormatError(fmt::format("{}: {}", name_, what));
+    throw FormatError(detail::formatted("{}: {}", name_, what));
   }
 
   void skip_space() {
@@ -68,7 +68,7 @@ class HeaderParser {
     return true;
   }
   void expect(char c) {
-    if (!accept(c)) fail(fmt::format("has no '{}' at character {}", c, at_));
+    if (!accept(c)) fail(detail::formatted("has no '{}' at character {}", c, at_));
   }
 
   void parse_item() {
@@ -81,19 +81,19 @@ class HeaderParser {
     } else if (key == "shape") {
       set_once(shape_, key, parse_shape());
     } else {
-      fail(fmt::format("has an unknown key '{}'", printable(key)));
+      fail(detail::formatted("has an unknown key '{}'", printable(key)));
     }
   }
 
   template <class T>
   void set_once(std::optional<T>& slot, const std::string& key, T value) {
-    if (slot) fail(fmt::format("has the key '{}' twice", key));
+    if (slot) fail(detail::formatted("has the key '{}' twice", key));
     slot = std::move(value);
   }
 
   std::string parse_string() {
     const char quote = peek();
-    if (quote != '\'' && quote != '"') fail(fmt::format("has no string at character {}", at_));
+    if (quote != '\'' && quote != '"') fail(detail::formatted("has no string at character {}", at_));
     const std::size_t end = text_.find(quote, at_ + 1);
     if (end == std::string_view::npos) fail("has a string without an end");
     const std::string_view inside = text_.substr(at_ + 1, end - at_ - 1);
@@ -132,7 +132,7 @@ class HeaderParser {
       shape.push_back(parse_extent());
       accept('L');
       comma = accept(',');
-      if (shape.size() > kMaxRank) fail(fmt::format("has a shape of more than {} axes", kMaxRank));
+      if (shape.size() > kMaxRank) fail(detail::formatted("has a shape of more than {} axes", kMaxRank));
     }
     if (shape.size() == 1 && !comma) fail("has a shape that is a number, not a tuple");
     return shape;
@@ -163,15 +163,15 @@ class HeaderParser {
     const std::string_view digits = rest.substr(std::min<std::size_t>(1, rest.size()));
     array.item_size = item_size(array.kind, digits, descr);
     const bool matters = array.item_size > 1 && array.kind != 'S';
-    if (matters && order == '|') fail(fmt::format("has dtype '{}' without a byte order", printable(descr)));
+    if (matters && order == '|') fail(detail::formatted("has dtype '{}' without a byte order", printable(descr)));
     if (order == '=') order = std::endian::native == std::endian::little ? '<' : '>';
     array.byte_order = matters ? order : '|';
   }
 
   std::size_t item_size(char kind, std::string_view digits, std::string_view descr) const {
     if (kind == 'O') {
-      refuse_dtype(fmt::format("has dtype '{}' (pickled Python objects), which is not read; only plain numbers are",
-                               printable(descr)));
+      refuse_dtype(detail::formatted(
+          "has dtype '{}' (pickled Python objects), which is not read; only plain numbers are", printable(descr)));
     }
     std::size_t size = 0;
     constexpr std::size_t kMaxDigits = 9;  // a size below 10^9, which cannot overflow
@@ -181,7 +181,7 @@ class HeaderParser {
       for (const char c : digits) size = size * 10 + static_cast<std::size_t>(c - '0');
     }
     if (number && is_known(kind, size)) return kind == 'U' ? 4 * size : size;  // U counts UCS-4 characters
-    refuse_dtype(fmt::format("has dtype '{}', which is not read; only plain numbers are", printable(descr)));
+    refuse_dtype(detail::formatted("has dtype '{}', which is not read; only plain numbers are", printable(descr)));
   }
 
   static bool is_known(char kind, std::size_t size) {
@@ -218,19 +218,21 @@ std::size_t header_offset(ByteSpan bytes) { return bytes[kMagic.size()] == std::
 
 std::size_t npy_data_offset(ByteSpan preamble, const std::string& name) {
   if (!starts_with(preamble, kMagic)) {
-    throw FormatError(fmt::format("{}: is not a .npy array (it does not begin with NumPy's magic)", name));
+    throw FormatError(detail::formatted("{}: is not a .npy array (it does not begin with NumPy's magic)", name));
   }
-  if (preamble.size() < kNpyPreambleBytes) throw FormatError(fmt::format("{}: is truncated in its .npy header", name));
+  if (preamble.size() < kNpyPreambleBytes)
+    throw FormatError(detail::formatted("{}: is truncated in its .npy header", name));
   const auto byte = [&](std::size_t i) { return std::to_integer<std::size_t>(preamble[i]); };
   const std::size_t version = byte(kMagic.size());
   if (version < 1 || version > 3) {
-    throw FormatError(fmt::format("{}: is of .npy version {}, but 1 to 3 are read", name, version));
+    throw FormatError(detail::formatted("{}: is of .npy version {}, but 1 to 3 are read", name, version));
   }
   const std::size_t offset = header_offset(preamble);
   std::size_t length = 0;
   for (std::size_t i = offset; i-- > kMagic.size() + 2;) length = length << 8 | byte(i);
   if (length > kMaxHeaderBytes) {
-    throw FormatError(fmt::format("{}: its .npy header of {} bytes is too long for an array of numbers", name, length));
+    throw FormatError(
+        detail::formatted("{}: its .npy header of {} bytes is too long for an array of numbers", name, length));
   }
   return std::max(offset + length, kNpyPreambleBytes);
 }
@@ -248,12 +250,12 @@ namespace hubel {
 NpyArray parse_npy(std::span<const std::byte> bytes, const std::string& name) {
   const std::size_t preamble = std::min(bytes.size(), detail::kNpyPreambleBytes);
   const std::size_t offset = detail::npy_data_offset(bytes.first(preamble), name);
-  if (offset > bytes.size()) throw FormatError(fmt::format("{}: is truncated in its .npy header", name));
+  if (offset > bytes.size()) throw FormatError(detail::formatted("{}: is truncated in its .npy header", name));
   NpyArray array = detail::parse_npy_header(bytes.first(offset), name);
   const std::size_t wanted = *detail::npy_data_bytes(array), held = bytes.size() - offset;
   if (held != wanted) {
     throw FormatError(
-        fmt::format("{}: its .npy header promises {} bytes of data, but it holds {}", name, wanted, held));
+        detail::formatted("{}: its .npy header promises {} bytes of data, but it holds {}", name, wanted, held));
   }
   array.data.assign(bytes.begin() + static_cast<std::ptrdiff_t>(offset), bytes.end());
   return array;

@@ -1,11 +1,11 @@
 // NpyArray's members: its dtype as text, its size, and its elements as floats or integers.
-#include <fmt/format.h>
 
 #include <cmath>
 #include <limits>
 #include <utility>
 
 #include "data/npy.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel {
 
@@ -46,11 +46,11 @@ std::int64_t exact_int64(T value) {
   if constexpr (std::is_floating_point_v<T>) {
     constexpr T kEnd = static_cast<T>(9223372036854775808.0);  // 2^63; written so that NaN fails too
     if (!(value >= -kEnd && value < kEnd && value == std::trunc(value))) {
-      throw FormatError(fmt::format("{} is not a whole number that fits in 64 bits", value));
+      throw FormatError(detail::formatted("{} is not a whole number that fits in 64 bits", value));
     }
   } else if constexpr (std::is_unsigned_v<T>) {
     if (!std::in_range<std::int64_t>(std::uint64_t{value})) {
-      throw FormatError(fmt::format("{} does not fit in a signed 64-bit number", value));
+      throw FormatError(detail::formatted("{} does not fit in a signed 64-bit number", value));
     }
   }
   return static_cast<std::int64_t>(value);
@@ -60,7 +60,7 @@ std::int64_t exact_int64(T value) {
 }  // namespace detail
 
 std::string NpyArray::dtype() const {
-  return fmt::format("{}{}{}", byte_order, kind, kind == 'U' ? item_size / 4 : item_size);
+  return detail::formatted("{}{}{}", byte_order, kind, kind == 'U' ? item_size / 4 : item_size);
 }
 
 std::int64_t NpyArray::elements() const {

@@ -2,7 +2,6 @@
 // unpacked is decided by each array's own header, and that is checked against what the packed bytes can hold.
 #include "data/npz.hpp"
 
-#include <fmt/format.h>
 #include <unistd.h>
 #include <zip.h>
 
@@ -15,6 +14,7 @@
 #include "data/fetch.hpp"
 #include "data/npy.hpp"
 #include "hubel/errors.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel {
 namespace detail {
@@ -36,7 +36,7 @@ class Archive {
  public:
   Archive(ByteSpan bytes, const std::string& name) : bytes_(bytes), name_(name) {
     // libzip takes nothing at all for an archive of nothing.
-    if (bytes.empty()) throw FormatError(fmt::format("{}: is not an NPZ archive: it is empty", name));
+    if (bytes.empty()) throw FormatError(detail::formatted("{}: is not an NPZ archive: it is empty", name));
     zip_error_t error;
     zip_error_init(&error);
     zip_source_t* source = zip_source_buffer_create(bytes.data(), bytes.size(), 0, &error);
@@ -47,7 +47,7 @@ class Archive {
     const std::string reason = zip_error_strerror(&error);
     zip_error_fini(&error);
     if (zip_ == nullptr) {
-      throw FormatError(fmt::format("{}: is not an NPZ archive: {} ({})", name, guess(bytes), printable(reason)));
+      throw FormatError(detail::formatted("{}: is not an NPZ archive: {} ({})", name, guess(bytes), printable(reason)));
     }
   }
   ~Archive() { zip_discard(zip_); }
@@ -76,8 +76,8 @@ class Entry {
     if ((stat.valid & ZIP_STAT_ENCRYPTION_METHOD) != 0 && stat.encryption_method != ZIP_EM_NONE) fail("is encrypted");
     if ((stat.valid & ZIP_STAT_COMP_METHOD) == 0) fail("states no compression method");
     if (stat.comp_method != ZIP_CM_STORE && stat.comp_method != ZIP_CM_DEFLATE) {
-      fail(fmt::format("is compressed with zip's method {}, but NPZ has it stored (0) or deflated (8)",
-                       stat.comp_method));
+      fail(detail::formatted("is compressed with zip's method {}, but NPZ has it stored (0) or deflated (8)",
+                             stat.comp_method));
     }
     const bool sized = (stat.valid & ZIP_STAT_COMP_SIZE) != 0 && stat.comp_size < archive.size();
     const std::size_t packed = sized ? static_cast<std::size_t>(stat.comp_size) : archive.size();
@@ -109,11 +109,11 @@ class Entry {
   // Refuses an entry whose size, now that it is read to its end, is not what the zip states.
   void check_size() const {
     if (stated_ && *stated_ != unpacked_) {
-      fail(fmt::format("the zip states a size of {} bytes, but it holds {}", *stated_, unpacked_));
+      fail(detail::formatted("the zip states a size of {} bytes, but it holds {}", *stated_, unpacked_));
     }
   }
 
-  [[noreturn]] void fail(std::string_view what) const { throw FormatError(fmt::format("{}: {}", label_, what)); }
+  [[noreturn]] void fail(std::string_view what) const { throw FormatError(detail::formatted("{}: {}", label_, what)); }
 
  private:
   struct Close {
@@ -135,12 +135,12 @@ NpyArray read_array(Entry& entry, const std::string& label, std::size_t max_byte
   NpyArray array = parse_npy_header(head, label);
 
   const std::size_t wanted = *npy_data_bytes(array);
-  const std::string promise = fmt::format("its .npy header promises {} bytes of data", wanted);
-  if (wanted > max_bytes) entry.fail(fmt::format("{}, more than the {} left of the limit", promise, max_bytes));
-  if (entry.beyond(wanted)) entry.fail(fmt::format("{}, but it cannot hold so many", promise));
+  const std::string promise = detail::formatted("its .npy header promises {} bytes of data", wanted);
+  if (wanted > max_bytes) entry.fail(detail::formatted("{}, more than the {} left of the limit", promise, max_bytes));
+  if (entry.beyond(wanted)) entry.fail(detail::formatted("{}, but it cannot hold so many", promise));
   const std::size_t held = entry.append(array.data, wanted);
-  if (held < wanted) entry.fail(fmt::format("{}, but it holds {}", promise, held));
-  if (entry.append(head, 1) != 0) entry.fail(fmt::format("{}, but it holds more", promise));
+  if (held < wanted) entry.fail(detail::formatted("{}, but it holds {}", promise, held));
+  if (entry.append(head, 1) != 0) entry.fail(detail::formatted("{}, but it holds more", promise));
   entry.check_size();
   return array;
 }
@@ -154,20 +154,21 @@ NpzArrays parse_npz_arrays(ByteSpan bytes, const std::string& name, const ReadLi
   bool any = archive.entries() == 0;  // np.savez of nothing
   for (zip_uint64_t i = 0; i < archive.entries(); ++i) {
     const char* entry_name = zip_get_name(archive.get(), i, 0);
-    if (entry_name == nullptr) throw FormatError(fmt::format("{}: an entry of the zip has no name", name));
+    if (entry_name == nullptr) throw FormatError(detail::formatted("{}: an entry of the zip has no name", name));
     std::string key = entry_name;
     if (!key.ends_with(kSuffix)) continue;
     key.resize(key.size() - kSuffix.size());
     any = true;
     if (!wanted(key)) continue;
-    const std::string label = fmt::format("{}: array '{}'", name, printable(key));
-    if (arrays.contains(key)) throw FormatError(fmt::format("{} is there twice", label));
+    const std::string label = detail::formatted("{}: array '{}'", name, printable(key));
+    if (arrays.contains(key)) throw FormatError(detail::formatted("{} is there twice", label));
     Entry entry(archive, i, label);
     NpyArray array = read_array(entry, label, left);
     left -= array.data.size();
     arrays.emplace(std::move(key), std::move(array));
   }
-  if (!any) throw FormatError(fmt::format("{}: is a zip, but not an NPZ archive: no entry in it is a .npy", name));
+  if (!any)
+    throw FormatError(detail::formatted("{}: is a zip, but not an NPZ archive: no entry in it is a .npy", name));
   return arrays;
 }
 

@@ -1,6 +1,4 @@
 // A data set out of an NPZ's arrays X_train, Y_train and so on, in the many types and shapes that people save them in.
-#include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
@@ -14,6 +12,7 @@
 #include "data/npz.hpp"
 #include "data/splits.hpp"
 #include "hubel/errors.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel::detail {
 namespace {
@@ -27,7 +26,7 @@ std::string canonical(std::string key) {
 }
 
 std::string shape_text(const NpyArray& array) {
-  return fmt::format("({}{})", fmt::join(array.shape, ", "), array.shape.size() == 1 ? "," : "");
+  return detail::formatted("({}{})", detail::joined(array.shape, ", "), array.shape.size() == 1 ? "," : "");
 }
 
 // One array, and how messages call it.
@@ -35,7 +34,7 @@ struct Named {
   const NpyArray& array;
   std::string label;
 
-  [[noreturn]] void fail(const std::string& what) const { throw FormatError(fmt::format("{} {}", label, what)); }
+  [[noreturn]] void fail(const std::string& what) const { throw FormatError(detail::formatted("{} {}", label, what)); }
 };
 
 // (n, h, w, c) of an array of images.
@@ -44,21 +43,21 @@ Shape image_shape(const Named& x) {
   if (shape.size() == 2) {
     const auto side = static_cast<std::int64_t>(std::llround(std::sqrt(static_cast<double>(shape[1]))));
     if (side * side != shape[1]) {
-      x.fail(fmt::format("has shape {}, whose rows are no square images; reshape it to (n, h, w, c)",
-                         shape_text(x.array)));
+      x.fail(detail::formatted("has shape {}, whose rows are no square images; reshape it to (n, h, w, c)",
+                               shape_text(x.array)));
     }
     shape = {shape[0], side, side};
   }
   if (shape.size() == 3) shape.push_back(1);
   if (shape.size() != 4)
-    x.fail(fmt::format("has shape {}, but images are (n, h, w) or (n, h, w, c)", shape_text(x.array)));
+    x.fail(detail::formatted("has shape {}, but images are (n, h, w) or (n, h, w, c)", shape_text(x.array)));
   // More channels than rows and columns could be meant; square images behind 1 or 3 channels are another order.
   if ((shape[1] == 1 || shape[1] == 3) && shape[2] == shape[3] && shape[3] > 4) {
-    x.fail(fmt::format("has shape {}, which looks like channels first; images are (n, h, w, c), channels last",
-                       shape_text(x.array)));
+    x.fail(detail::formatted("has shape {}, which looks like channels first; images are (n, h, w, c), channels last",
+                             shape_text(x.array)));
   }
   if (shape[0] == 0) return Shape{0, 0, 0, 0};
-  if (x.array.data.empty()) x.fail(fmt::format("has shape {}, images of no pixels", shape_text(x.array)));
+  if (x.array.data.empty()) x.fail(detail::formatted("has shape {}, images of no pixels", shape_text(x.array)));
   return Shape(shape);
 }
 
@@ -69,7 +68,8 @@ std::vector<std::uint8_t> byte_pixels(const Named& x) {
     if constexpr (std::is_same_v<decltype(value), bool>) {
       bytes.push_back(value ? 255 : 0);
     } else {
-      if (value < 0 || value > 255) x.fail(fmt::format("has a pixel of {}, but integer pixels are 0 ... 255", value));
+      if (value < 0 || value > 255)
+        x.fail(detail::formatted("has a pixel of {}, but integer pixels are 0 ... 255", value));
       bytes.push_back(static_cast<std::uint8_t>(value));
     }
   });
@@ -80,8 +80,8 @@ std::vector<float> float_pixels(const Named& x) {
   std::vector<float> values = x.array.to_float();
   const auto odd = std::find_if(values.begin(), values.end(), [](float v) { return !std::isfinite(v); });
   if (odd != values.end()) {
-    x.fail(fmt::format("has a pixel that is {} (element {} in C order); all must be finite float32 numbers", *odd,
-                       odd - values.begin()));
+    x.fail(detail::formatted("has a pixel that is {} (element {} in C order); all must be finite float32 numbers", *odd,
+                             odd - values.begin()));
   }
   return values;
 }
@@ -91,12 +91,12 @@ std::vector<std::int32_t> integer_labels(const Named& y) {
   try {
     values = y.array.to_int64();
   } catch (const FormatError& error) {
-    y.fail(fmt::format("has a label that is none: {}", error.what()));
+    y.fail(detail::formatted("has a label that is none: {}", error.what()));
   }
   std::vector<std::int32_t> labels;
   labels.reserve(values.size());
   for (const std::int64_t value : values) {
-    if (!std::in_range<std::int32_t>(value)) y.fail(fmt::format("has a label of {}, which is no class", value));
+    if (!std::in_range<std::int32_t>(value)) y.fail(detail::formatted("has a label of {}, which is no class", value));
     labels.push_back(static_cast<std::int32_t>(value));
   }
   return labels;
@@ -113,12 +113,13 @@ std::vector<std::int32_t> one_hot_labels(const Named& y) {
       const float value = values[begin + i];
       if (value == 0) continue;
       if (value != 1 || one) {
-        y.fail(
-            fmt::format("has shape {}, but row {} is not one-hot (one 1, else 0)", shape_text(y.array), begin / width));
+        y.fail(detail::formatted("has shape {}, but row {} is not one-hot (one 1, else 0)", shape_text(y.array),
+                                 begin / width));
       }
       one = i;
     }
-    if (!one) y.fail(fmt::format("has shape {}, but row {} is all 0, not one-hot", shape_text(y.array), begin / width));
+    if (!one)
+      y.fail(detail::formatted("has shape {}, but row {} is all 0, not one-hot", shape_text(y.array), begin / width));
     labels.push_back(static_cast<std::int32_t>(*one));
   }
   return labels;
@@ -127,18 +128,19 @@ std::vector<std::int32_t> one_hot_labels(const Named& y) {
 void set_labels(const Named& y, Dataset& data) {
   const auto& shape = y.array.shape;
   if (std::string_view("biuf").find(y.array.kind) == std::string_view::npos) {
-    y.fail(fmt::format("has dtype '{}', but labels are numbers", y.array.dtype()));
+    y.fail(detail::formatted("has dtype '{}', but labels are numbers", y.array.dtype()));
   }
   if (shape.size() == 2 && shape[1] > 1) {
     if (shape[1] > kMaxClasses) {
-      y.fail(fmt::format("has shape {}, but one-hot rows have at most {} columns", shape_text(y.array), kMaxClasses));
+      y.fail(detail::formatted("has shape {}, but one-hot rows have at most {} columns", shape_text(y.array),
+                               kMaxClasses));
     }
     data.classes = static_cast<std::int32_t>(shape[1]);
     data.labels = one_hot_labels(y);
   } else if (shape.size() == 1 || (shape.size() == 2 && shape[1] == 1)) {
     data.labels = integer_labels(y);
   } else {
-    y.fail(fmt::format("has shape {}, but labels are (n), (n, 1) or one-hot (n, classes)", shape_text(y.array)));
+    y.fail(detail::formatted("has shape {}, but labels are (n), (n, 1) or one-hot (n, classes)", shape_text(y.array)));
   }
 }
 
@@ -154,7 +156,7 @@ void set_pixels(const Named& x, Dataset& data) {
       data.pixels = float_pixels(x);
       return;
     default:
-      x.fail(fmt::format("has dtype '{}', but pixels are real numbers", x.array.dtype()));
+      x.fail(detail::formatted("has dtype '{}', but pixels are real numbers", x.array.dtype()));
   }
 }
 
@@ -182,14 +184,14 @@ void read_part(NpzArrays& arrays, const std::string& part, const std::string& so
   const auto x_node = arrays.extract(x_key), y_node = arrays.extract(y_key);
   if (x_node.empty() && y_node.empty()) return;
   if (x_node.empty() || y_node.empty()) {
-    throw FormatError(
-        fmt::format("{}: has {} but no {}", source, x_node.empty() ? y_key : x_key, x_node.empty() ? x_key : y_key));
+    throw FormatError(detail::formatted("{}: has {} but no {}", source, x_node.empty() ? y_key : x_key,
+                                        x_node.empty() ? x_key : y_key));
   }
-  const Named x{x_node.mapped(), fmt::format("{}: array '{}'", source, x_key)};
-  const Named y{y_node.mapped(), fmt::format("{}: array '{}'", source, y_key)};
+  const Named x{x_node.mapped(), detail::formatted("{}: array '{}'", source, x_key)};
+  const Named y{y_node.mapped(), detail::formatted("{}: array '{}'", source, y_key)};
   const auto count = [](const NpyArray& array) { return array.shape.empty() ? 0 : array.shape[0]; };
   if (count(x.array) != count(y.array)) {
-    x.fail(fmt::format("has {} images, but {} has {} labels", count(x.array), y_key, count(y.array)));
+    x.fail(detail::formatted("has {} images, but {} has {} labels", count(x.array), y_key, count(y.array)));
   }
   set_pixels(x, data);
   set_labels(y, data);
@@ -209,13 +211,14 @@ DatasetSplits read_npz_splits(ByteSpan bytes, const std::string& name, const Rea
   NpzArrays arrays;
   for (auto& [key, array] : parse_npz_arrays(bytes, name, limits, wanted)) {
     if (!arrays.emplace(canonical(key), std::move(array)).second) {
-      throw FormatError(fmt::format("{}: has both {} and {}", name, canonical(key), key));
+      throw FormatError(detail::formatted("{}: has both {} and {}", name, canonical(key), key));
     }
   }
   if (!(arrays.contains("X_train") || arrays.contains("Y_train") || arrays.contains("X_test") ||
         arrays.contains("Y_test"))) {
-    throw FormatError(fmt::format("{}: needs the arrays X_train and Y_train, or X_test and Y_test, but has {}", name,
-                                  found.empty() ? "none" : fmt::format("{}", fmt::join(found, ", "))));
+    throw FormatError(detail::formatted("{}: needs the arrays X_train and Y_train, or X_test and Y_test, but has {}",
+                                        name,
+                                        found.empty() ? "none" : detail::formatted("{}", detail::joined(found, ", "))));
   }
   DatasetSplits splits;
   splits.source = name;

@@ -1,7 +1,6 @@
 // PNG with libpng. Samples are taken as stored (gamma and colour profiles are not applied), as other readers for
 // learning do. libpng leaves a broken file by longjmp: the functions that it may jump out of are the two with setjmp,
 // which hold nothing that needs destroying.
-#include <fmt/format.h>
 #include <png.h>
 
 #include <array>
@@ -12,6 +11,7 @@
 
 #include "data/image_codecs.hpp"
 #include "hubel/errors.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel::detail {
 namespace {
@@ -29,7 +29,9 @@ struct PngReader {
   PngReader(const PngReader&) = delete;
   PngReader& operator=(const PngReader&) = delete;
 
-  [[noreturn]] void fail() const { throw FormatError(fmt::format("{}: is a broken PNG ({})", name, error.data())); }
+  [[noreturn]] void fail() const {
+    throw FormatError(detail::formatted("{}: is a broken PNG ({})", name, error.data()));
+  }
 
   static void on_error(png_structp png, png_const_charp message) {
     auto& self = *static_cast<PngReader*>(png_get_error_ptr(png));
@@ -101,7 +103,7 @@ Image decode_png(ByteSpan bytes, const std::string& name, std::int64_t max_pixel
   const std::size_t width = png_get_image_width(reader.png, reader.info);
   check_image_size(static_cast<std::int64_t>(height), static_cast<std::int64_t>(width), name, max_pixels);
   if (height * png_get_rowbytes(reader.png, reader.info) > most_unpacked(bytes.size())) {
-    throw FormatError(fmt::format("{}: is a broken PNG (too short for {} x {} pixels)", name, width, height));
+    throw FormatError(detail::formatted("{}: is a broken PNG (too short for {} x {} pixels)", name, width, height));
   }
   if (!set_transforms(reader)) reader.fail();
 

@@ -5,7 +5,6 @@
 // the image so as to position this point at the center" (LeCun, Cortes & Burges). Measured on its files: the larger
 // side of every digit is 20, and the centre of mass, in pixel indices, lies within 1/2 of 14 on both axes, so that the
 // translation was by whole pixels.
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
@@ -17,6 +16,7 @@
 #include "data/resample.hpp"
 #include "hubel/errors.hpp"
 #include "hubel/image.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel {
 namespace {
@@ -29,17 +29,17 @@ void check_arguments(const Image& image, const Shape& input, bool fit_digit) {
                      std::ssize(image.pixels) % (image.channels * image.width) == 0;
   if (!sized) {
     throw std::invalid_argument(
-        fmt::format("prepare_image: image is ({}, {}, {}) with {} samples, but it must be "
-                    "(height, width, 1 or 3) with a sample for each",
-                    image.height, image.width, image.channels, image.pixels.size()));
+        detail::formatted("prepare_image: image is ({}, {}, {}) with {} samples, but it must be "
+                          "(height, width, 1 or 3) with a sample for each",
+                          image.height, image.width, image.channels, image.pixels.size()));
   }
   if (input.rank() != 3 || input.elements() == 0 || (input[2] != 1 && input[2] != 3)) {
     throw std::invalid_argument(
-        fmt::format("prepare_image: input is {}, but it must be (h, w, c) with c = 1 or 3", input.to_string()));
+        detail::formatted("prepare_image: input is {}, but it must be (h, w, c) with c = 1 or 3", input.to_string()));
   }
   if (fit_digit && input[2] != 1) {
     throw std::invalid_argument(
-        fmt::format("prepare_image: fit_digit needs c = 1, but input is {}", input.to_string()));
+        detail::formatted("prepare_image: fit_digit needs c = 1, but input is {}", input.to_string()));
   }
 }
 

@@ -1,8 +1,6 @@
 // Tar read block by block. A header says how much comes after it, and is believed only within what can still come.
 #include "data/tar.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
 #include <optional>
@@ -11,6 +9,7 @@
 
 #include "data/gzip.hpp"
 #include "hubel/errors.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel::detail {
 namespace {
@@ -49,7 +48,7 @@ bool is_whole(const Block& block) {
 std::string entry_name(const Block& block) {
   const std::string_view name = field(block, 0, 100), magic(block.data() + 257, 6);
   const std::string_view prefix = magic == std::string_view("ustar\0", 6) ? field(block, 345, 155) : "";
-  return prefix.empty() ? std::string(name) : fmt::format("{}/{}", prefix, name);
+  return prefix.empty() ? std::string(name) : detail::formatted("{}/{}", prefix, name);
 }
 
 template <class Source>
@@ -75,7 +74,7 @@ class TarReader {
       Bytes content(size);
       take(content.data(), size);
       pass_over(filling);
-      if (!files.emplace(entry, std::move(content)).second) fail(fmt::format("has {} twice", printable(entry)));
+      if (!files.emplace(entry, std::move(content)).second) fail(detail::formatted("has {} twice", printable(entry)));
     }
     read_to_end();
     return files;
@@ -91,16 +90,16 @@ class TarReader {
     if (std::all_of(block.begin(), block.end(), [](char c) { return c == 0; })) return false;
     if (!is_whole(block)) {
       if (taken_ == kBlock) fail("is not a tar archive");
-      fail(fmt::format("has a damaged tar header at byte {}", taken_ - kBlock));
+      fail(detail::formatted("has a damaged tar header at byte {}", taken_ - kBlock));
     }
     return true;
   }
 
   std::size_t entry_size(const Block& block) const {
     const std::optional<std::size_t> size = octal(field(block, 124, 12));
-    if (!size) fail(fmt::format("has a tar header whose size is no number, at byte {}", taken_ - kBlock));
+    if (!size) fail(detail::formatted("has a tar header whose size is no number, at byte {}", taken_ - kBlock));
     if (*size > available_ - std::min(taken_, available_)) {
-      fail(fmt::format("a tar header promises {} bytes, but it cannot hold so many", *size));
+      fail(detail::formatted("a tar header promises {} bytes, but it cannot hold so many", *size));
     }
     if (*size > max_bytes_ - taken_) fail_large();
     return *size;
@@ -131,8 +130,10 @@ class TarReader {
     taken_ += n;
   }
 
-  [[noreturn]] void fail(const std::string& what) const { throw FormatError(fmt::format("{}: {}", name_, what)); }
-  [[noreturn]] void fail_large() const { fail(fmt::format("unpacks to more than the limit of {} bytes", max_bytes_)); }
+  [[noreturn]] void fail(const std::string& what) const { throw FormatError(detail::formatted("{}: {}", name_, what)); }
+  [[noreturn]] void fail_large() const {
+    fail(detail::formatted("unpacks to more than the limit of {} bytes", max_bytes_));
+  }
 
   Source& source_;
   const std::string& name_;

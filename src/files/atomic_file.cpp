@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -13,6 +12,7 @@
 #include <utility>
 
 #include "hubel/errors.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel::detail {
 
@@ -31,7 +31,7 @@ fs::path follow_links(const std::string& path) {
     if (error) return target;  // not a link
     target = target.parent_path() / next;
   }
-  throw IoError(fmt::format("{}: cannot be written: {}", path, std::strerror(ELOOP)));
+  throw IoError(detail::formatted("{}: cannot be written: {}", path, std::strerror(ELOOP)));
 }
 
 // Attempts to find a name that nobody has. Names hold the process and a count, so a clash takes a leftover of a crashed
@@ -43,7 +43,7 @@ constexpr int kMaxNames = 100;
 int make_temporary(const fs::path& folder, std::string& name) {
   static std::atomic<unsigned> count{0};
   for (int i = 0; i < kMaxNames; ++i) {
-    name = folder / fmt::format(".hubel-{}-{}.tmp", getpid(), count++);
+    name = folder / detail::formatted(".hubel-{}-{}.tmp", getpid(), count++);
     const int descriptor = open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (descriptor >= 0 || errno != EEXIST) return descriptor;
   }
@@ -72,7 +72,8 @@ AtomicFile::AtomicFile(const std::string& path) : path_(path), target_(follow_li
   if (!exists && errno != ENOENT) fail("cannot be written");
   if (exists) {
     if (S_ISDIR(existing.st_mode)) errno = EISDIR, fail("cannot be written");
-    if (!S_ISREG(existing.st_mode)) throw IoError(fmt::format("{}: cannot be written: not a regular file", path_));
+    if (!S_ISREG(existing.st_mode))
+      throw IoError(detail::formatted("{}: cannot be written: not a regular file", path_));
     // A rename asks for the folder's permission only; whoever has made the file read-only means the file.
     if ((existing.st_mode & 0222) == 0 || access(target_.c_str(), W_OK) != 0) {
       errno = EACCES;
@@ -80,7 +81,7 @@ AtomicFile::AtomicFile(const std::string& path) : path_(path), target_(follow_li
     }
   }
   if (fs::path(target_).filename().empty())
-    throw IoError(fmt::format("{}: cannot be written: not a file's name", path_));
+    throw IoError(detail::formatted("{}: cannot be written: not a file's name", path_));
   descriptor_ = make_temporary(folder_of(target_), temporary_);
   if (descriptor_ < 0) fail("cannot be written");
   if (exists) fchmod(descriptor_, existing.st_mode & 07777);  // where that is not to be had, the umask's will do
@@ -109,7 +110,7 @@ void AtomicFile::commit() {
 }
 
 void AtomicFile::fail(const char* what) const {
-  throw IoError(fmt::format("{}: {}: {}", path_, what, std::strerror(errno)));
+  throw IoError(detail::formatted("{}: {}: {}", path_, what, std::strerror(errno)));
 }
 
 }  // namespace hubel::detail

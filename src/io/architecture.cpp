@@ -5,9 +5,6 @@
 // know, which would otherwise be an option that is silently ignored.
 #include "io/architecture.hpp"
 
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-
 #include <algorithm>
 #include <cmath>
 #include <optional>
@@ -18,6 +15,7 @@
 #include "hubel/model_file.hpp"
 #include "io/json_text.hpp"
 #include "nn/layer_kinds.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel {
 
@@ -44,7 +42,7 @@ json to_json(const Padding& p) {
 }
 
 [[noreturn]] void wrong(const json& value, std::string_view where, std::string_view wanted) {
-  throw FormatError(fmt::format("{} is {}, it must be {}", where, detail::json_for_message(value), wanted));
+  throw FormatError(detail::formatted("{} is {}, it must be {}", where, detail::json_for_message(value), wanted));
 }
 
 // Sizes above this are refused, so that the product of two fits 64 bits.
@@ -78,7 +76,7 @@ void from_json(const json& value, std::string_view where, double& out) {
 void from_json(const json& value, std::string_view where, std::vector<std::int64_t>& out) {
   const auto is_extent = [](const json& e) { return is_size(e) || e == -1; };
   if (!value.is_array() || value.size() >= Shape::kMaxRank || !std::all_of(value.begin(), value.end(), is_extent))
-    wrong(value, where, fmt::format("up to {} whole numbers below 2^31", Shape::kMaxRank - 1));
+    wrong(value, where, detail::formatted("up to {} whole numbers below 2^31", Shape::kMaxRank - 1));
   out = value.get<std::vector<std::int64_t>>();
 }
 // [[top, bottom], [left, right]], or nothing.
@@ -154,21 +152,21 @@ struct FieldReader {
 
   template <class Value>
   void required(const char* name, Value& value) {
-    if (!object.contains(name)) throw FormatError(fmt::format("{}: '{}' is missing", who, name));
+    if (!object.contains(name)) throw FormatError(detail::formatted("{}: '{}' is missing", who, name));
     optional(name, value);
   }
   template <class Value>
   void optional(const char* name, Value& value) {
     known.push_back(name);
-    if (object.contains(name)) from_json(object[name], fmt::format("{}: '{}'", who, name), value);
+    if (object.contains(name)) from_json(object[name], detail::formatted("{}: '{}'", who, name), value);
   }
 };
 
 void check_keys(const json& object, std::span<const std::string_view> known, std::string_view who) {
   for (const auto& [key, value] : object.items()) {
     if (std::find(known.begin(), known.end(), key) != known.end()) continue;
-    throw FormatError(
-        fmt::format("{}: unknown key {}, known are {}", who, detail::json_quoted(key), fmt::join(known, ", ")));
+    throw FormatError(detail::formatted("{}: unknown key {}, known are {}", who, detail::json_quoted(key),
+                                        detail::joined(known, ", ")));
   }
 }
 
@@ -199,7 +197,8 @@ Layer layer_of_kind(const json& kind_name, std::string_view who) {
       if (kind_name == name) layer = kind.of_name(name);
     }
   });
-  if (!layer) wrong(kind_name, fmt::format("{}: 'kind'", who), fmt::format("one of {}", fmt::join(known, ", ")));
+  if (!layer)
+    wrong(kind_name, detail::formatted("{}: 'kind'", who), detail::formatted("one of {}", detail::joined(known, ", ")));
   return *layer;
 }
 
@@ -209,14 +208,15 @@ std::vector<Graph::Value> inputs_from_json(const Graph& graph, const json& objec
   if (!object.contains("inputs")) return {graph.value(last)};
   const json& names = object["inputs"];
   if (!names.is_array() || names.empty() || names.size() > kMaxInputs) {
-    wrong(names, fmt::format("{}: 'inputs'", who),
-          fmt::format("an array of 1 to {} names of earlier layers, or \"{}\"", kMaxInputs, kInputName));
+    wrong(names, detail::formatted("{}: 'inputs'", who),
+          detail::formatted("an array of 1 to {} names of earlier layers, or \"{}\"", kMaxInputs, kInputName));
   }
   std::vector<Graph::Value> inputs;
   for (const json& name : names) {
     const auto found = name.is_string() ? graph.find(name.get_ref<const std::string&>()) : std::nullopt;
     if (!found)
-      wrong(name, fmt::format("{}: 'inputs'", who), fmt::format("an earlier layer's name, or \"{}\"", kInputName));
+      wrong(name, detail::formatted("{}: 'inputs'", who),
+            detail::formatted("an earlier layer's name, or \"{}\"", kInputName));
     inputs.push_back(*found);
   }
   return inputs;
@@ -230,7 +230,7 @@ void add_from_json(Graph& graph, const json& object, std::string_view who) {
   check_keys(object, reader.known, who);
   std::optional<std::string> name;
   if (object.contains("name")) {
-    if (!object["name"].is_string()) wrong(object["name"], fmt::format("{}: 'name'", who), "a text");
+    if (!object["name"].is_string()) wrong(object["name"], detail::formatted("{}: 'name'", who), "a text");
     name = object["name"].get<std::string>();
   }
   const std::vector<Graph::Value> inputs = inputs_from_json(graph, object, who);
@@ -249,8 +249,8 @@ Shape input_shape_from_json(const json& value, std::string_view who) {
   const bool fits = value.is_array() && !value.empty() && value.size() < Shape::kMaxRank &&
                     std::all_of(value.begin(), value.end(), [](const json& e) { return is_size(e) && e != 0; });
   if (!fits) {
-    wrong(value, fmt::format("{}: 'input_shape'", who),
-          fmt::format("1 to {} whole numbers from 1 on, below 2^31", Shape::kMaxRank - 1));
+    wrong(value, detail::formatted("{}: 'input_shape'", who),
+          detail::formatted("1 to {} whole numbers from 1 on, below 2^31", Shape::kMaxRank - 1));
   }
   return Shape(value.get<std::vector<std::int64_t>>());
 }
@@ -263,8 +263,9 @@ void check_activations(const detail::NetworkPlan& plan, std::string_view who) {
       total += elements;
       continue;
     }
-    throw FormatError(fmt::format("{}: with {}, of output {}, the activations of one sample are more than {} numbers",
-                                  who, layer.name, layer.output_shape.to_string(), kMaxActivations));
+    throw FormatError(
+        detail::formatted("{}: with {}, of output {}, the activations of one sample are more than {} numbers", who,
+                          layer.name, layer.output_shape.to_string(), kMaxActivations));
   }
 }
 
@@ -276,21 +277,22 @@ Architecture read_architecture(std::string_view text, std::string_view who) {
   const json object = parse_json(text, who);
   constexpr std::string_view kKeys[] = {"input_shape", "layers"};
   for (const std::string_view key : kKeys)
-    if (!object.is_object() || !object.contains(key)) throw FormatError(fmt::format("{}: '{}' is missing", who, key));
+    if (!object.is_object() || !object.contains(key))
+      throw FormatError(detail::formatted("{}: '{}' is missing", who, key));
   check_keys(object, kKeys, who);
   const json& layers = object["layers"];
   if (!layers.is_array() || layers.empty() || layers.size() > kMaxLayers) {
-    throw FormatError(fmt::format("{}: 'layers' must be an array of 1 to {} layers", who, kMaxLayers));
+    throw FormatError(detail::formatted("{}: 'layers' must be an array of 1 to {} layers", who, kMaxLayers));
   }
   try {
     Graph graph(input_shape_from_json(object["input_shape"], who));
     for (std::size_t i = 0; i < layers.size(); ++i)
-      add_from_json(graph, layers[i], fmt::format("{}: layer {}", who, i + 1));
+      add_from_json(graph, layers[i], detail::formatted("{}: layer {}", who, i + 1));
     NetworkPlan plan = plan_network(graph);
     check_activations(plan, who);
     return {std::move(graph), std::move(plan)};
   } catch (const std::invalid_argument& error) {
-    throw FormatError(fmt::format("{}: {}", who, error.what()));
+    throw FormatError(detail::formatted("{}: {}", who, error.what()));
   }
 }
 

@@ -1,8 +1,6 @@
 // Checkpoints as safetensors files; see checkpoint.hpp.
 #include "hubel/checkpoint.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <charconv>
 #include <new>
@@ -11,6 +9,7 @@
 #include "hubel/model_file.hpp"
 #include "io/json_text.hpp"
 #include "io/safetensors.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel {
 
@@ -28,7 +27,7 @@ using Metadata = std::map<std::string, std::string>;
 const std::string& metadata_value(const Metadata& metadata, const char* key, std::string_view who) {
   const auto found = metadata.find(key);
   if (found == metadata.end()) {
-    throw FormatError(fmt::format("{}: not a checkpoint of Hubel: its metadata has no '{}'", who, key));
+    throw FormatError(detail::formatted("{}: not a checkpoint of Hubel: its metadata has no '{}'", who, key));
   }
   return found->second;
 }
@@ -36,12 +35,13 @@ const std::string& metadata_value(const Metadata& metadata, const char* key, std
 void check_format(const Metadata& metadata, std::string_view who) {
   const std::string& format = metadata_value(metadata, kFormat, who);
   if (format != kCheckpoint) {
-    throw FormatError(fmt::format("{}: not a checkpoint of Hubel: its format is {}", who, detail::json_quoted(format)));
+    throw FormatError(
+        detail::formatted("{}: not a checkpoint of Hubel: its format is {}", who, detail::json_quoted(format)));
   }
   const std::string& version = metadata_value(metadata, kVersion, who);
   if (version != kCurrentVersion) {
-    throw FormatError(fmt::format("{}: its format_version is {}, this Hubel reads {}", who,
-                                  detail::json_quoted(version), kCurrentVersion));
+    throw FormatError(detail::formatted("{}: its format_version is {}, this Hubel reads {}", who,
+                                        detail::json_quoted(version), kCurrentVersion));
   }
 }
 
@@ -50,15 +50,16 @@ void check_architecture(const std::string& given, const Network<float>& network,
   const Graph graph = architecture_from_json(given);
   if (graph == network.graph()) return;
   const auto of_another = [&](const std::string& how) {
-    return FormatError(fmt::format("{}: the checkpoint is of another network: {}", who, how));
+    return FormatError(detail::formatted("{}: the checkpoint is of another network: {}", who, how));
   };
   const Shape &input = graph.input_shape(), &wanted = network.input_shape();
   if (!(input == wanted))
-    throw of_another(fmt::format("its input is {}, this one's {}", input.to_string(), wanted.to_string()));
+    throw of_another(detail::formatted("its input is {}, this one's {}", input.to_string(), wanted.to_string()));
   const auto theirs = graph.layers(), own = network.layers();
   for (std::size_t i = 0; i < std::min(theirs.size(), own.size()); ++i)
-    if (!(theirs[i] == own[i])) throw of_another(fmt::format("they differ in layer {}, {}", i + 1, theirs[i].name));
-  throw of_another(fmt::format("it has {} layers, this one {}", theirs.size(), own.size()));
+    if (!(theirs[i] == own[i]))
+      throw of_another(detail::formatted("they differ in layer {}, {}", i + 1, theirs[i].name));
+  throw of_another(detail::formatted("it has {} layers, this one {}", theirs.size(), own.size()));
 }
 
 double read_number(const std::string& text, std::string_view key, std::string_view who) {
@@ -66,7 +67,7 @@ double read_number(const std::string& text, std::string_view key, std::string_vi
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error == std::errc() && end == text.data() + text.size()) return number;
   throw FormatError(
-      fmt::format("{}: {} is {}, not a number", who, detail::json_quoted(key), detail::json_quoted(text)));
+      detail::formatted("{}: {} is {}, not a number", who, detail::json_quoted(key), detail::json_quoted(text)));
 }
 
 Checkpoint read_checkpoint(const std::string& path, const Network<float>& network) {
@@ -93,7 +94,8 @@ void save_checkpoint(const TrainingState& state, const Network<float>& network, 
       {kFormat, kCheckpoint}, {kVersion, kCurrentVersion}, {kArchitecture, architecture_to_json(network.graph())}};
   for (const auto& [name, text] : state.settings) metadata[std::string(kSetting) + name] = text;
   // The shortest text that is read back to the same bits.
-  for (const auto& [name, number] : state.numbers) metadata[std::string(kNumber) + name] = fmt::format("{}", number);
+  for (const auto& [name, number] : state.numbers)
+    metadata[std::string(kNumber) + name] = detail::formatted("{}", number);
   std::vector<detail::NamedTensor> tensors;
   for (const NamedView<float>& tensor : state.tensors) tensors.push_back({tensor.name, tensor.value});
   detail::write_safetensors(path, metadata, tensors);
@@ -103,7 +105,7 @@ Checkpoint load_checkpoint(const std::string& path, const Network<float>& networ
   try {
     return read_checkpoint(path, network);
   } catch (const std::bad_alloc&) {
-    throw IoError(fmt::format("{}: cannot be read: there is not enough memory for its tensors", path));
+    throw IoError(detail::formatted("{}: cannot be read: there is not enough memory for its tensors", path));
   }
 }
 

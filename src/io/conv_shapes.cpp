@@ -1,5 +1,4 @@
 // Lists of convolutions to measure; see read_conv_shapes in hubel/benchmark.hpp.
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
@@ -11,6 +10,7 @@
 #include "hubel/benchmark.hpp"
 #include "hubel/errors.hpp"
 #include "io/byte_source.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel {
 
@@ -28,18 +28,19 @@ bool is_printable(char c) { return c >= ' ' && c <= '~'; }
 bool parse_line(const std::string& text, ConvBenchmark& c) {
   constexpr std::size_t kLongest = 200;  // names are printed, and lines repeated in messages
   if (text.size() > kLongest || !std::all_of(text.begin(), text.end(), is_printable))
-    throw std::runtime_error(fmt::format("not a line of up to {} printable ASCII characters", kLongest));
+    throw std::runtime_error(detail::formatted("not a line of up to {} printable ASCII characters", kLongest));
   std::istringstream words(text);
   if (!(words >> c.name)) return false;
   std::array<std::int64_t, 10> n{};
   for (std::int64_t& value : n) {
     if (!(words >> value) || value < 0 || value > kMostNumber)
-      throw std::runtime_error(fmt::format("expected a name and ten numbers from 0 to {}, not: {}", kMostNumber, text));
+      throw std::runtime_error(
+          detail::formatted("expected a name and ten numbers from 0 to {}, not: {}", kMostNumber, text));
   }
-  if (std::string more; words >> more) throw std::runtime_error(fmt::format("more than ten numbers: {}", text));
+  if (std::string more; words >> more) throw std::runtime_error(detail::formatted("more than ten numbers: {}", text));
   const auto [m, c_prev, h, w, c_new, kh, kw, stride, padding, groups] = n;
   if (m < 1 || c_prev < 1 || c_new < 1)
-    throw std::runtime_error(fmt::format("m, c_prev and c_new must be at least 1: {}", text));
+    throw std::runtime_error(detail::formatted("m, c_prev and c_new must be at least 1: {}", text));
   c.x = {m, h, w, c_prev};
   c.W = {kh, kw, groups > 0 ? c_prev / groups : c_prev, c_new};
   c.options = {.padding = Padding::all(padding), .stride = {stride, stride}, .groups = groups};
@@ -51,7 +52,7 @@ bool parse_line(const std::string& text, ConvBenchmark& c) {
 
 std::vector<ConvBenchmark> read_conv_shapes(const std::string& path) {
   const detail::FileSource source(path);
-  if (source.size() > kMostBytes) throw IoError(fmt::format("{}: is larger than {} bytes", path, kMostBytes));
+  if (source.size() > kMostBytes) throw IoError(detail::formatted("{}: is larger than {} bytes", path, kMostBytes));
   std::string text(static_cast<std::size_t>(source.size()), '\0');
   source.read(0, std::as_writable_bytes(std::span(text)));
   std::istringstream file(text);
@@ -65,10 +66,10 @@ std::vector<ConvBenchmark> read_conv_shapes(const std::string& path) {
       std::replace(line.begin(), line.end(), '\t', ' ');
       if (parse_line(line, c)) list.push_back(c);
     } catch (const std::exception& error) {
-      throw std::runtime_error(fmt::format("{}, line {}: {}", path, number, error.what()));
+      throw std::runtime_error(detail::formatted("{}, line {}: {}", path, number, error.what()));
     }
   }
-  if (list.empty()) throw std::runtime_error(fmt::format("{}: there are no convolutions in it", path));
+  if (list.empty()) throw std::runtime_error(detail::formatted("{}: there are no convolutions in it", path));
   return list;
 }
 

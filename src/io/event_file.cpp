@@ -2,7 +2,6 @@
 #include "hubel/event_file.hpp"
 
 #include <errno.h>
-#include <fmt/format.h>
 #include <unistd.h>
 
 #include <array>
@@ -11,6 +10,7 @@
 #include <filesystem>
 
 #include "hubel/errors.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel {
 
@@ -96,11 +96,11 @@ std::string new_path(const std::string& folder, std::string_view suffix) {
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(now).count();
   const auto rest = std::chrono::duration_cast<std::chrono::nanoseconds>(now).count() % 1'000'000'000;
   return std::filesystem::path(folder) /
-         fmt::format("events.out.tfevents.{:010}.{:09}.{}.{}", seconds, rest, getpid(), suffix);
+         detail::formatted("events.out.tfevents.{:010}.{:09}.{}.{}", seconds, rest, getpid(), suffix);
 }
 
 [[noreturn]] void fail(const std::string& path) {
-  throw IoError(fmt::format("{}: cannot be written: {}", path, std::strerror(errno)));
+  throw IoError(detail::formatted("{}: cannot be written: {}", path, std::strerror(errno)));
 }
 
 }  // namespace
@@ -108,7 +108,7 @@ std::string new_path(const std::string& folder, std::string_view suffix) {
 EventFile::EventFile(const std::string& folder, std::string_view suffix) {
   std::error_code error;
   std::filesystem::create_directories(folder, error);
-  if (error) throw IoError(fmt::format("{}: cannot be made a folder: {}", folder, error.message()));
+  if (error) throw IoError(detail::formatted("{}: cannot be made a folder: {}", folder, error.message()));
   path_ = new_path(folder, suffix);
   file_.reset(std::fopen(path_.c_str(), "wbxe"));
   if (!file_) fail(path_);

@@ -1,13 +1,12 @@
 // Strict JSON; see json_text.hpp.
 #include "io/json_text.hpp"
 
-#include <fmt/format.h>
-
 #include <set>
 #include <stdexcept>
 #include <vector>
 
 #include "hubel/errors.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel::detail {
 
@@ -35,18 +34,19 @@ class Watch : public nlohmann::json_sax<nlohmann::json> {
   bool end_array() override { return close(); }
   bool key(string_t& name) override {
     if (!open_.back().insert(name).second)
-      throw FormatError(fmt::format("{}: the key {} is there twice", who_, json_for_message(name)));
+      throw FormatError(detail::formatted("{}: the key {} is there twice", who_, json_for_message(name)));
     return true;
   }
   bool parse_error(std::size_t, const std::string&, const nlohmann::json::exception& error) override {
     if (const auto* at = dynamic_cast<const nlohmann::json::parse_error*>(&error))
-      throw FormatError(fmt::format("{}: not valid JSON (at byte {})", who_, at->byte));
-    throw FormatError(fmt::format("{}: not valid JSON", who_));  // a number that no double holds
+      throw FormatError(detail::formatted("{}: not valid JSON (at byte {})", who_, at->byte));
+    throw FormatError(detail::formatted("{}: not valid JSON", who_));  // a number that no double holds
   }
 
  private:
   bool open() {
-    if (open_.size() == kMaxDepth) throw FormatError(fmt::format("{}: more than {} levels of JSON", who_, kMaxDepth));
+    if (open_.size() == kMaxDepth)
+      throw FormatError(detail::formatted("{}: more than {} levels of JSON", who_, kMaxDepth));
     open_.emplace_back();
     return true;
   }
@@ -71,7 +71,7 @@ std::string dump_json(const nlohmann::json& value, std::string_view who) {
   try {
     return value.dump();
   } catch (const nlohmann::json::type_error&) {
-    throw std::invalid_argument(fmt::format("{} is not valid UTF-8", who));
+    throw std::invalid_argument(detail::formatted("{} is not valid UTF-8", who));
   }
 }
 

@@ -2,8 +2,6 @@
 // header, architecture, what the architecture asks for, and only then memory for weights that are known to be there.
 #include "hubel/model_file.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <map>
 #include <new>
@@ -15,6 +13,7 @@
 #include "io/model_source.hpp"
 #include "io/safetensors.hpp"
 #include "nn/network_plan.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel {
 
@@ -38,7 +37,7 @@ void write_model(const Network<float>& network, const std::vector<std::string>& 
   const std::int64_t outputs = network.output_shape().elements();
   if (!class_names.empty() && std::ssize(class_names) != outputs) {
     throw std::invalid_argument(
-        fmt::format("save_model: {} class names for a network of {} outputs", class_names.size(), outputs));
+        detail::formatted("save_model: {} class names for a network of {} outputs", class_names.size(), outputs));
   }
   Metadata metadata = {
       {kFormat, kHubel}, {kVersion, kCurrentVersion}, {kArchitecture, architecture_to_json(network.graph())}};
@@ -52,7 +51,7 @@ void write_model(const Network<float>& network, const std::vector<std::string>& 
 const std::string& metadata_value(const Metadata& metadata, const char* key, std::string_view who) {
   const auto found = metadata.find(key);
   if (found == metadata.end()) {
-    throw FormatError(fmt::format("{}: not a model of Hubel: its metadata has no '{}'", who, key));
+    throw FormatError(detail::formatted("{}: not a model of Hubel: its metadata has no '{}'", who, key));
   }
   return found->second;
 }
@@ -60,12 +59,12 @@ const std::string& metadata_value(const Metadata& metadata, const char* key, std
 void check_format(const Metadata& metadata, std::string_view who) {
   const std::string& format = metadata_value(metadata, kFormat, who);
   if (format != kHubel) {
-    throw FormatError(fmt::format("{}: not a model of Hubel: its format is {}", who, json_quoted(format)));
+    throw FormatError(detail::formatted("{}: not a model of Hubel: its format is {}", who, json_quoted(format)));
   }
   const std::string& version = metadata_value(metadata, kVersion, who);
   if (version != kCurrentVersion) {
-    throw FormatError(
-        fmt::format("{}: its format_version is {}, this Hubel reads {}", who, json_quoted(version), kCurrentVersion));
+    throw FormatError(detail::formatted("{}: its format_version is {}, this Hubel reads {}", who, json_quoted(version),
+                                        kCurrentVersion));
   }
 }
 
@@ -78,17 +77,19 @@ std::vector<const detail::SafetensorsEntry*> match_tensors(const detail::Network
   std::vector<const detail::SafetensorsEntry*> matched;
   for (const detail::ParameterSpec& wanted : plan.parameters) {
     const auto found = unclaimed.find(wanted.name);
-    if (found == unclaimed.end()) throw FormatError(fmt::format("{}: the tensor {} is missing", who, wanted.name));
+    if (found == unclaimed.end())
+      throw FormatError(detail::formatted("{}: the tensor {} is missing", who, wanted.name));
     const Shape& shape = found->second->shape;
     if (!(shape == wanted.shape)) {
-      throw FormatError(fmt::format("{}: the tensor {} has shape {}, its architecture asks for {}", who, wanted.name,
-                                    shape.to_string(), wanted.shape.to_string()));
+      throw FormatError(detail::formatted("{}: the tensor {} has shape {}, its architecture asks for {}", who,
+                                          wanted.name, shape.to_string(), wanted.shape.to_string()));
     }
     matched.push_back(found->second);
     unclaimed.erase(found);
   }
   if (!unclaimed.empty()) {
-    throw FormatError(fmt::format("{}: the tensor {} belongs to no layer", who, json_quoted(unclaimed.begin()->first)));
+    throw FormatError(
+        detail::formatted("{}: the tensor {} belongs to no layer", who, json_quoted(unclaimed.begin()->first)));
   }
   return matched;
 }
@@ -96,11 +97,11 @@ std::vector<const detail::SafetensorsEntry*> match_tensors(const detail::Network
 std::vector<std::string> read_class_names(const Metadata& metadata, std::int64_t outputs, std::string_view who) {
   const auto found = metadata.find(kClassNames);
   if (found == metadata.end()) return {};
-  const json names = detail::parse_json(found->second, fmt::format("{}: '{}'", who, kClassNames));
+  const json names = detail::parse_json(found->second, detail::formatted("{}: '{}'", who, kClassNames));
   const auto is_string = [](const json& name) { return name.is_string(); };
   if (!names.is_array() || std::ssize(names) != outputs || !std::all_of(names.begin(), names.end(), is_string)) {
     throw FormatError(
-        fmt::format("{}: '{}' must be an array of {} strings, one for each output", who, kClassNames, outputs));
+        detail::formatted("{}: '{}' must be an array of {} strings, one for each output", who, kClassNames, outputs));
   }
   return names.get<std::vector<std::string>>();
 }
@@ -119,7 +120,7 @@ namespace detail {
 Model read_model(const ByteSource& source, const std::string& who) {
   const SafetensorsHeader header = read_safetensors_header(source, who);
   check_format(header.metadata, who);
-  const std::string place = fmt::format("{}: '{}'", who, kArchitecture);
+  const std::string place = detail::formatted("{}: '{}'", who, kArchitecture);
   Architecture architecture = read_architecture(metadata_value(header.metadata, kArchitecture, who), place);
   std::vector<Parameter<float>> parameters;
   for (const SafetensorsEntry* tensor : match_tensors(architecture.plan, header, who))
@@ -141,7 +142,7 @@ Model load_model(const std::string& path) {
   try {
     return detail::read_model(detail::FileSource(path), path);
   } catch (const std::bad_alloc&) {
-    throw IoError(fmt::format("{}: cannot be read: there is not enough memory for its weights", path));
+    throw IoError(detail::formatted("{}: cannot be read: there is not enough memory for its weights", path));
   }
 }
 

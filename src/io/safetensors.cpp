@@ -1,8 +1,6 @@
 // Reading and writing safetensors; see safetensors.hpp.
 #include "io/safetensors.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -11,6 +9,7 @@
 #include "files/atomic_file.hpp"
 #include "hubel/errors.hpp"
 #include "io/json_text.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel::detail {
 
@@ -36,12 +35,12 @@ constexpr DType kDTypes[] = {{"BOOL", 1}, {"U8", 1},  {"I8", 1},  {"U16", 2}, {"
 std::uint64_t dtype_bytes(std::string_view name, std::string_view who) {
   for (const DType& dtype : kDTypes)
     if (dtype.name == name) return dtype.bytes;
-  throw FormatError(fmt::format("{}: unknown dtype {}", who, json_quoted(name)));
+  throw FormatError(detail::formatted("{}: unknown dtype {}", who, json_quoted(name)));
 }
 
 const json& member(const json& object, const char* key, std::string_view who) {
   const auto found = object.find(key);
-  if (found == object.end()) throw FormatError(fmt::format("{}: '{}' is missing", who, key));
+  if (found == object.end()) throw FormatError(detail::formatted("{}: '{}' is missing", who, key));
   return *found;
 }
 
@@ -50,7 +49,7 @@ std::vector<std::uint64_t> whole_numbers(const json& value, const char* key, std
   const auto is_whole = [](const json& number) { return number.is_number_unsigned(); };
   if (!value.is_array() || !std::all_of(value.begin(), value.end(), is_whole)) {
     throw FormatError(
-        fmt::format("{}: '{}' is {}, it must be an array of whole numbers", who, key, json_for_message(value)));
+        detail::formatted("{}: '{}' is {}, it must be an array of whole numbers", who, key, json_for_message(value)));
   }
   return value.get<std::vector<std::uint64_t>>();
 }
@@ -59,22 +58,22 @@ Shape read_shape(const json& value, std::string_view who) {
   const std::vector<std::uint64_t> extents = whole_numbers(value, "shape", who);
   const auto too_large = [](std::uint64_t e) { return e > std::uint64_t{1} << 58; };  // Shape's own bound
   if (std::any_of(extents.begin(), extents.end(), too_large)) {
-    throw FormatError(fmt::format("{}: 'shape' is {}, too large", who, json_for_message(value)));
+    throw FormatError(detail::formatted("{}: 'shape' is {}, too large", who, json_for_message(value)));
   }
   try {
     return Shape(std::vector<std::int64_t>(extents.begin(), extents.end()));
   } catch (const std::invalid_argument& error) {
-    throw FormatError(fmt::format("{}: {}", who, error.what()));
+    throw FormatError(detail::formatted("{}: {}", who, error.what()));
   }
 }
 
 // One member of the header. Offsets count from `data`, where the tensors' bytes begin.
 SafetensorsEntry read_entry(const std::string& name, const json& value, std::uint64_t data, std::uint64_t file_size,
                             std::string_view file) {
-  const std::string who = fmt::format("{}: tensor {}", file, json_quoted(name));
-  if (!value.is_object()) throw FormatError(fmt::format("{}: {} is not an object", who, json_for_message(value)));
+  const std::string who = detail::formatted("{}: tensor {}", file, json_quoted(name));
+  if (!value.is_object()) throw FormatError(detail::formatted("{}: {} is not an object", who, json_for_message(value)));
   const json& dtype = member(value, "dtype", who);
-  if (!dtype.is_string()) throw FormatError(fmt::format("{}: 'dtype' is not a string", who));
+  if (!dtype.is_string()) throw FormatError(detail::formatted("{}: 'dtype' is not a string", who));
   SafetensorsEntry entry;
   entry.name = name;
   entry.dtype = dtype.get<std::string>();
@@ -82,13 +81,13 @@ SafetensorsEntry read_entry(const std::string& name, const json& value, std::uin
   const auto offsets = whole_numbers(member(value, "data_offsets", who), "data_offsets", who);
   // Both below the file's size, so that nothing here can overflow.
   if (offsets.size() != 2 || offsets[0] > offsets[1] || offsets[1] > file_size - data) {
-    throw FormatError(fmt::format("{}: 'data_offsets' is {}, it must be [begin, end] within the {} bytes of data", who,
-                                  json_for_message(value["data_offsets"]), file_size - data));
+    throw FormatError(detail::formatted("{}: 'data_offsets' is {}, it must be [begin, end] within the {} bytes of data",
+                                        who, json_for_message(value["data_offsets"]), file_size - data));
   }
   const std::uint64_t needs = static_cast<std::uint64_t>(entry.shape.elements()) * dtype_bytes(entry.dtype, who);
   if (needs != offsets[1] - offsets[0]) {
-    throw FormatError(fmt::format("{}: {} of shape {} takes {} bytes, its 'data_offsets' leave {}", who, entry.dtype,
-                                  entry.shape.to_string(), needs, offsets[1] - offsets[0]));
+    throw FormatError(detail::formatted("{}: {} of shape {} takes {} bytes, its 'data_offsets' leave {}", who,
+                                        entry.dtype, entry.shape.to_string(), needs, offsets[1] - offsets[0]));
   }
   entry.begin = data + offsets[0];
   entry.end = data + offsets[1];
@@ -98,7 +97,7 @@ SafetensorsEntry read_entry(const std::string& name, const json& value, std::uin
 std::map<std::string, std::string> read_metadata(const json& value, std::string_view file) {
   const auto is_string = [](const json& member) { return member.is_string(); };
   if (!value.is_object() || !std::all_of(value.begin(), value.end(), is_string)) {
-    throw FormatError(fmt::format("{}: '{}' must be an object of strings", file, kMetadata));
+    throw FormatError(detail::formatted("{}: '{}' must be an object of strings", file, kMetadata));
   }
   return value.get<std::map<std::string, std::string>>();
 }
@@ -108,34 +107,34 @@ void check_cover(const std::vector<SafetensorsEntry>& tensors, std::uint64_t dat
   std::uint64_t at = data;
   for (const SafetensorsEntry& tensor : tensors) {
     if (tensor.begin != at) {
-      throw FormatError(fmt::format("{}: tensor {} {} before it", file, json_quoted(tensor.name),
-                                    tensor.begin < at ? "overlaps the one" : "leaves a gap"));
+      throw FormatError(detail::formatted("{}: tensor {} {} before it", file, json_quoted(tensor.name),
+                                          tensor.begin < at ? "overlaps the one" : "leaves a gap"));
     }
     at = tensor.end;
   }
   if (at != file_size) {
-    throw FormatError(fmt::format("{}: the file has {} bytes, its header accounts for {}", file, file_size, at));
+    throw FormatError(detail::formatted("{}: the file has {} bytes, its header accounts for {}", file, file_size, at));
   }
 }
 
 json read_header_json(const ByteSource& source, std::uint64_t& data, std::string_view file) {
   if (source.size() < kLengthBytes) {
-    throw FormatError(fmt::format("{}: not a safetensors file: it has only {} bytes", file, source.size()));
+    throw FormatError(detail::formatted("{}: not a safetensors file: it has only {} bytes", file, source.size()));
   }
   std::uint64_t length = 0;
   source.read(0, std::as_writable_bytes(std::span(&length, 1)));
   if (length > kMaxHeader || length > source.size() - kLengthBytes) {
     throw FormatError(
-        fmt::format("{}: not a safetensors file, or cut short: its first 8 bytes promise a header of {} "
-                    "bytes, {} follow (and {} are allowed)",
-                    file, length, source.size() - kLengthBytes, kMaxHeader));
+        detail::formatted("{}: not a safetensors file, or cut short: its first 8 bytes promise a header of {} "
+                          "bytes, {} follow (and {} are allowed)",
+                          file, length, source.size() - kLengthBytes, kMaxHeader));
   }
   std::string text(static_cast<std::size_t>(length), '\0');
   source.read(kLengthBytes, std::as_writable_bytes(std::span(text)));
   if (!text.starts_with('{'))
-    throw FormatError(fmt::format("{}: not a safetensors file: its header is no JSON object", file));
+    throw FormatError(detail::formatted("{}: not a safetensors file: its header is no JSON object", file));
   data = kLengthBytes + length;
-  return parse_json(text, fmt::format("{}: the header", file));
+  return parse_json(text, detail::formatted("{}: the header", file));
 }
 
 float float_of_half(std::uint16_t half) {
@@ -172,7 +171,7 @@ std::string header_text(const std::map<std::string, std::string>& metadata, std:
     const std::uint64_t end = offset + static_cast<std::uint64_t>(tensor.values.size()) * sizeof(float);
     const Shape& shape = tensor.values.shape();
     if (header.contains(tensor.name)) {
-      throw std::invalid_argument(fmt::format("save: two tensors are named {}", json_quoted(tensor.name)));
+      throw std::invalid_argument(detail::formatted("save: two tensors are named {}", json_quoted(tensor.name)));
     }
     header[tensor.name] = {{"dtype", "F32"},
                            {"shape", std::vector<std::int64_t>(shape.begin(), shape.end())},
@@ -183,7 +182,7 @@ std::string header_text(const std::map<std::string, std::string>& metadata, std:
   text.append((8 - text.size() % 8) % 8, ' ');
   if (text.size() > kMaxHeader) {
     throw std::invalid_argument(
-        fmt::format("save: names and notes take {} bytes, at most {} are possible", text.size(), kMaxHeader));
+        detail::formatted("save: names and notes take {} bytes, at most {} are possible", text.size(), kMaxHeader));
   }
   return text;
 }
@@ -219,8 +218,8 @@ Tensor<float> read_float_tensor(const ByteSource& source, const SafetensorsEntry
   } else if (entry.dtype == "BF16") {
     read_converted<std::uint16_t>(source, entry, values, float_of_brain);
   } else {
-    throw FormatError(fmt::format("{}: tensor {} is of dtype {}, weights are F32, F64, F16 or BF16", who,
-                                  json_quoted(entry.name), entry.dtype));
+    throw FormatError(detail::formatted("{}: tensor {} is of dtype {}, weights are F32, F64, F16 or BF16", who,
+                                        json_quoted(entry.name), entry.dtype));
   }
   return values;
 }

@@ -1,7 +1,6 @@
 // Timing layers and the machine; see hubel/benchmark.hpp.
 #include "hubel/benchmark.hpp"
 
-#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -16,6 +15,7 @@
 #include "nn/network_plan.hpp"
 #include "ops/parallel.hpp"
 #include "simd/machine.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel {
 
@@ -109,7 +109,7 @@ double measure_bytes(int threads) {
 
 void check_seconds(std::string_view who, double seconds) {
   if (seconds > 0 && std::isfinite(seconds)) return;
-  throw std::invalid_argument(fmt::format("{}: seconds = {}, it must be above 0", who, seconds));
+  throw std::invalid_argument(detail::formatted("{}: seconds = {}, it must be above 0", who, seconds));
 }
 
 }  // namespace
@@ -124,7 +124,8 @@ double attainable_seconds(const Timing& timing, const MachineLimits& limits) {
 }
 
 std::vector<Timing> time_layers(const Network<float>& network, std::int64_t batch, double seconds) {
-  if (batch < 1) throw std::invalid_argument(fmt::format("time_layers: batch = {}, it must be at least 1", batch));
+  if (batch < 1)
+    throw std::invalid_argument(detail::formatted("time_layers: batch = {}, it must be at least 1", batch));
   check_seconds("time_layers", seconds);
   std::vector<Timing> timings;
   for (std::size_t i = 0; i < network.layers().size(); ++i) {
@@ -153,7 +154,7 @@ std::vector<Timing> time_convolution(const ConvBenchmark& c, double seconds) {
   const double flops = 2.0 * static_cast<double>(y.size()) * static_cast<double>(c.W[0] * c.W[1] * c.W[2]);
   const double bytes = bytes_of(x.size() + W.size() + y.size());
   const auto timing = [&](const char* pass, const std::function<void()>& run) {
-    const std::string detail = fmt::format("{} by {}", c.x.to_string(), c.W.to_string());
+    const std::string detail = detail::formatted("{} by {}", c.x.to_string(), c.W.to_string());
     return Timing{c.name, pass, detail, median_seconds(run, seconds), flops, bytes};
   };
   const TensorView<const float> none;

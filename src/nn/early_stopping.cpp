@@ -1,21 +1,22 @@
 // Stopping when training goes on for nothing.
 #include "hubel/early_stopping.hpp"
 
-#include <fmt/format.h>
-
 #include <cmath>
 #include <limits>
 #include <stdexcept>
+
+#include "text/formatted.hpp"
 
 namespace hubel {
 
 EarlyStopping::EarlyStopping(const EarlyStoppingOptions& options) : options_(options) {
   if (!std::isfinite(options.min_delta) || options.min_delta < 0) {
     throw std::invalid_argument(
-        fmt::format("EarlyStopping: min_delta = {}, it must be finite and at least 0", options.min_delta));
+        detail::formatted("EarlyStopping: min_delta = {}, it must be finite and at least 0", options.min_delta));
   }
   if (options.patience < 0)
-    throw std::invalid_argument(fmt::format("EarlyStopping: patience = {}, it must be at least 0", options.patience));
+    throw std::invalid_argument(
+        detail::formatted("EarlyStopping: patience = {}, it must be at least 0", options.patience));
   constexpr double kInfinity = std::numeric_limits<double>::infinity();
   best_ = options.goal == Goal::minimum ? kInfinity : -kInfinity;
 }

@@ -5,6 +5,7 @@
 #include "hubel/trainer.hpp"
 #include "nn/train_batch.hpp"
 #include "nn/train_checks.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel {
 
@@ -64,8 +65,8 @@ Tensor<float> predict(const Network<float>& network, TensorView<const float> x, 
   const std::int64_t count = x.shape().rank() > 0 ? x.shape()[0] : 0;
   if (!(x.shape() == detail::batch_shape(count, sample))) {
     throw std::invalid_argument(
-        fmt::format("predict: x has shape {}, the network takes samples of shape {} with a batch axis before",
-                    x.shape().to_string(), sample.to_string()));
+        detail::formatted("predict: x has shape {}, the network takes samples of shape {} with a batch axis before",
+                          x.shape().to_string(), sample.to_string()));
   }
   Tensor<float> output = Tensor<float>::uninitialized(detail::batch_shape(count, network.output_shape()));
   if (count == 0) return output;

@@ -5,7 +5,6 @@
 // added in the groups' order.
 //
 // The final softmax is put off: the loss wants its input, and nobody may ask for its output.
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
@@ -19,6 +18,7 @@
 #include "ops/parallel.hpp"
 #include "ops/weight_gradient.hpp"
 #include "ops/workspace.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel {
 
@@ -98,10 +98,10 @@ struct Execution<T>::Impl {
   bool is_past(const Node<T>& node) const { return past_activation && puts_off(node); }
   std::size_t lowest(const Segment& segment) const;
   void require_training(const char* who) const {
-    if (!plan.training()) throw std::logic_error(fmt::format("Execution::{}: made without Mode::training", who));
+    if (!plan.training()) throw std::logic_error(detail::formatted("Execution::{}: made without Mode::training", who));
   }
   void require_batch(const char* who) const {
-    if (!has_run) throw std::logic_error(fmt::format("Execution::{}: no batch has been run", who));
+    if (!has_run) throw std::logic_error(detail::formatted("Execution::{}: no batch has been run", who));
   }
 
   detail::ExecutionPlan<T> plan;
@@ -129,8 +129,8 @@ void Execution<T>::Impl::begin_batch(TensorView<const T> x) {
   const std::int64_t count = x.shape().rank() > 0 ? x.shape()[0] : -1;
   if (count < 0 || count > plan.max_batch || !(x.shape() == detail::batch_shape(count, sample))) {
     throw std::invalid_argument(
-        fmt::format("Execution: x has shape {}, the network takes samples of shape {}, at most {} at once",
-                    x.shape().to_string(), sample.to_string(), plan.max_batch));
+        detail::formatted("Execution: x has shape {}, the network takes samples of shape {}, at most {} at once",
+                          x.shape().to_string(), sample.to_string(), plan.max_batch));
   }
   has_run = has_output = output_is_due = false;
   m = count;
@@ -521,8 +521,8 @@ TensorView<const T> Execution<T>::backward(TensorView<const T> dout) {
   impl.finish_output();
   const TensorView<const T> output = impl.plan.nodes.back().view_y(0, impl.m);
   if (!(dout.shape() == output.shape())) {
-    throw std::invalid_argument(fmt::format("Execution: dout has shape {}, the output of the last batch has {}",
-                                            dout.shape().to_string(), output.shape().to_string()));
+    throw std::invalid_argument(detail::formatted("Execution: dout has shape {}, the output of the last batch has {}",
+                                                  dout.shape().to_string(), output.shape().to_string()));
   }
   impl.has_run = false;
   impl.begin_backward(true, false);
@@ -551,7 +551,7 @@ TensorView<const T> Execution<T>::layer_output(std::size_t i) const {
   impl_->require_batch("layer_output");
   if (i >= impl_->plan.nodes.size()) {
     throw std::invalid_argument(
-        fmt::format("Execution: there is no layer {}, the network has {}", i, impl_->plan.nodes.size()));
+        detail::formatted("Execution: there is no layer {}, the network has {}", i, impl_->plan.nodes.size()));
   }
   impl_->finish_output();
   return impl_->plan.nodes[i].view_y(0, impl_->m);

@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include "ops/parts.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel::detail {
 
@@ -25,7 +26,7 @@ template <class T>
 ExecutionPlan<T>::ExecutionPlan(const Network<T>& net, std::int64_t max_batch_, Mode mode_)
     : network(&net), max_batch(max_batch_), mode(mode_) {
   if (max_batch < 1) {
-    throw std::invalid_argument(fmt::format("Execution: max_batch = {}, it must be at least 1", max_batch));
+    throw std::invalid_argument(detail::formatted("Execution: max_batch = {}, it must be at least 1", max_batch));
   }
   make_nodes();
   make_segments();

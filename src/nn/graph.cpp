@@ -1,12 +1,11 @@
 // Building a graph: each layer is checked against its inputs' shapes as it is added.
 #include "hubel/graph.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <stdexcept>
 
 #include "nn/network_plan.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel {
 
@@ -17,9 +16,9 @@ constexpr std::string_view kInputName = "input";
 void check_input_shape(const Shape& shape) {
   const bool fits = shape.rank() >= 1 && shape.rank() < Shape::kMaxRank;
   if (!fits || std::any_of(shape.begin(), shape.end(), [](std::int64_t extent) { return extent < 1; })) {
-    throw std::invalid_argument(
-        fmt::format("Network: input_shape is {}, it must have 1 to {} axes of at least 1, such as (h, w, c) or (n,)",
-                    shape.to_string(), Shape::kMaxRank - 1));
+    throw std::invalid_argument(detail::formatted(
+        "Network: input_shape is {}, it must have 1 to {} axes of at least 1, such as (h, w, c) or (n,)",
+        shape.to_string(), Shape::kMaxRank - 1));
   }
 }
 
@@ -28,7 +27,7 @@ void check_name(std::string_view name) {
   const bool printable = std::all_of(name.begin(), name.end(), [](char c) { return c >= ' ' && c <= '~'; });
   if (!printable || name.empty() || name.size() > kLongest) {
     throw std::invalid_argument(
-        fmt::format("Network: a layer's name must be 1 to {} printable ASCII characters", kLongest));
+        detail::formatted("Network: a layer's name must be 1 to {} printable ASCII characters", kLongest));
   }
 }
 
@@ -46,7 +45,7 @@ std::string Graph::default_name(const Layer& layer) const {
   const auto found = of_kind_.find(kind);
   std::int64_t number = found == of_kind_.end() ? 0 : found->second;
   std::string name;
-  do name = fmt::format("{}_{}", kind, ++number);
+  do name = detail::formatted("{}_{}", kind, ++number);
   while (numbers_.contains(name));
   return name;
 }
@@ -54,7 +53,7 @@ std::string Graph::default_name(const Layer& layer) const {
 Graph::Value Graph::operator()(const Layer& layer, std::span<const Value> xs, std::string_view given_name) {
   std::string name = given_name.data() ? std::string(given_name) : default_name(layer);
   check_name(name);
-  if (find(name)) throw std::invalid_argument(fmt::format("Network: there is a layer named '{}' already", name));
+  if (find(name)) throw std::invalid_argument(detail::formatted("Network: there is a layer named '{}' already", name));
   GraphLayer added{layer, {}, name};
   std::vector<Shape> shapes;
   for (const Value x : xs) {
@@ -77,7 +76,8 @@ Graph::Value Graph::operator()(const Layer& layer, Value x, std::string_view nam
 
 Graph::Value Graph::value(std::int64_t layer) const {
   if (layer < GraphLayer::kInput || layer >= std::ssize(layers_))
-    throw std::invalid_argument(fmt::format("Network: there is no layer {}, there are {}", layer, layers_.size()));
+    throw std::invalid_argument(
+        detail::formatted("Network: there is no layer {}, there are {}", layer, layers_.size()));
   return Value(layer);
 }
 

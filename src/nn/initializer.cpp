@@ -8,6 +8,7 @@
 #include "hubel/random.hpp"
 #include "ops/named.hpp"
 #include "ops/parallel.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel {
 
@@ -57,7 +58,7 @@ template <class T>
 void fill(TensorView<T> w, Initializer initializer, std::int64_t fan_in, std::int64_t fan_out, const Random& random) {
   if (fan_in < 1 || fan_out < 1) {
     throw std::invalid_argument(
-        fmt::format("initialize: fan_in = {}, fan_out = {}, both must be at least 1", fan_in, fan_out));
+        detail::formatted("initialize: fan_in = {}, fan_out = {}, both must be at least 1", fan_in, fan_out));
   }
   if (initializer == Initializer::zeros) return std::fill(w.begin(), w.end(), T(0));
   const auto [kind, scale] = distribution(initializer, static_cast<double>(fan_in), static_cast<double>(fan_out));

@@ -3,6 +3,7 @@
 
 #include "hubel/combine.hpp"
 #include "nn/layer_kind.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel::detail {
 
@@ -28,8 +29,9 @@ struct LayerKind<Add> : LayerTraits {
     check_join(who, xs);
     for (const Shape& x : xs) {
       if (x == xs[0]) continue;
-      throw std::invalid_argument(fmt::format("{}: the inputs have shapes {} and {}, they must have one shape", who,
-                                              xs[0].without_first().to_string(), x.without_first().to_string()));
+      throw std::invalid_argument(detail::formatted("{}: the inputs have shapes {} and {}, they must have one shape",
+                                                    who, xs[0].without_first().to_string(),
+                                                    x.without_first().to_string()));
     }
     LayerPlan plan;
     plan.output = xs[0];

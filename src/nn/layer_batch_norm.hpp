@@ -5,6 +5,7 @@
 #include "hubel/norm.hpp"
 #include "nn/layer_kind.hpp"
 #include "nn/norm_parameters.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel::detail {
 
@@ -31,7 +32,7 @@ struct LayerKind<BatchNorm> : LayerTraits {
 
   static LayerPlan plan(const BatchNorm& layer, const Shape& x, std::string_view who) {
     if (!(layer.momentum >= 0 && layer.momentum <= 1))
-      throw std::invalid_argument(fmt::format("{}: momentum = {}, it must be in [0, 1]", who, layer.momentum));
+      throw std::invalid_argument(detail::formatted("{}: momentum = {}, it must be in [0, 1]", who, layer.momentum));
     check_epsilon(who, layer.epsilon);
     const Shape channels{x.back()};
     LayerPlan plan;

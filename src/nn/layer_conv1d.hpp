@@ -3,6 +3,7 @@
 
 #include "nn/layer_conv2d.hpp"
 #include "nn/layer_kind.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel::detail {
 
@@ -31,11 +32,11 @@ struct LayerKind<Conv1D> : LayerTraits {
   static LayerPlan plan(const Conv1D& layer, const Shape& x, std::string_view who) {
     if (x.rank() != 3) {
       throw std::invalid_argument(
-          fmt::format("{}: the input has shape {}, a 1D convolution takes (m, w, c)", who, x.to_string()));
+          detail::formatted("{}: the input has shape {}, a 1D convolution takes (m, w, c)", who, x.to_string()));
     }
     if (layer.padding.top != 0 || layer.padding.bottom != 0) {
       throw std::invalid_argument(
-          fmt::format("{}: {}, of which top and bottom must be 0", who, padding_text(layer.padding)));
+          detail::formatted("{}: {}, of which top and bottom must be 0", who, padding_text(layer.padding)));
     }
     LayerPlan plan = LayerKind<Conv2D>::plan(as_conv(layer), as_image(x), who);
     plan.output = {plan.output[0], plan.output[2], plan.output[3]};

@@ -3,6 +3,7 @@
 
 #include "hubel/conv.hpp"
 #include "nn/layer_kind.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel::detail {
 
@@ -30,11 +31,11 @@ struct LayerKind<Conv2D> : LayerTraits {
   static std::string detail(const Conv2D& layer) {
     constexpr std::array<std::int64_t, 2> kOnes = {1, 1};
     std::string text =
-        fmt::format("{} @ {}, {}", layer.filters, extent_text(layer.kernel_size), padding_text(layer.padding));
-    if (layer.strides != kOnes) text += fmt::format(", stride {}", extent_text(layer.strides));
-    if (layer.dilation_rate != kOnes) text += fmt::format(", dilation {}", extent_text(layer.dilation_rate));
-    if (layer.groups != 1) text += fmt::format(", groups {}", layer.groups);
-    if (layer.activation != Activation::identity) text += fmt::format(", {}", activation_name(layer.activation));
+        detail::formatted("{} @ {}, {}", layer.filters, extent_text(layer.kernel_size), padding_text(layer.padding));
+    if (layer.strides != kOnes) text += detail::formatted(", stride {}", extent_text(layer.strides));
+    if (layer.dilation_rate != kOnes) text += detail::formatted(", dilation {}", extent_text(layer.dilation_rate));
+    if (layer.groups != 1) text += detail::formatted(", groups {}", layer.groups);
+    if (layer.activation != Activation::identity) text += detail::formatted(", {}", activation_name(layer.activation));
     return text;
   }
 
@@ -45,8 +46,9 @@ struct LayerKind<Conv2D> : LayerTraits {
     check_size(who, "groups", layer.groups);
     const std::int64_t c = x[3];
     if (c % layer.groups != 0 || layer.filters % layer.groups != 0) {
-      throw std::invalid_argument(fmt::format("{}: groups = {} must divide the input's channels ({}) and filters ({})",
-                                              who, layer.groups, c, layer.filters));
+      throw std::invalid_argument(
+          detail::formatted("{}: groups = {} must divide the input's channels ({}) and filters ({})", who, layer.groups,
+                            c, layer.filters));
     }
     const auto [kh, kw] = layer.kernel_size;
     const Shape kernel{kh, kw, c / layer.groups, layer.filters};

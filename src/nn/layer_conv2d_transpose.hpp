@@ -3,6 +3,7 @@
 
 #include "hubel/conv_transpose.hpp"
 #include "nn/layer_kind.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel::detail {
 
@@ -28,10 +29,10 @@ struct LayerKind<Conv2DTranspose> : LayerTraits {
   }
 
   static std::string detail(const Conv2DTranspose& layer) {
-    std::string text = fmt::format("{} @ {}, {}, stride {}", layer.filters, extent_text(layer.kernel_size),
-                                   padding_text(layer.padding), extent_text(layer.strides));
-    if (layer.groups != 1) text += fmt::format(", groups {}", layer.groups);
-    if (layer.activation != Activation::identity) text += fmt::format(", {}", activation_name(layer.activation));
+    std::string text = detail::formatted("{} @ {}, {}, stride {}", layer.filters, extent_text(layer.kernel_size),
+                                         padding_text(layer.padding), extent_text(layer.strides));
+    if (layer.groups != 1) text += detail::formatted(", groups {}", layer.groups);
+    if (layer.activation != Activation::identity) text += detail::formatted(", {}", activation_name(layer.activation));
     return text;
   }
 
@@ -42,8 +43,9 @@ struct LayerKind<Conv2DTranspose> : LayerTraits {
     check_size(who, "groups", layer.groups);
     const std::int64_t c = x[3];
     if (c % layer.groups != 0 || layer.filters % layer.groups != 0) {
-      throw std::invalid_argument(fmt::format("{}: groups = {} must divide the input's channels ({}) and filters ({})",
-                                              who, layer.groups, c, layer.filters));
+      throw std::invalid_argument(
+          detail::formatted("{}: groups = {} must divide the input's channels ({}) and filters ({})", who, layer.groups,
+                            c, layer.filters));
     }
     const auto [kh, kw] = layer.kernel_size;
     const Shape kernel{kh, kw, layer.filters / layer.groups, c};

@@ -3,6 +3,7 @@
 
 #include "hubel/dense.hpp"
 #include "nn/layer_kind.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel::detail {
 
@@ -24,12 +25,12 @@ struct LayerKind<Dense> : LayerTraits {
 
   static std::string detail(const Dense& layer) {
     if (layer.activation == Activation::identity) return std::to_string(layer.units);
-    return fmt::format("{}, {}", layer.units, activation_name(layer.activation));
+    return detail::formatted("{}, {}", layer.units, activation_name(layer.activation));
   }
 
   static LayerPlan plan(const Dense& layer, const Shape& x, std::string_view who) {
     if (x.rank() != 2) {
-      throw std::invalid_argument(fmt::format(
+      throw std::invalid_argument(detail::formatted(
           "{}: the input has shape {}, a dense layer takes (m, n); put Flatten before it", who, x.to_string()));
     }
     check_size(who, "units", layer.units);

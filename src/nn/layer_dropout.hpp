@@ -3,12 +3,13 @@
 
 #include "hubel/dropout.hpp"
 #include "nn/layer_kind.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel::detail {
 
 inline LayerPlan dropout_plan(std::string_view who, double rate, const Shape& x) {
   if (!(rate >= 0 && rate < 1))
-    throw std::invalid_argument(fmt::format("{}: rate = {}, it must be in [0, 1)", who, rate));
+    throw std::invalid_argument(detail::formatted("{}: rate = {}, it must be in [0, 1)", who, rate));
   LayerPlan plan;
   plan.output = x;
   return plan;
@@ -27,7 +28,7 @@ struct LayerKind<Dropout> : LayerTraits {
   static void fields(Self& layer, F&& f) {
     f.optional("rate", layer.rate);
   }
-  static std::string detail(const Dropout& layer) { return fmt::format("{}", layer.rate); }
+  static std::string detail(const Dropout& layer) { return detail::formatted("{}", layer.rate); }
   static LayerPlan plan(const Dropout& layer, const Shape& x, std::string_view who) {
     return dropout_plan(who, layer.rate, x);
   }
@@ -54,7 +55,7 @@ struct LayerKind<SpatialDropout2D> : LayerTraits {
   static void fields(Self& layer, F&& f) {
     f.optional("rate", layer.rate);
   }
-  static std::string detail(const SpatialDropout2D& layer) { return fmt::format("{}", layer.rate); }
+  static std::string detail(const SpatialDropout2D& layer) { return detail::formatted("{}", layer.rate); }
   static LayerPlan plan(const SpatialDropout2D& layer, const Shape& x, std::string_view who) {
     check_images(who, x, "spatial dropout takes");
     return dropout_plan(who, layer.rate, x);

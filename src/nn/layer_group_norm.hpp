@@ -6,6 +6,7 @@
 #include "nn/layer_kind.hpp"
 #include "nn/norm_parameters.hpp"
 #include "ops/workspace.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel::detail {
 
@@ -23,14 +24,14 @@ struct LayerKind<GroupNorm> : LayerTraits {
     f.optional("center", layer.center);
     f.optional("scale", layer.scale);
   }
-  static std::string detail(const GroupNorm& layer) { return fmt::format("{} groups", layer.groups); }
+  static std::string detail(const GroupNorm& layer) { return detail::formatted("{} groups", layer.groups); }
 
   static LayerPlan plan(const GroupNorm& layer, const Shape& x, std::string_view who) {
     check_size(who, "groups", layer.groups);
     check_epsilon(who, layer.epsilon);
     if (x.back() % layer.groups != 0) {
       throw std::invalid_argument(
-          fmt::format("{}: groups = {} must divide the input's channels ({})", who, layer.groups, x.back()));
+          detail::formatted("{}: groups = {} must divide the input's channels ({})", who, layer.groups, x.back()));
     }
     LayerPlan plan;
     plan.output = x;

@@ -4,6 +4,7 @@
 #include "hubel/combine.hpp"
 #include "nn/layer_kind.hpp"
 #include "ops/workspace.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel::detail {
 
@@ -20,7 +21,8 @@ struct LayerKind<Multiply> : LayerTraits {
 
   static LayerPlan plan(const Multiply&, std::span<const Shape> xs, std::string_view who) {
     check_join(who, xs);
-    if (xs.size() > 2) throw std::invalid_argument(fmt::format("{}: it has {} inputs, it takes two", who, xs.size()));
+    if (xs.size() > 2)
+      throw std::invalid_argument(detail::formatted("{}: it has {} inputs, it takes two", who, xs.size()));
     const Shape &a = xs[0], &b = xs[1];
     const bool spreads = a.rank() == b.rank() && a.rank() > 2;
     bool same = a == b, by_channel = spreads && a.back() == b.back(), by_pixel = spreads && b.back() == 1;
@@ -29,7 +31,7 @@ struct LayerKind<Multiply> : LayerTraits {
       by_pixel = by_pixel && b[i] == a[i];
     }
     if (!same && !by_channel && !by_pixel) {
-      throw std::invalid_argument(fmt::format(
+      throw std::invalid_argument(detail::formatted(
           "{}: the inputs have shapes {} and {}; the second must be as the first, or (1, 1, c) or (h, w, 1) beside it",
           who, a.without_first().to_string(), b.without_first().to_string()));
     }
@@ -67,8 +69,8 @@ struct LayerKind<Concatenate> : LayerTraits {
     for (const Shape& x : xs.subspan(1)) {
       if (x.rank() != xs[0].rank() || !std::equal(x.begin(), x.end() - 1, extents.begin())) {
         throw std::invalid_argument(
-            fmt::format("{}: the inputs have shapes {} and {}, they may differ in the last axis only", who,
-                        xs[0].without_first().to_string(), x.without_first().to_string()));
+            detail::formatted("{}: the inputs have shapes {} and {}, they may differ in the last axis only", who,
+                              xs[0].without_first().to_string(), x.without_first().to_string()));
       }
       extents.back() += x.back();
     }

@@ -6,8 +6,6 @@
 // the activation for all kinds, fused into the linear part where that loses nothing.
 #pragma once
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -25,6 +23,7 @@
 #include "hubel/network.hpp"
 #include "ops/checks.hpp"
 #include "ops/derivative.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel::detail {
 
@@ -165,7 +164,8 @@ inline std::int64_t saturating_product(std::initializer_list<std::int64_t> facto
 // An option that counts something must be at least 1, and small enough that products of two fit 64 bits.
 inline void check_size(std::string_view who, std::string_view option, std::int64_t value) {
   if (value >= 1 && value <= std::numeric_limits<std::int32_t>::max()) return;
-  throw std::invalid_argument(fmt::format("{}: {} = {}, it must be at least 1 and below 2^31", who, option, value));
+  throw std::invalid_argument(
+      detail::formatted("{}: {} = {}, it must be at least 1 and below 2^31", who, option, value));
 }
 
 inline void check_sizes(std::string_view who, std::string_view option, const std::array<std::int64_t, 2>& pair) {
@@ -176,13 +176,13 @@ inline void check_sizes(std::string_view who, std::string_view option, const std
 inline void check_images(std::string_view who, const Shape& x, std::string_view what) {
   if (x.rank() == 4) return;
   throw std::invalid_argument(
-      fmt::format("{}: the input has shape {}, {} images, (m, h, w, c)", who, x.to_string(), what));
+      detail::formatted("{}: the input has shape {}, {} images, (m, h, w, c)", who, x.to_string(), what));
 }
 
 // What keeps its input's shape and has one number for an option, which must be finite.
 inline LayerPlan same_shape_plan(std::string_view who, std::string_view option, double value, const Shape& x) {
   if (!std::isfinite(value))
-    throw std::invalid_argument(fmt::format("{}: {} = {}, it must be finite", who, option, value));
+    throw std::invalid_argument(detail::formatted("{}: {} = {}, it must be finite", who, option, value));
   LayerPlan plan;
   plan.output = x;
   return plan;
@@ -192,19 +192,19 @@ inline LayerPlan same_shape_plan(std::string_view who, std::string_view option, 
 inline void check_join(std::string_view who, std::span<const Shape> xs) {
   if (xs.size() >= 2) return;
   throw std::invalid_argument(
-      fmt::format("{}: it has {} input{}, it must have two or more", who, xs.size(), xs.size() == 1 ? "" : "s"));
+      detail::formatted("{}: it has {} input{}, it must have two or more", who, xs.size(), xs.size() == 1 ? "" : "s"));
 }
 
 // "5x5"
 inline std::string extent_text(const std::array<std::int64_t, 2>& pair) {
-  return fmt::format("{}x{}", pair[0], pair[1]);
+  return detail::formatted("{}x{}", pair[0], pair[1]);
 }
 
 // "same", "valid", or "padding 1,1,2,2": top, bottom, left, right.
 inline std::string padding_text(const Padding& p) {
   if (p.kind == Padding::Kind::same) return "same";
   if (p.kind == Padding::Kind::valid) return "valid";
-  return fmt::format("padding {},{},{},{}", p.top, p.bottom, p.left, p.right);
+  return detail::formatted("padding {},{},{},{}", p.top, p.bottom, p.left, p.right);
 }
 
 }  // namespace hubel::detail

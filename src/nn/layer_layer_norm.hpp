@@ -5,6 +5,7 @@
 #include "nn/layer_kind.hpp"
 #include "nn/norm_parameters.hpp"
 #include "ops/workspace.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel::detail {
 
@@ -23,14 +24,14 @@ struct LayerKind<LayerNorm> : LayerTraits {
     f.optional("scale", layer.scale);
   }
   static std::string detail(const LayerNorm& layer) {
-    return layer.axes == 1 ? "" : fmt::format("{} axes", layer.axes);
+    return layer.axes == 1 ? "" : detail::formatted("{} axes", layer.axes);
   }
 
   static LayerPlan plan(const LayerNorm& layer, const Shape& x, std::string_view who) {
     check_epsilon(who, layer.epsilon);
     const auto most = static_cast<std::int64_t>(x.rank()) - 1;
     if (layer.axes < 1 || layer.axes > most)
-      throw std::invalid_argument(fmt::format("{}: axes = {}, it must be from 1 to {}", who, layer.axes, most));
+      throw std::invalid_argument(detail::formatted("{}: axes = {}, it must be from 1 to {}", who, layer.axes, most));
     LayerPlan plan;
     plan.output = x;
     add_norm_parameters(plan, layer, Shape(std::span(x.end() - layer.axes, x.end())));

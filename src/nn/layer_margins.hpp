@@ -3,12 +3,13 @@
 
 #include "hubel/pad.hpp"
 #include "nn/layer_kind.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel::detail {
 
 // "1,1,2,2": top, bottom, left, right.
 inline std::string margins_text(const Margins& m) {
-  return fmt::format("{},{},{},{}", m.top, m.bottom, m.left, m.right);
+  return detail::formatted("{},{},{},{}", m.top, m.bottom, m.left, m.right);
 }
 
 template <>
@@ -60,8 +61,8 @@ struct LayerKind<Cropping2D> : LayerTraits {
     LayerPlan plan;
     plan.output = crop_output_shape(x, layer.cropping, who);
     if (plan.output.elements() > 0) return plan;
-    throw std::invalid_argument(fmt::format("{}: cropping {} leaves nothing of {}", who, margins_text(layer.cropping),
-                                            x.without_first().to_string()));
+    throw std::invalid_argument(detail::formatted("{}: cropping {} leaves nothing of {}", who,
+                                                  margins_text(layer.cropping), x.without_first().to_string()));
   }
 
   template <class T>

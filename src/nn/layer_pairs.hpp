@@ -21,8 +21,8 @@ std::optional<ConvPoolPlan<T>> conv_pool_pair(const Layer& first, Activation act
   const ConvPool pair{LayerKind<Conv2D>::options(*conv), activation, LayerKind<Pool2D>::options(*pool)};
   const Shape kernel{conv->kernel_size[0], conv->kernel_size[1], x[2] / conv->groups, conv->filters};
   if (!ConvPoolPlan<T>::pays(pair, x, kernel)) return std::nullopt;
-  std::optional<ConvPoolPlan<T>> plan(std::in_place, pair, x, kernel);
-  if (!training && !plan->fused()) plan.reset();
+  ConvPoolPlan<T> plan(pair, x, kernel);
+  if (!training && !plan.fused()) return std::nullopt;
   return plan;
 }
 

@@ -3,6 +3,7 @@
 
 #include "hubel/pool.hpp"
 #include "nn/layer_kind.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel::detail {
 
@@ -28,7 +29,7 @@ struct LayerKind<Pool2D> : LayerTraits {
   }
 
   static std::string detail(const Pool2D& layer) {
-    std::string text = fmt::format("{}, stride {}", extent_text(layer.pool_size), extent_text(layer.strides));
+    std::string text = detail::formatted("{}, stride {}", extent_text(layer.pool_size), extent_text(layer.strides));
     if (layer.padding != Padding::valid()) text += ", " + padding_text(layer.padding);
     if (layer.ceil_mode) text += ", ceil";
     return text;

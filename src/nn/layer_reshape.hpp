@@ -2,6 +2,7 @@
 #pragma once
 
 #include "nn/layer_kind.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel::detail {
 
@@ -25,16 +26,17 @@ struct LayerKind<Reshape> : LayerTraits {
     const bool positive = std::all_of(target.begin(), target.end(), [](std::int64_t n) { return n >= 1 || n == -1; });
     if (target.empty() || target.size() >= Shape::kMaxRank || free > 1 || !positive) {
       throw std::invalid_argument(
-          fmt::format("{}: target_shape is ({}), it must have 1 to {} extents of at least 1, one "
-                      "of which may be -1",
-                      who, fmt::join(target, ", "), Shape::kMaxRank - 1));
+          detail::formatted("{}: target_shape is ({}), it must have 1 to {} extents of at least 1, one "
+                            "of which may be -1",
+                            who, detail::joined(target, ", "), Shape::kMaxRank - 1));
     }
     std::int64_t given = 1;
     for (const std::int64_t extent : target)
       if (extent > 0) given = saturating_product({given, extent});
     if (free == 1 ? elements % given != 0 : elements != given) {
-      throw std::invalid_argument(fmt::format("{}: target_shape ({}) does not hold the {} numbers of {}", who,
-                                              fmt::join(target, ", "), elements, x.without_first().to_string()));
+      throw std::invalid_argument(detail::formatted("{}: target_shape ({}) does not hold the {} numbers of {}", who,
+                                                    detail::joined(target, ", "), elements,
+                                                    x.without_first().to_string()));
     }
     std::vector<std::int64_t> extents = {x[0]};
     for (const std::int64_t extent : target) extents.push_back(extent == -1 ? elements / given : extent);

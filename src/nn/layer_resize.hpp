@@ -3,6 +3,7 @@
 
 #include "hubel/resize.hpp"
 #include "nn/layer_kind.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel::detail {
 
@@ -18,8 +19,8 @@ struct ResizingKind : LayerTraits {
     f.optional("align_corners", layer.align_corners);
   }
   static std::string detail(const L& layer) {
-    return fmt::format("{}, {}{}", extent_text(layer.size), interpolation_name(layer.interpolation),
-                       layer.align_corners ? ", corners aligned" : "");
+    return detail::formatted("{}, {}{}", extent_text(layer.size), interpolation_name(layer.interpolation),
+                             layer.align_corners ? ", corners aligned" : "");
   }
 
   static LayerPlan plan(const L& layer, const Shape& x, std::string_view who) {

@@ -3,6 +3,7 @@
 
 #include "hubel/prelu.hpp"
 #include "nn/layer_kind.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel::detail {
 
@@ -17,7 +18,7 @@ struct LayerKind<LeakyReLU> : LayerTraits {
   static void fields(Self& layer, F&& f) {
     f.optional("negative_slope", layer.negative_slope);
   }
-  static std::string detail(const LeakyReLU& layer) { return fmt::format("{}", layer.negative_slope); }
+  static std::string detail(const LeakyReLU& layer) { return detail::formatted("{}", layer.negative_slope); }
   static LayerPlan plan(const LeakyReLU& layer, const Shape& x, std::string_view who) {
     return same_shape_plan(who, "negative_slope", layer.negative_slope, x);
   }
@@ -42,7 +43,7 @@ struct LayerKind<ELU> : LayerTraits {
   static void fields(Self& layer, F&& f) {
     f.optional("alpha", layer.alpha);
   }
-  static std::string detail(const ELU& layer) { return fmt::format("{}", layer.alpha); }
+  static std::string detail(const ELU& layer) { return detail::formatted("{}", layer.alpha); }
   static LayerPlan plan(const ELU& layer, const Shape& x, std::string_view who) {
     return same_shape_plan(who, "alpha", layer.alpha, x);
   }

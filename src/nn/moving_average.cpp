@@ -1,14 +1,13 @@
 // An average of the weights over training.
 #include "hubel/moving_average.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <stdexcept>
 
 #include "nn/named_state.hpp"
 #include "ops/parallel.hpp"
 #include "ops/pieces.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel {
 
@@ -16,7 +15,7 @@ template <class T>
 WeightAverage<T>::WeightAverage(std::span<const Parameter<T>> parameters, const AverageOptions& options)
     : options_(options) {
   if (!(options.decay >= 0 && options.decay < 1))
-    throw std::invalid_argument(fmt::format("WeightAverage: decay = {}, it must be in [0, 1)", options.decay));
+    throw std::invalid_argument(detail::formatted("WeightAverage: decay = {}, it must be in [0, 1)", options.decay));
   for (std::size_t i = 0; i < parameters.size(); ++i) {
     const Tensor<T>& value = parameters[i].value;
     names_.push_back(parameters[i].name);
@@ -34,7 +33,8 @@ void WeightAverage<T>::check(std::span<const Parameter<T>> parameters, bool appl
   for (std::size_t i = 0; fits && i < averages_.size(); ++i) fits = parameters[i].value.shape() == averages_[i].shape();
   if (!fits) throw std::invalid_argument("WeightAverage: the parameters are not those it was made for");
   if (applied != applied_)
-    throw std::invalid_argument(fmt::format("WeightAverage: the average is {} applied", applied_ ? "already" : "not"));
+    throw std::invalid_argument(
+        detail::formatted("WeightAverage: the average is {} applied", applied_ ? "already" : "not"));
 }
 
 template <class T>
@@ -100,7 +100,7 @@ std::vector<NamedView<T>> WeightAverage<T>::state() const {
 template <class T>
 void WeightAverage<T>::load_state(std::span<const NamedView<T>> state, std::int64_t updates) {
   if (updates < 0)
-    throw std::invalid_argument(fmt::format("WeightAverage: updates = {}, it must be at least 0", updates));
+    throw std::invalid_argument(detail::formatted("WeightAverage: updates = {}, it must be at least 0", updates));
   std::vector<detail::NamedPlace<T>> places;
   for (std::size_t i = 0; i < names_.size(); ++i) places.push_back({names_[i] + "/average", averages_[i]});
   detail::load_named<T>("WeightAverage", state, places);

@@ -1,8 +1,6 @@
 // Putting back named tensors that were written down: all of them, or none and an error that says what does not fit.
 #pragma once
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <set>
 #include <span>
@@ -12,6 +10,7 @@
 #include <vector>
 
 #include "hubel/named_view.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel::detail {
 
@@ -25,22 +24,25 @@ struct NamedPlace {
 // before anything is written, for a name twice, a name without a place, a place without a tensor, or another shape.
 template <class T>
 void load_named(std::string_view who, std::span<const NamedView<T>> given, std::span<const NamedPlace<T>> places) {
-  const auto fail = [who](const std::string& what) { throw std::invalid_argument(fmt::format("{}: {}", who, what)); };
+  const auto fail = [who](const std::string& what) {
+    throw std::invalid_argument(detail::formatted("{}: {}", who, what));
+  };
   const auto named = [](const auto& list, const std::string& name) {
     return std::find_if(list.begin(), list.end(), [&](const auto& entry) { return entry.name == name; });
   };
   std::set<std::string_view> seen;
   for (const NamedView<T>& tensor : given) {
-    if (named(places, tensor.name) == places.end()) fail(fmt::format("\"{}\" is not part of this state", tensor.name));
-    if (!seen.insert(tensor.name).second) fail(fmt::format("\"{}\" is given twice", tensor.name));
+    if (named(places, tensor.name) == places.end())
+      fail(detail::formatted("\"{}\" is not part of this state", tensor.name));
+    if (!seen.insert(tensor.name).second) fail(detail::formatted("\"{}\" is given twice", tensor.name));
   }
   std::vector<const NamedView<T>*> sources;
   for (const NamedPlace<T>& place : places) {
     const auto source = named(given, place.name);
-    if (source == given.end()) fail(fmt::format("\"{}\" is missing", place.name));
+    if (source == given.end()) fail(detail::formatted("\"{}\" is missing", place.name));
     if (!(source->value.shape() == place.value.shape())) {
-      fail(fmt::format("\"{}\" has shape {} but must have {}", place.name, source->value.shape().to_string(),
-                       place.value.shape().to_string()));
+      fail(detail::formatted("\"{}\" has shape {} but must have {}", place.name, source->value.shape().to_string(),
+                             place.value.shape().to_string()));
     }
     sources.push_back(&*source);
   }

@@ -1,12 +1,11 @@
 // A network's weights: made from the architecture, found by name, started from a seed.
 #include "hubel/network.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <stdexcept>
 
 #include "nn/network_plan.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel {
 
@@ -36,16 +35,17 @@ Network<T>::Network(Graph graph, std::vector<Parameter<T>> parameters)
     : graph_(std::move(graph)), parameters_(std::move(parameters)) {
   detail::NetworkPlan plan = detail::plan_network(graph_);
   if (parameters_.size() != plan.parameters.size()) {
-    throw std::invalid_argument(fmt::format("Network: {} parameters were given, its layers have {}", parameters_.size(),
-                                            plan.parameters.size()));
+    throw std::invalid_argument(detail::formatted("Network: {} parameters were given, its layers have {}",
+                                                  parameters_.size(), plan.parameters.size()));
   }
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     const detail::ParameterSpec& wanted = plan.parameters[i];
     Parameter<T>& given = parameters_[i];
     given.role = wanted.role;
     if (given.name == wanted.name && given.value.shape() == wanted.shape) continue;
-    throw std::invalid_argument(fmt::format("Network: parameter {} is {} {}, it must be {} {}", i, given.name,
-                                            given.value.shape().to_string(), wanted.name, wanted.shape.to_string()));
+    throw std::invalid_argument(detail::formatted("Network: parameter {} is {} {}, it must be {} {}", i, given.name,
+                                                  given.value.shape().to_string(), wanted.name,
+                                                  wanted.shape.to_string()));
   }
   info_ = std::move(plan.info);
   output_shape_ = info_.back().output_shape;
@@ -69,8 +69,8 @@ template <class T>
 const Parameter<T>& Network<T>::parameter(std::string_view name) const {
   for (const Parameter<T>& p : parameters_)
     if (p.name == name) return p;
-  throw std::invalid_argument(
-      fmt::format("Network: no parameter is named '{}', its parameters are {}", name, parameter_names<T>(parameters_)));
+  throw std::invalid_argument(detail::formatted("Network: no parameter is named '{}', its parameters are {}", name,
+                                                parameter_names<T>(parameters_)));
 }
 
 template <class T>

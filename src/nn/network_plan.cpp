@@ -6,6 +6,7 @@
 
 #include "nn/layer_kinds.hpp"
 #include "nn/receptive_field.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel::detail {
 
@@ -16,13 +17,14 @@ LayerPlan plan_layer(const Layer& layer, std::span<const Shape> inputs, std::str
         return kind.plan(l, inputs, who);
       } else {
         if (inputs.size() == 1) return kind.plan(l, inputs[0], who);
-        throw std::invalid_argument(fmt::format("{}: it has {} inputs, it takes one", who, inputs.size()));
+        throw std::invalid_argument(detail::formatted("{}: it has {} inputs, it takes one", who, inputs.size()));
       }
     });
   } catch (const std::invalid_argument& error) {
     const std::string message = error.what();
     if (message.starts_with(who)) throw;
-    throw std::invalid_argument(fmt::format("{}: {}", who, message));  // a Shape too large does not know whose it is
+    throw std::invalid_argument(
+        detail::formatted("{}: {}", who, message));  // a Shape too large does not know whose it is
   }
 }
 
@@ -40,7 +42,7 @@ std::optional<std::size_t> softmax_layer(const Graph& graph) {
 
 std::int64_t class_count(const Shape& output, std::string_view who) {
   if (output.elements() == output.back()) return output.back();
-  throw std::invalid_argument(fmt::format(
+  throw std::invalid_argument(detail::formatted(
       "{}: the network's output is {} for a sample, a classifier's is (classes,); end with Flatten and Dense", who,
       output.to_string()));
 }
@@ -63,8 +65,8 @@ void check_all_feed(const Graph& graph) {
       if (input >= 0) feeds[static_cast<std::size_t>(input)] = true;
   for (std::size_t i = 0; i + 1 < layers.size(); ++i) {
     if (feeds[i]) continue;
-    throw std::invalid_argument(fmt::format("Network: no layer takes the output of {}, and the last one is {}",
-                                            layers[i].name, layers.back().name));
+    throw std::invalid_argument(detail::formatted("Network: no layer takes the output of {}, and the last one is {}",
+                                                  layers[i].name, layers.back().name));
   }
 }
 
@@ -89,7 +91,7 @@ NetworkPlan plan_network(const Graph& graph) {
     info.receptive_field = fields[i];
     network.parameter_counts.push_back(plan.parameters.size());
     for (ParameterSpec& parameter : plan.parameters) {
-      parameter.name = fmt::format("{}.{}", name, parameter.name);
+      parameter.name = detail::formatted("{}.{}", name, parameter.name);
       info.parameters += parameter.shape.elements();
       if (parameter.role != ParameterRole::statistic) info.trainable += parameter.shape.elements();
       network.parameters.push_back(std::move(parameter));
@@ -111,7 +113,7 @@ std::vector<LayerInfo> layer_infos(const Graph& graph) { return detail::plan_net
 
 Shape layer_output_shape(const Layer& layer, const Shape& input, std::string_view who) {
   if (input.rank() < 2) {
-    throw std::invalid_argument(fmt::format(
+    throw std::invalid_argument(detail::formatted(
         "{}: the input has shape {}, it must have a batch axis and at least one more", who, input.to_string()));
   }
   return detail::plan_layer(layer, std::span(&input, 1), who).output;

@@ -3,12 +3,13 @@
 
 #include "nn/layer_kind.hpp"
 #include "ops/workspace.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel::detail {
 
 inline void check_epsilon(std::string_view who, double epsilon) {
   if (epsilon > 0 && epsilon < std::numeric_limits<double>::infinity()) return;
-  throw std::invalid_argument(fmt::format("{}: epsilon = {}, it must be above 0", who, epsilon));
+  throw std::invalid_argument(detail::formatted("{}: epsilon = {}, it must be above 0", who, epsilon));
 }
 
 template <class L>

@@ -1,8 +1,6 @@
 // Optimisers: the checks, the step's coefficients in double, and the work cut into pieces for threads.
 #include "hubel/optimizer.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cmath>
 #include <iterator>
@@ -16,6 +14,7 @@
 #include "ops/pieces.hpp"
 #include "ops/workspace.hpp"
 #include "simd/optimizer.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel {
 
@@ -27,7 +26,7 @@ constexpr double kFlopsPerElement = 30;  // a square root and a division count f
 
 void check(bool holds, const char* optimizer, const char* option, double value, const char* wanted) {
   if (holds) return;
-  throw std::invalid_argument(fmt::format("{}: {} = {}, it must be {}", optimizer, option, value, wanted));
+  throw std::invalid_argument(detail::formatted("{}: {} = {}, it must be {}", optimizer, option, value, wanted));
 }
 
 void check_share(const char* optimizer, const char* option, double value) {
@@ -291,7 +290,7 @@ std::vector<NamedView<T>> Optimizer<T>::state() const {
 
 template <class T>
 void Optimizer<T>::load_state(std::span<const NamedView<T>> state, std::int64_t steps) {
-  if (steps < 0) throw std::invalid_argument(fmt::format("Optimizer: steps = {}, it must be at least 0", steps));
+  if (steps < 0) throw std::invalid_argument(detail::formatted("Optimizer: steps = {}, it must be at least 0", steps));
   std::vector<detail::NamedPlace<T>> places;
   for (std::size_t i = 0; i < names_.size(); ++i) {
     for (Moment& moment : moments_)

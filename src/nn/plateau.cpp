@@ -1,12 +1,12 @@
 // Lowering the learning rate when it brings nothing more.
 #include "hubel/plateau.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <stdexcept>
+
+#include "text/formatted.hpp"
 
 namespace hubel {
 
@@ -14,7 +14,7 @@ namespace {
 
 void check(bool holds, const char* option, double value, const char* wanted) {
   if (holds) return;
-  throw std::invalid_argument(fmt::format("ReduceOnPlateau: {} = {}, it must be {}", option, value, wanted));
+  throw std::invalid_argument(detail::formatted("ReduceOnPlateau: {} = {}, it must be {}", option, value, wanted));
 }
 
 void check_size(const char* option, double value) {

@@ -1,8 +1,6 @@
 // Learning-rate schedules.
 #include "hubel/schedule.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cmath>
 #include <iterator>
@@ -11,6 +9,7 @@
 #include <utility>
 
 #include "ops/named.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel {
 
@@ -24,7 +23,7 @@ static_assert(std::size(kNames) == std::variant_size_v<Schedule::Kind>);
 
 void check(bool holds, std::string_view schedule, std::string_view option, double value, std::string_view wanted) {
   if (holds) return;
-  throw std::invalid_argument(fmt::format("{}: {} = {}, it must be {}", schedule, option, value, wanted));
+  throw std::invalid_argument(detail::formatted("{}: {} = {}, it must be {}", schedule, option, value, wanted));
 }
 
 // What of these a schedule has.
@@ -117,8 +116,8 @@ Schedule schedule_from_name(std::string_view name, std::string_view who) {
 double schedule_factor(const Schedule& schedule, std::int64_t step, const TrainingLength& length) {
   if (length.epoch_steps < 1 && counts_epochs(schedule.kind())) {
     throw std::invalid_argument(
-        fmt::format("schedule_factor: {} counts epochs, but the steps of an epoch (epoch_steps) are {}",
-                    schedule_name(schedule), length.epoch_steps));
+        detail::formatted("schedule_factor: {} counts epochs, but the steps of an epoch (epoch_steps) are {}",
+                          schedule_name(schedule), length.epoch_steps));
   }
   const auto factor = [&](std::int64_t at_step) {
     const auto rest = static_cast<double>(std::max<std::int64_t>(length.steps - length.warmup_steps, 1));

@@ -1,5 +1,4 @@
 // The table that a summary prints.
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
@@ -10,6 +9,7 @@
 #include "nn/activation_memory.hpp"
 #include "nn/network_plan.hpp"
 #include "nn/short_name.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel {
 
@@ -29,12 +29,12 @@ std::string memory(std::int64_t numbers, std::int64_t bytes_per_number) {
   double bytes = static_cast<double>(numbers) * static_cast<double>(bytes_per_number);
   std::size_t unit = 0;
   while (bytes >= 1024 && unit + 1 < kUnits.size()) bytes /= 1024, ++unit;
-  return fmt::format("{:.{}f} {}", bytes, unit == 0 ? 0 : 1, kUnits[unit]);
+  return detail::formatted("{:.{}f} {}", bytes, unit == 0 ? 0 : 1, kUnits[unit]);
 }
 
 std::string described(const LayerInfo& layer) {
   const std::string name = detail::short_name(layer.name);
-  return layer.options.empty() ? name : fmt::format("{} ({})", name, layer.options);
+  return layer.options.empty() ? name : detail::formatted("{} ({})", name, layer.options);
 }
 
 // The names of what layer i takes; of many, the first and how many more.
@@ -43,7 +43,7 @@ std::string inputs_text(const Graph& graph, const GraphLayer& layer) {
   std::string text;
   for (std::size_t i = 0; i < layer.inputs.size(); ++i) {
     if (i == kMost && layer.inputs.size() > kMost + 1)
-      return text + fmt::format(", {} more", layer.inputs.size() - kMost);
+      return text + detail::formatted(", {} more", layer.inputs.size() - kMost);
     const std::int64_t input = layer.inputs[i];
     if (i > 0) text += ", ";
     text += input == GraphLayer::kInput ? "input"
@@ -63,7 +63,7 @@ bool has_fields(const Graph& graph) { return graph.input_shape().rank() == 3 || 
 
 std::string field_text(const LayerInfo& layer) {
   if (!layer.receptive_field) return "all";
-  return fmt::format("{}x{}", (*layer.receptive_field)[0], (*layer.receptive_field)[1]);
+  return detail::formatted("{}x{}", (*layer.receptive_field)[0], (*layer.receptive_field)[1]);
 }
 
 std::vector<Row> rows_of(const Graph& graph, std::span<const LayerInfo> layers, std::int64_t bytes_per_number) {
@@ -97,7 +97,8 @@ std::string table(const std::vector<Row>& rows) {
     std::string columns;
     for (std::size_t i = 0; i < row.size(); ++i) {
       columns += i == 0 ? " " : "   ";
-      columns += is_number(i) ? fmt::format("{:>{}}", row[i], widths[i]) : fmt::format("{:<{}}", row[i], widths[i]);
+      columns += is_number(i) ? detail::formatted("{:>{}}", row[i], widths[i])
+                              : detail::formatted("{:<{}}", row[i], widths[i]);
     }
     text += columns.substr(0, columns.find_last_not_of(' ') + 1) + "\n";
     if (&row == &rows.front()) text += line + "\n";
@@ -117,13 +118,15 @@ std::string summary(const Graph& graph, std::int64_t bytes_per_number) {
   }
   const detail::ActivationMemory activations = detail::activation_memory(graph);
   std::string text = table(rows_of(graph, layers, bytes_per_number));
-  text += fmt::format(" Parameters: {} ({})", thousands(parameters), memory(parameters, bytes_per_number));
+  text += detail::formatted(" Parameters: {} ({})", thousands(parameters), memory(parameters, bytes_per_number));
   if (trainable != parameters) {
-    text += fmt::format(", of which {} trainable and {} not", thousands(trainable), thousands(parameters - trainable));
+    text += detail::formatted(", of which {} trainable and {} not", thousands(trainable),
+                              thousands(parameters - trainable));
   }
-  text += fmt::format(". Multiply-adds for one sample: {}.\n", thousands(macs));
-  text += fmt::format(" Activations of one sample: {} in inference, {} in training.\n",
-                      memory(activations.inference, bytes_per_number), memory(activations.training, bytes_per_number));
+  text += detail::formatted(". Multiply-adds for one sample: {}.\n", thousands(macs));
+  text += detail::formatted(" Activations of one sample: {} in inference, {} in training.\n",
+                            memory(activations.inference, bytes_per_number),
+                            memory(activations.training, bytes_per_number));
   return text;
 }
 

@@ -1,19 +1,18 @@
 // Whether samples fit a network and a loss, and how it is told.
 #pragma once
 
-#include <fmt/format.h>
-
 #include <limits>
 #include <stdexcept>
 
 #include "hubel/trainer.hpp"
 #include "nn/network_plan.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel::detail {
 
 inline void check_batch_size(const char* who, std::int64_t batch_size) {
   if (batch_size < 1)
-    throw std::invalid_argument(fmt::format("{}: batch_size = {}, it must be at least 1", who, batch_size));
+    throw std::invalid_argument(detail::formatted("{}: batch_size = {}, it must be at least 1", who, batch_size));
 }
 
 // The shape of a sample's targets: the output's, but (classes) of a classifier whose loss is of its logits.
@@ -23,8 +22,9 @@ inline void check_targets(const char* who, const Network<float>& network, const 
   const bool classifies = std::holds_alternative<CrossEntropy>(loss) && output.elements() == output.back();
   const Shape wanted = classifies ? Shape{output.back()} : output;
   if (source.target_shape() == wanted) return;
-  throw std::invalid_argument(fmt::format("{}: the targets have shape {} for a sample, the network's output has {}",
-                                          who, source.target_shape().to_string(), wanted.to_string()));
+  throw std::invalid_argument(
+      detail::formatted("{}: the targets have shape {} for a sample, the network's output has {}", who,
+                        source.target_shape().to_string(), wanted.to_string()));
 }
 
 inline void check_labels_each(const char* who, const Network<float>& network, std::int64_t labels) {
@@ -32,17 +32,17 @@ inline void check_labels_each(const char* who, const Network<float>& network, st
   if (labels == 1) {
     class_count(output, who);
   } else if (labels != output.elements() / output.back()) {
-    throw std::invalid_argument(fmt::format("{}: a sample has {} labels, the network's output {} has {} rows", who,
-                                            labels, output.to_string(), output.elements() / output.back()));
+    throw std::invalid_argument(detail::formatted("{}: a sample has {} labels, the network's output {} has {} rows",
+                                                  who, labels, output.to_string(), output.elements() / output.back()));
   }
 }
 
 inline void check_top_k(const char* who, const SampleSource& source, const Loss& loss, std::int64_t top_k) {
   if (top_k == 0) return;
-  if (top_k < 0) throw std::invalid_argument(fmt::format("{}: top_k = {}, it must be at least 0", who, top_k));
+  if (top_k < 0) throw std::invalid_argument(detail::formatted("{}: top_k = {}, it must be at least 0", who, top_k));
   const auto* entropy = std::get_if<CrossEntropy>(&loss);
   if (dynamic_cast<const TargetSource*>(&source) || (entropy && entropy->ignore_label))
-    throw std::invalid_argument(fmt::format("{}: top_k goes with labels only, none of them ignored", who));
+    throw std::invalid_argument(detail::formatted("{}: top_k goes with labels only, none of them ignored", who));
 }
 
 inline void check_source(const char* who, const Network<float>& network, const SampleSource& source, const Loss& loss,
@@ -54,11 +54,13 @@ inline void check_source(const char* who, const Network<float>& network, const S
   }
   check_top_k(who, source, loss, top_k);
   if (!(source.sample_shape() == network.input_shape())) {
-    throw std::invalid_argument(fmt::format("{}: the samples have shape {}, the network takes {}", who,
-                                            source.sample_shape().to_string(), network.input_shape().to_string()));
+    throw std::invalid_argument(detail::formatted("{}: the samples have shape {}, the network takes {}", who,
+                                                  source.sample_shape().to_string(),
+                                                  network.input_shape().to_string()));
   }
   if (source.count() > std::numeric_limits<std::int32_t>::max()) {
-    throw std::invalid_argument(fmt::format("{}: {} samples, there may be at most 2^31 - 1", who, source.count()));
+    throw std::invalid_argument(
+        detail::formatted("{}: {} samples, there may be at most 2^31 - 1", who, source.count()));
   }
 }
 

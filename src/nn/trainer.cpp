@@ -1,13 +1,12 @@
 // Training: the checks of its arguments. Its steps are in training.cpp.
 #include "hubel/trainer.hpp"
 
-#include <fmt/format.h>
-
 #include <cmath>
 #include <stdexcept>
 
 #include "nn/train_checks.hpp"
 #include "nn/training.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel {
 
@@ -15,20 +14,20 @@ namespace {
 
 void check_share(const char* option, double share) {
   if (!(share > 0 && share <= 1))
-    throw std::invalid_argument(fmt::format("fit: {} = {}, it must be in (0, 1]", option, share));
+    throw std::invalid_argument(detail::formatted("fit: {} = {}, it must be in (0, 1]", option, share));
 }
 
 void check_size(const char* option, double size) {
   if (!(size >= 0 && std::isfinite(size)))
-    throw std::invalid_argument(fmt::format("fit: {} = {}, it must be finite and at least 0", option, size));
+    throw std::invalid_argument(detail::formatted("fit: {} = {}, it must be finite and at least 0", option, size));
 }
 
 void check_numbers(const TrainOptions& options) {
   if (options.epochs < 1)
-    throw std::invalid_argument(fmt::format("fit: epochs = {}, it must be at least 1", options.epochs));
+    throw std::invalid_argument(detail::formatted("fit: epochs = {}, it must be at least 1", options.epochs));
   detail::check_batch_size("fit", options.batch_size);
   if (!(options.warmup >= 0 && options.warmup < 1))
-    throw std::invalid_argument(fmt::format("fit: warmup = {}, it must be in [0, 1)", options.warmup));
+    throw std::invalid_argument(detail::formatted("fit: warmup = {}, it must be in [0, 1)", options.warmup));
   check_share("hard_share", options.hard_share);
   check_share("skip_above", options.skip_above);
   check_size("clip_value", options.clip_value);
@@ -42,8 +41,8 @@ void check_selection(const SampleSource& train, const TrainOptions& options) {
   const bool by_label = std::holds_alternative<CrossEntropy>(options.loss) &&
                         !dynamic_cast<const TargetSource*>(&train) && train.labels_per_sample() == 1;
   if (by_label || (options.hard_share == 1 && options.skip_above == 1)) return;
-  throw std::invalid_argument(fmt::format("fit: {} goes with the cross-entropy of one label a sample only",
-                                          options.hard_share < 1 ? "hard_share" : "skip_above"));
+  throw std::invalid_argument(detail::formatted("fit: {} goes with the cross-entropy of one label a sample only",
+                                                options.hard_share < 1 ? "hard_share" : "skip_above"));
 }
 
 }  // namespace

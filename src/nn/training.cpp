@@ -1,8 +1,6 @@
 // The steps and epochs of a training; see training.hpp.
 #include "nn/training.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -13,6 +11,7 @@
 
 #include "hubel/clip.hpp"
 #include "hubel/random.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel::detail {
 
@@ -205,8 +204,8 @@ void Training::run_step() {
       learn(std::span(order_).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(n)));
   if (!std::isfinite(loss.loss)) {
     throw std::runtime_error(
-        fmt::format("training diverged: the loss is {} at epoch {}, step {}; a lower learning rate usually helps",
-                    std::isnan(loss.loss) ? "nan" : "infinite", epoch_, step_ + 1));
+        detail::formatted("training diverged: the loss is {} at epoch {}, step {}; a lower learning rate usually helps",
+                          std::isnan(loss.loss) ? "nan" : "infinite", epoch_, step_ + 1));
   }
   norm_ = clip();
   const double factor = learning_factor();

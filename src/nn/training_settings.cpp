@@ -1,12 +1,14 @@
 // See training_settings.hpp. Numbers are written so that they can be told apart to the last bit.
 #include "nn/training_settings.hpp"
 
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-
 #include <algorithm>
 #include <cstring>
+#include <ranges>
+#include <string_view>
+#include <type_traits>
 #include <vector>
+
+#include "text/formatted.hpp"
 
 namespace hubel::detail {
 
@@ -15,17 +17,19 @@ namespace {
 template <class Value>
 std::string text_of(const Value& value) {
   if constexpr (requires { value.has_value(); }) {
-    return value ? fmt::format("{}", *value) : "none";
+    return value ? detail::formatted("{}", *value) : "none";
   } else if constexpr (std::is_same_v<Value, Goal>) {
     return value == Goal::minimum ? "minimum" : "maximum";
+  } else if constexpr (std::ranges::range<Value> && !std::is_convertible_v<Value, std::string_view>) {
+    return "[" + detail::joined(value, ", ") + "]";
   } else {
-    return fmt::format("{}", value);
+    return detail::formatted("{}", value);
   }
 }
 
 // "name option=value ...", of whichever of these options there are.
 #define HUBEL_OPTION(field) \
-  if constexpr (requires { o.field; }) text += fmt::format(" " #field "={}", text_of(o.field))
+  if constexpr (requires { o.field; }) text += detail::formatted(" " #field "={}", text_of(o.field))
 
 template <class Options>
 std::string optimizer_text(std::string_view name, const Options& o) {
@@ -121,7 +125,7 @@ std::string fingerprint(const SampleSource& source, std::uint64_t seed) {
     add_words(hash, targets.data(), std::ssize(targets));
     add_words(hash, labels.data(), std::ssize(labels));
   }
-  return fmt::format("{:016x}", hash);
+  return detail::formatted("{:016x}", hash);
 }
 
 }  // namespace

@@ -1,5 +1,4 @@
 // A training's state: what it writes down between two steps, and going on from it.
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
@@ -9,6 +8,7 @@
 
 #include "nn/training.hpp"
 #include "nn/training_settings.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel::detail {
 
@@ -17,7 +17,7 @@ namespace {
 using Tensors = std::vector<NamedView<float>>;
 
 [[noreturn]] void refuse(const std::string& what) {
-  throw std::invalid_argument(fmt::format("fit: the state to go on from {}", what));
+  throw std::invalid_argument(detail::formatted("fit: the state to go on from {}", what));
 }
 
 constexpr const char* kNetwork = "network/";
@@ -42,7 +42,7 @@ void check_groups(const Tensors& all) {
   for (const NamedView<float>& tensor : all) {
     const auto is_its = [&](const char* group) { return tensor.name.starts_with(group); };
     if (std::none_of(std::begin(kGroups), std::end(kGroups), is_its))
-      refuse(fmt::format("has a tensor \"{}\", which is no part of a training", tensor.name));
+      refuse(detail::formatted("has a tensor \"{}\", which is no part of a training", tensor.name));
   }
 }
 
@@ -55,7 +55,7 @@ void check_settings(const std::map<std::string, std::string>& given, const std::
         const auto found = settings.find(name);
         return found == settings.end() ? std::string("none") : found->second;
       };
-      refuse(fmt::format("is of a training with {} = {}, but this one has {}", name, in(given), in(own)));
+      refuse(detail::formatted("is of a training with {} = {}, but this one has {}", name, in(given), in(own)));
     }
   };
   compare(own, given);
@@ -69,7 +69,7 @@ class Numbers {
 
   void read(const char* name, double& value) const {
     const auto found = numbers_.find(name);
-    if (found == numbers_.end()) refuse(fmt::format("has no number \"{}\"", name));
+    if (found == numbers_.end()) refuse(detail::formatted("has no number \"{}\"", name));
     value = found->second;
   }
   void read(const char* name, std::int64_t& value) const {
@@ -77,7 +77,7 @@ class Numbers {
     double number = 0;
     read(name, number);
     if (!(number >= 0 && number <= kMost && number == std::floor(number)))
-      refuse(fmt::format("has {} for its number \"{}\"", number, name));
+      refuse(detail::formatted("has {} for its number \"{}\"", number, name));
     value = static_cast<std::int64_t>(number);
   }
   void read(const char* name, bool& value) const {

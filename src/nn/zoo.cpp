@@ -1,12 +1,11 @@
 // The zoo's networks by name.
 #include "hubel/zoo.hpp"
 
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-
 #include <algorithm>
 #include <stdexcept>
 #include <variant>
+
+#include "text/formatted.hpp"
 
 namespace hubel {
 
@@ -94,14 +93,15 @@ Graph zoo_graph(std::string_view name, const ZooOptions& options) {
   const auto entry = std::find_if(all.begin(), all.end(), [&](const Entry& e) { return e.name == name; });
   if (entry == all.end()) {
     throw std::invalid_argument(
-        fmt::format("zoo: there is no network '{}', there are {}", name, fmt::join(zoo_names(), ", ")));
+        detail::formatted("zoo: there is no network '{}', there are {}", name, detail::joined(zoo_names(), ", ")));
   }
   const std::int64_t classes = options.classes.value_or(entry->classes);
   const Shape input_shape = options.input_shape.value_or(entry->input_shape);
   if (const auto* build = std::get_if<Scalable>(&entry->build)) {
     return (*build)(classes, input_shape, options.small_images);
   }
-  if (options.small_images) throw std::invalid_argument(fmt::format("zoo: {} has no variant for small images", name));
+  if (options.small_images)
+    throw std::invalid_argument(detail::formatted("zoo: {} has no variant for small images", name));
   return std::get<Plain>(entry->build)(classes, input_shape);
 }
 

@@ -1,9 +1,6 @@
 // Activations: names, checks, and the elementwise loops shared out over threads.
 #include "hubel/activation.hpp"
 
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -13,6 +10,7 @@
 #include "ops/checks.hpp"
 #include "ops/parallel.hpp"
 #include "simd/elementwise.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel {
 
@@ -50,8 +48,8 @@ struct Rows {
 
 Rows rows_of(std::string_view who, Activation activation, const Shape& shape) {
   if (shape.rank() == 0) {
-    throw std::invalid_argument(
-        fmt::format("{}: {} works along the last dimension, but x has shape ()", who, activation_name(activation)));
+    throw std::invalid_argument(detail::formatted("{}: {} works along the last dimension, but x has shape ()", who,
+                                                  activation_name(activation)));
   }
   return {shape.back() == 0 ? 0 : shape.elements() / shape.back(), shape.back()};
 }
@@ -143,8 +141,8 @@ Activation activation_from_name(std::string_view name, std::string_view who) {
   for (const auto& [known, value] : kNames) {
     if (known == name) return value;
   }
-  throw std::invalid_argument(
-      fmt::format("{}: activation is \"{}\" but must be one of {}", who, name, fmt::join(activation_names(), ", ")));
+  throw std::invalid_argument(detail::formatted("{}: activation is \"{}\" but must be one of {}", who, name,
+                                                detail::joined(activation_names(), ", ")));
 }
 
 void activation_forward(TensorView<const float> x, Activation activation, TensorView<float> out) {

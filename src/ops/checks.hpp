@@ -1,8 +1,6 @@
 // Argument checks that the operations share, and their wording.
 #pragma once
 
-#include <fmt/format.h>
-
 #include <array>
 #include <cstdint>
 #include <limits>
@@ -10,6 +8,7 @@
 #include <string_view>
 
 #include "hubel/tensor.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel::detail {
 
@@ -23,8 +22,9 @@ bool is_given(TensorView<T> view) {
 inline void check_rank(std::string_view who, std::string_view name, const Shape& got, std::size_t rank,
                        std::string_view meaning) {
   if (got.rank() != rank) {
-    throw std::invalid_argument(fmt::format("{}: {} has {} dimension{}, shape {}, but must have {}: {}", who, name,
-                                            got.rank(), got.rank() == 1 ? "" : "s", got.to_string(), rank, meaning));
+    throw std::invalid_argument(detail::formatted("{}: {} has {} dimension{}, shape {}, but must have {}: {}", who,
+                                                  name, got.rank(), got.rank() == 1 ? "" : "s", got.to_string(), rank,
+                                                  meaning));
   }
 }
 
@@ -32,8 +32,8 @@ inline void check_rank(std::string_view who, std::string_view name, const Shape&
 inline void check_shape(std::string_view who, std::string_view name, const Shape& got, const Shape& wanted,
                         std::string_view meaning) {
   if (got != wanted) {
-    throw std::invalid_argument(fmt::format("{}: {} has shape {} but must have {}, {}", who, name, got.to_string(),
-                                            wanted.to_string(), meaning));
+    throw std::invalid_argument(detail::formatted("{}: {} has shape {} but must have {}, {}", who, name,
+                                                  got.to_string(), wanted.to_string(), meaning));
   }
 }
 
@@ -45,8 +45,9 @@ inline void check_pair(std::string_view who, std::string_view name, const std::a
                        std::int64_t largest, std::string_view meaning) {
   for (std::int64_t value : pair) {
     if (value < 1 || value > largest) {
-      throw std::invalid_argument(fmt::format("{}: {} is ({}, {}) but both must be {} ({} is {})", who, name, pair[0],
-                                              pair[1], value < 1 ? "at least 1" : "below 2^31", name, meaning));
+      throw std::invalid_argument(detail::formatted("{}: {} is ({}, {}) but both must be {} ({} is {})", who, name,
+                                                    pair[0], pair[1], value < 1 ? "at least 1" : "below 2^31", name,
+                                                    meaning));
     }
   }
 }
@@ -55,16 +56,16 @@ inline void check_pair(std::string_view who, std::string_view name, const std::a
 inline void check_sides(std::string_view who, std::string_view name, const std::array<std::int64_t, 4>& sides) {
   for (std::int64_t side : sides) {
     if (side < 0 || side > kMaxOption) {
-      throw std::invalid_argument(
-          fmt::format("{}: {} is (({}, {}), ({}, {})) but each side must be {} ({} is ((top, bottom), (left, right)))",
-                      who, name, sides[0], sides[1], sides[2], sides[3], side < 0 ? "at least 0" : "below 2^31", name));
+      throw std::invalid_argument(detail::formatted(
+          "{}: {} is (({}, {}), ({}, {})) but each side must be {} ({} is ((top, bottom), (left, right)))", who, name,
+          sides[0], sides[1], sides[2], sides[3], side < 0 ? "at least 0" : "below 2^31", name));
     }
   }
 }
 
 // "1 channel", "3 channels".
 inline std::string counted(std::int64_t n, std::string_view noun) {
-  return fmt::format("{} {}{}", n, noun, n == 1 ? "" : "s");
+  return detail::formatted("{} {}{}", n, noun, n == 1 ? "" : "s");
 }
 
 }  // namespace hubel::detail

@@ -1,8 +1,6 @@
 // Gradient clipping, over the pieces of all gradients.
 #include "hubel/clip.hpp"
 
-#include <fmt/format.h>
-
 #include <cmath>
 #include <stdexcept>
 
@@ -11,6 +9,7 @@
 #include "ops/pieces.hpp"
 #include "ops/workspace.hpp"
 #include "simd/optimizer.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel {
 
@@ -24,7 +23,8 @@ struct Piece {
 };
 
 void check(const char* who, const char* name, double value) {
-  if (!(value >= 0)) throw std::invalid_argument(fmt::format("{}: {} is {} but must be at least 0", who, name, value));
+  if (!(value >= 0))
+    throw std::invalid_argument(detail::formatted("{}: {} is {} but must be at least 0", who, name, value));
 }
 
 // In scratch memory, for a step allocates nothing.

@@ -2,14 +2,13 @@
 // (columns.hpp), one over the channels a number for each row.
 #include "hubel/combine.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
 #include "ops/checks.hpp"
 #include "ops/columns.hpp"
 #include "simd/combine.hpp"
 #include "simd/fused.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel {
 
@@ -29,7 +28,7 @@ void for_each_range(std::int64_t n, std::int64_t piece, double flops, const F& f
 
 template <class T>
 void check_some(std::string_view who, std::span<const TensorView<const T>> xs) {
-  if (xs.empty()) throw std::invalid_argument(fmt::format("{}: xs has 0 tensors, it must have at least 1", who));
+  if (xs.empty()) throw std::invalid_argument(detail::formatted("{}: xs has 0 tensors, it must have at least 1", who));
 }
 
 template <class T>
@@ -37,7 +36,7 @@ void add_all(std::span<const TensorView<const T>> xs, Activation activation, Ten
   constexpr std::string_view who = "add_forward";
   check_some(who, xs);
   for (std::size_t i = 1; i < xs.size(); ++i) {
-    detail::check_shape(who, fmt::format("xs[{}]", i), xs[i].shape(), xs[0].shape(), "the shape of xs[0]");
+    detail::check_shape(who, detail::formatted("xs[{}]", i), xs[i].shape(), xs[0].shape(), "the shape of xs[0]");
   }
   detail::check_shape(who, "out", out.shape(), xs[0].shape(), "the shape of xs[0]");
   const T** from = detail::scratch<const T*>(detail::Scratch::in_places, xs.size());
@@ -66,8 +65,8 @@ Spread spread_of(std::string_view who, std::string_view name, const Shape& a, co
     if (column) return Spread::channels;
   }
   throw std::invalid_argument(
-      fmt::format("{}: {} has shape {} but must have {} or, of that, (m, 1, ..., 1, c) or (m, ..., 1)", who, name,
-                  b.to_string(), a.to_string()));
+      detail::formatted("{}: {} has shape {} but must have {} or, of that, (m, 1, ..., 1, c) or (m, ..., 1)", who, name,
+                        b.to_string(), a.to_string()));
 }
 
 struct Extents {

@@ -1,5 +1,4 @@
 // Concatenation along the channels, and its gradients: copies of rows.
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
@@ -7,6 +6,7 @@
 #include "hubel/combine.hpp"
 #include "ops/checks.hpp"
 #include "ops/parallel.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel {
 
@@ -44,7 +44,7 @@ Shape output_shape(std::span<const TensorView<const T>> xs) {
   std::int64_t channels = xs[0].shape().back();
   for (std::size_t i = 1; i < xs.size(); ++i) {
     const Shape& shape = xs[i].shape();
-    const std::string name = fmt::format("xs[{}]", i);
+    const std::string name = detail::formatted("xs[{}]", i);
     detail::check_rank(who, name, shape, xs[0].shape().rank(), "as many as xs[0]");
     detail::check_shape(who, name, shape, with_last(xs[0].shape(), shape.back()),
                         "the shape of xs[0] but for the last axis");
@@ -73,22 +73,22 @@ void check_gradients(TensorView<const T> dout, std::span<const std::int64_t> cha
   }
   if (channels.size() != dxs.size()) {
     throw std::invalid_argument(
-        fmt::format("{}: channels has {} numbers but dxs has {} tensors", who, channels.size(), dxs.size()));
+        detail::formatted("{}: channels has {} numbers but dxs has {} tensors", who, channels.size(), dxs.size()));
   }
   std::int64_t rest = dout.shape().back();
   for (std::size_t i = 0; i < dxs.size(); ++i) {
     if (channels[i] < 0 || channels[i] > rest) {
-      throw std::invalid_argument(fmt::format("{}: channels[{}] is {} but dout, shape {}, has {} left", who, i,
-                                              channels[i], dout.shape().to_string(), rest));
+      throw std::invalid_argument(detail::formatted("{}: channels[{}] is {} but dout, shape {}, has {} left", who, i,
+                                                    channels[i], dout.shape().to_string(), rest));
     }
     rest -= channels[i];
     if (!detail::is_given(dxs[i])) continue;
-    detail::check_shape(who, fmt::format("dxs[{}]", i), dxs[i].shape(), with_last(dout.shape(), channels[i]),
+    detail::check_shape(who, detail::formatted("dxs[{}]", i), dxs[i].shape(), with_last(dout.shape(), channels[i]),
                         "the shape of dout with channels of its own");
   }
   if (rest == 0) return;
-  throw std::invalid_argument(fmt::format("{}: channels add up to {} but dout has shape {}", who,
-                                          dout.shape().back() - rest, dout.shape().to_string()));
+  throw std::invalid_argument(detail::formatted("{}: channels add up to {} but dout has shape {}", who,
+                                                dout.shape().back() - rest, dout.shape().to_string()));
 }
 
 template <class T>

@@ -1,8 +1,6 @@
 // Convolution: its shapes and errors, and its three passes as correlations and weight gradients.
 #include "hubel/conv.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <limits>
 #include <stdexcept>
@@ -14,6 +12,7 @@
 #include "ops/scatter.hpp"
 #include "ops/weight_gradient.hpp"
 #include "ops/workspace.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel {
 
@@ -25,7 +24,8 @@ constexpr std::string_view kKernelAxes = "(kh, kw, c_prev, c_new)";
 void check_options(std::string_view who, const ConvOptions& o) {
   detail::check_pair(who, "stride", o.stride, std::numeric_limits<std::int64_t>::max(), "(sh, sw)");
   detail::check_pair(who, "dilation", o.dilation, detail::kMaxOption, "(dh, dw)");
-  if (o.groups < 1) throw std::invalid_argument(fmt::format("{}: groups is {} but must be at least 1", who, o.groups));
+  if (o.groups < 1)
+    throw std::invalid_argument(detail::formatted("{}: groups is {} but must be at least 1", who, o.groups));
   detail::check_sides(who, "padding", {o.padding.top, o.padding.bottom, o.padding.left, o.padding.right});
 }
 
@@ -33,18 +33,19 @@ void check_channels(std::string_view who, const Shape& A_prev, const Shape& W, s
   const std::int64_t c_prev = A_prev[3], c_new = W[3];
   if (groups == 1) {
     if (W[2] == c_prev) return;
-    throw std::invalid_argument(fmt::format("{}: W has c_prev = {} but A_prev has {} (W is {}, A_prev is {})", who,
-                                            W[2], detail::counted(c_prev, "channel"), kKernelAxes, kInputAxes));
+    throw std::invalid_argument(detail::formatted("{}: W has c_prev = {} but A_prev has {} (W is {}, A_prev is {})",
+                                                  who, W[2], detail::counted(c_prev, "channel"), kKernelAxes,
+                                                  kInputAxes));
   }
   if (c_prev % groups != 0 || c_new % groups != 0) {
     throw std::invalid_argument(
-        fmt::format("{}: groups = {} must divide both c_prev = {} and c_new = {}", who, groups, c_prev, c_new));
+        detail::formatted("{}: groups = {} must divide both c_prev = {} and c_new = {}", who, groups, c_prev, c_new));
   }
   if (W[2] != c_prev / groups) {
-    throw std::invalid_argument(
-        fmt::format("{}: W has c_prev / groups = {} but A_prev has {} in {} groups, which makes {} (W is (kh, kw, "
-                    "c_prev / groups, c_new), A_prev is {})",
-                    who, W[2], detail::counted(c_prev, "channel"), groups, c_prev / groups, kInputAxes));
+    throw std::invalid_argument(detail::formatted(
+        "{}: W has c_prev / groups = {} but A_prev has {} in {} groups, which makes {} (W is (kh, kw, "
+        "c_prev / groups, c_new), A_prev is {})",
+        who, W[2], detail::counted(c_prev, "channel"), groups, c_prev / groups, kInputAxes));
   }
 }
 
@@ -52,10 +53,10 @@ void check_algorithm(std::string_view who, const Shape& W, const ConvOptions& o)
   constexpr std::array<std::int64_t, 2> kOne = {1, 1};
   const bool fits = W[0] == 3 && W[1] == 3 && o.stride == kOne && o.dilation == kOne && o.groups == 1;
   if (o.algorithm != ConvAlgorithm::winograd || fits) return;
-  throw std::invalid_argument(
-      fmt::format("{}: algorithm is winograd, which needs a 3x3 kernel, stride 1, dilation 1 and groups 1, but the "
-                  "kernel is {}x{}, stride ({}, {}), dilation ({}, {}) and groups {}",
-                  who, W[0], W[1], o.stride[0], o.stride[1], o.dilation[0], o.dilation[1], o.groups));
+  throw std::invalid_argument(detail::formatted(
+      "{}: algorithm is winograd, which needs a 3x3 kernel, stride 1, dilation 1 and groups 1, but the "
+      "kernel is {}x{}, stride ({}, {}), dilation ({}, {}) and groups {}",
+      who, W[0], W[1], o.stride[0], o.stride[1], o.dilation[0], o.dilation[1], o.groups));
 }
 
 struct Axis {
@@ -84,8 +85,8 @@ void check_fits(std::string_view who, const ConvGeometry& g) {
   const std::int64_t extent = high ? g.h_prev : g.w_prev;
   const std::int64_t before = high ? g.top : g.left, after = high ? g.bottom : g.right;
   const std::string dilated =
-      dilation == 1 ? "" : fmt::format(" (dilated by {} to {})", dilation, (k - 1) * dilation + 1);
-  throw std::invalid_argument(fmt::format(
+      dilation == 1 ? "" : detail::formatted(" (dilated by {} to {})", dilation, (k - 1) * dilation + 1);
+  throw std::invalid_argument(detail::formatted(
       "{}: the kernel is larger than the padded input: {} = {}{} but {} = {} with {} + {} of padding is {}", who,
       high ? "kh" : "kw", k, dilated, high ? "h_prev" : "w_prev", extent, before, after, before + extent + after));
 }
@@ -211,7 +212,7 @@ ConvGradients<T> backward_new(TensorView<const T> dZ, TensorView<const T> A_prev
 Padding Padding::from_name(std::string_view name, std::string_view who) {
   if (name == "same") return same();
   if (name == "valid") return valid();
-  throw std::invalid_argument(fmt::format(
+  throw std::invalid_argument(detail::formatted(
       "{}: padding is \"{}\" but must be \"same\", \"valid\", a number, (ph, pw) or ((top, bottom), (left, right))",
       who, name));
 }
@@ -221,7 +222,7 @@ ConvAlgorithm conv_algorithm_from_name(std::string_view name, std::string_view w
   if (name == "direct") return ConvAlgorithm::direct;
   if (name == "winograd") return ConvAlgorithm::winograd;
   throw std::invalid_argument(
-      fmt::format("{}: algorithm is \"{}\" but must be \"auto\", \"direct\" or \"winograd\"", who, name));
+      detail::formatted("{}: algorithm is \"{}\" but must be \"auto\", \"direct\" or \"winograd\"", who, name));
 }
 
 ConvGeometry conv_geometry(const Shape& A_prev, const Shape& W, const ConvOptions& options, std::string_view who) {
@@ -230,12 +231,13 @@ ConvGeometry conv_geometry(const Shape& A_prev, const Shape& W, const ConvOption
   check_options(who, options);
   if (W[0] < 1 || W[1] < 1) {
     throw std::invalid_argument(
-        fmt::format("{}: W has shape {}, an empty kernel: kh and kw must be at least 1 (W is {})", who, W.to_string(),
-                    kKernelAxes));
+        detail::formatted("{}: W has shape {}, an empty kernel: kh and kw must be at least 1 (W is {})", who,
+                          W.to_string(), kKernelAxes));
   }
   if (std::max({W[0], W[1], A_prev[1], A_prev[2]}) > detail::kMaxOption) {  // possible where another axis is empty
-    throw std::invalid_argument(fmt::format("{}: A_prev has shape {} and W {}, but height and width must be below 2^31",
-                                            who, A_prev.to_string(), W.to_string()));
+    throw std::invalid_argument(
+        detail::formatted("{}: A_prev has shape {} and W {}, but height and width must be below 2^31", who,
+                          A_prev.to_string(), W.to_string()));
   }
   check_channels(who, A_prev, W, options.groups);
   check_algorithm(who, W, options);
@@ -252,8 +254,8 @@ ConvGeometry conv_geometry(const Shape& A_prev, const Shape& W, const ConvOption
   try {
     (void)g.output_shape();
   } catch (const std::invalid_argument&) {
-    throw std::invalid_argument(fmt::format("{}: the output would be ({}, {}, {}, {}), too large to exist", who, g.m,
-                                            g.h_new, g.w_new, g.c_new));
+    throw std::invalid_argument(detail::formatted("{}: the output would be ({}, {}, {}, {}), too large to exist", who,
+                                                  g.m, g.h_new, g.w_new, g.c_new));
   }
   return g;
 }

@@ -1,8 +1,6 @@
 // Prepared convolutions; see hubel/conv_plan.hpp.
 #include "hubel/conv_plan.hpp"
 
-#include <fmt/format.h>
-
 #include <stdexcept>
 #include <vector>
 
@@ -11,6 +9,7 @@
 #include "ops/depthwise.hpp"
 #include "ops/scatter.hpp"
 #include "ops/winograd.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel {
 
@@ -70,7 +69,7 @@ struct ConvPlan<T>::Impl {
     return options.algorithm != ConvAlgorithm::winograd && detail::by_scatter<T>(g);
   }
   void require(bool there, const char* who) const {
-    if (!there) throw std::logic_error(fmt::format("{}: set_weights has not been called for it", who));
+    if (!there) throw std::logic_error(detail::formatted("{}: set_weights has not been called for it", who));
   }
 };
 

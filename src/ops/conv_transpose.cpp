@@ -2,14 +2,13 @@
 // input, the gradient with respect to x is it itself, and that with respect to W has x and dz change places.
 #include "hubel/conv_transpose.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <stdexcept>
 
 #include "ops/checks.hpp"
 #include "ops/parallel.hpp"
 #include "ops/weight_gradient.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel {
 
@@ -28,23 +27,24 @@ std::int64_t output_extent(std::string_view who, std::int64_t n, std::int64_t ke
   const std::int64_t stride = o.stride[axis], extra = o.output_padding[axis];
   const bool same = p.kind == Padding::Kind::same;
   if (extra < 0 || extra >= std::max<std::int64_t>(stride, 1) || (same && extra != 0)) {
-    throw std::invalid_argument(fmt::format("{}: output_padding is ({}, {}), it must be from 0 to stride - 1{}", who,
-                                            o.output_padding[0], o.output_padding[1],
-                                            same ? ", and 0 with padding \"same\"" : ""));
+    throw std::invalid_argument(detail::formatted("{}: output_padding is ({}, {}), it must be from 0 to stride - 1{}",
+                                                  who, o.output_padding[0], o.output_padding[1],
+                                                  same ? ", and 0 with padding \"same\"" : ""));
   }
   if (same) return n * stride;
   const std::int64_t around = axis == 0 ? p.top + p.bottom : p.left + p.right;
   const std::int64_t extent =
       (n - 1) * stride + (kernel - 1) * o.dilation[axis] + 1 + extra - (p.kind == Padding::Kind::valid ? 0 : around);
   if (extent >= 1) return extent;
-  throw std::invalid_argument(fmt::format("{}: the padding leaves an output of {} pixels", who, extent));
+  throw std::invalid_argument(detail::formatted("{}: the padding leaves an output of {} pixels", who, extent));
 }
 
 // Numbers beyond this make no sense and could overflow in the sums above.
 void check_range(std::string_view who, std::string_view name, std::int64_t value, std::int64_t least) {
   constexpr std::int64_t kMost = std::int64_t{1} << 31;
   if (value >= least && value < kMost) return;
-  throw std::invalid_argument(fmt::format("{}: {} is {}, it must be from {} to 2^31 - 1", who, name, value, least));
+  throw std::invalid_argument(
+      detail::formatted("{}: {} is {}, it must be from {} to 2^31 - 1", who, name, value, least));
 }
 
 template <class T>
@@ -116,14 +116,14 @@ Shape conv_transpose_output_shape(const Shape& x, const Shape& W, const ConvTran
     check_range(who, "padding", side, 0);
   check_range(who, "groups", options.groups, 1);
   if (W[3] != x[3]) {
-    throw std::invalid_argument(fmt::format("{}: W has c = {} but x has {} (W is {}, x is (m, h, w, c))", who, W[3],
-                                            detail::counted(x[3], "channel"), kKernelAxes));
+    throw std::invalid_argument(detail::formatted("{}: W has c = {} but x has {} (W is {}, x is (m, h, w, c))", who,
+                                                  W[3], detail::counted(x[3], "channel"), kKernelAxes));
   }
   const Shape y{x[0], output_extent(who, x[1], W[0], 0, options), output_extent(who, x[2], W[1], 1, options),
                 W[2] * options.groups};
   const ConvGeometry back = conv_geometry(y, W, backward_options(options), who);
   if (back.h_new != x[1] || back.w_new != x[2])
-    throw std::logic_error(fmt::format("{}: the sizes of the two ways differ", who));
+    throw std::logic_error(detail::formatted("{}: the sizes of the two ways differ", who));
   return y;
 }
 

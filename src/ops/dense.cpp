@@ -1,13 +1,12 @@
 // The dense layer: a 1x1 convolution over m "pixels" of n_in channels, and so the same three loops.
 #include "hubel/dense.hpp"
 
-#include <fmt/format.h>
-
 #include <stdexcept>
 
 #include "ops/checks.hpp"
 #include "ops/correlate.hpp"
 #include "ops/weight_gradient.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel {
 
@@ -23,8 +22,9 @@ void check_operands(std::string_view who, const Shape& X, const Shape& W) {
   detail::check_rank(who, "X", X, 2, "(m, n_in)");
   detail::check_rank(who, "W", W, 2, "(n_in, n_out)");
   if (W[0] != X[1]) {
-    throw std::invalid_argument(fmt::format("{}: W has n_in = {} but X has {} (W is (n_in, n_out), X is (m, n_in))",
-                                            who, W[0], detail::counted(X[1], "column")));
+    throw std::invalid_argument(
+        detail::formatted("{}: W has n_in = {} but X has {} (W is (n_in, n_out), X is (m, n_in))", who, W[0],
+                          detail::counted(X[1], "column")));
   }
 }
 

@@ -1,14 +1,13 @@
 // Dropout: each sample is cut into rows of Philox's numbers (simd/philox.hpp), some of which are an item of work.
 #include "hubel/dropout.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cmath>
 
 #include "ops/checks.hpp"
 #include "ops/columns.hpp"
 #include "simd/philox.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel {
 
@@ -21,27 +20,27 @@ constexpr std::int64_t kPiece = kRow * kRowsAtOnce;
 
 void check_number(std::string_view who, std::string_view name, std::uint64_t value, int bits) {
   if (value >> bits == 0) return;
-  throw std::invalid_argument(fmt::format("{}: {} = {}, it must be below 2^{}", who, name, value, bits));
+  throw std::invalid_argument(detail::formatted("{}: {} = {}, it must be below 2^{}", who, name, value, bits));
 }
 
 template <class T>
 void check(std::string_view who, std::string_view in, std::string_view out, TensorView<const T> x, double rate,
            const DropoutKey& key, std::int64_t first_sample, TensorView<T> y) {
   if (!(rate >= 0 && rate < 1)) {
-    throw std::invalid_argument(fmt::format("{}: rate = {}, it must be at least 0 and below 1", who, rate));
+    throw std::invalid_argument(detail::formatted("{}: rate = {}, it must be at least 0 and below 1", who, rate));
   }
   check_number(who, "key.layer", key.layer, 16);
   check_number(who, "key.step", key.step, 48);
   if (x.shape().rank() == 0) {
-    throw std::invalid_argument(fmt::format("{}: {} has shape () but must have samples, (m, ...)", who, in));
+    throw std::invalid_argument(detail::formatted("{}: {} has shape () but must have samples, (m, ...)", who, in));
   }
   const std::int64_t m = x.shape()[0];
   if (first_sample < 0 || first_sample > (std::int64_t{1} << 32) - m) {
-    throw std::invalid_argument(fmt::format("{}: first_sample = {}, it and the {} samples of {} must be in [0, 2^32)",
-                                            who, first_sample, m, in));
+    throw std::invalid_argument(detail::formatted(
+        "{}: first_sample = {}, it and the {} samples of {} must be in [0, 2^32)", who, first_sample, m, in));
   }
   check_number(who, "a sample's size", static_cast<std::uint64_t>(x.shape().without_first().elements()), 35);
-  detail::check_shape(who, out, y.shape(), x.shape(), fmt::format("the shape of {}", in));
+  detail::check_shape(who, out, y.shape(), x.shape(), detail::formatted("the shape of {}", in));
 }
 
 // The numbers of one sample, and what they decide.
@@ -121,8 +120,8 @@ void spatial(std::string_view who, std::string_view in, std::string_view out, Te
              const DropoutKey& key, std::int64_t first_sample, TensorView<T> y) {
   check(who, in, out, x, rate, key, first_sample, y);
   if (x.shape().rank() < 2) {
-    throw std::invalid_argument(fmt::format("{}: {} has shape {} but must have 2 or more dimensions: (m, ..., c)", who,
-                                            in, x.shape().to_string()));
+    throw std::invalid_argument(detail::formatted("{}: {} has shape {} but must have 2 or more dimensions: (m, ..., c)",
+                                                  who, in, x.shape().to_string()));
   }
   drop_channels(x, rate, key, first_sample, y);
 }

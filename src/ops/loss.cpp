@@ -1,8 +1,6 @@
 // Any loss by its description: what it is made of, its checks, and the sum over elements or rows.
 #include "hubel/loss.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cmath>
 #include <stdexcept>
@@ -11,6 +9,7 @@
 #include "ops/checks.hpp"
 #include "ops/loss_sums.hpp"
 #include "simd/loss.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel {
 
@@ -37,7 +36,7 @@ T* checked_gradient(TensorView<T> doutputs, const Shape& outputs) {
 
 void check_number(bool holds, std::string_view name, double value, std::string_view wanted) {
   if (holds) return;
-  throw std::invalid_argument(fmt::format("{}: {} is {} but must be {}", kWho, name, value, wanted));
+  throw std::invalid_argument(detail::formatted("{}: {} is {} but must be {}", kWho, name, value, wanted));
 }
 
 // ---- Losses of elements ----------------------------------------------------------------------------------------
@@ -175,7 +174,7 @@ LossResult of_targets(const L& loss, TensorView<const T> outputs, TensorView<con
   if constexpr (std::is_same_v<L, CrossEntropy>) {
     return softmax_cross_entropy(outputs, targets, doutputs, detail::cross_entropy_options(loss));
   } else if constexpr (std::is_same_v<L, NegativeLogLikelihood>) {
-    throw std::invalid_argument(fmt::format("{}: {} takes labels, not targets", kWho, loss_name(loss)));
+    throw std::invalid_argument(detail::formatted("{}: {} takes labels, not targets", kWho, loss_name(loss)));
   } else {
     detail::check_shape(kWho, "targets", targets.shape(), outputs.shape(), "the shape of outputs");
     const Batch<T> batch = {outputs, targets.data(), {}, checked_gradient(doutputs, outputs.shape())};
@@ -208,7 +207,7 @@ LossResult of_labels(const L& loss, TensorView<const T> outputs, std::span<const
     }
   } else {
     throw std::invalid_argument(
-        fmt::format("{}: {} takes targets of the outputs' shape, not labels", kWho, loss_name(loss)));
+        detail::formatted("{}: {} takes targets of the outputs' shape, not labels", kWho, loss_name(loss)));
   }
 }
 

@@ -1,12 +1,11 @@
 // Whether outputs, targets and options of a loss fit together, and how it is told.
 #include "ops/loss_checks.hpp"
 
-#include <fmt/format.h>
-
 #include <cmath>
 #include <stdexcept>
 
 #include "ops/checks.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel::detail {
 
@@ -15,8 +14,8 @@ namespace {
 void check_count(std::string_view who, std::string_view what, std::int64_t count, std::string_view noun,
                  std::string_view name, std::int64_t rows) {
   if (count == rows) return;
-  throw std::invalid_argument(fmt::format("{}: {} has {} but {} has {} ({} is (m, classes) or (m, ..., classes))", who,
-                                          what, counted(count, noun), name, counted(rows, "row"), name));
+  throw std::invalid_argument(detail::formatted("{}: {} has {} but {} has {} ({} is (m, classes) or (m, ..., classes))",
+                                                who, what, counted(count, noun), name, counted(rows, "row"), name));
 }
 
 }  // namespace
@@ -24,13 +23,13 @@ void check_count(std::string_view who, std::string_view what, std::int64_t count
 LossRows check_rows(std::string_view who, std::string_view name, const Shape& outputs) {
   if (outputs.rank() < 2) {
     throw std::invalid_argument(
-        fmt::format("{}: {} has shape {} but must have two axes or more, (m, classes) or (m, ..., classes)", who, name,
-                    outputs.to_string()));
+        detail::formatted("{}: {} has shape {} but must have two axes or more, (m, classes) or (m, ..., classes)", who,
+                          name, outputs.to_string()));
   }
   const std::int64_t classes = outputs.back();
   if (classes < 1) {
     throw std::invalid_argument(
-        fmt::format("{}: {} has shape {} but needs at least one class", who, name, outputs.to_string()));
+        detail::formatted("{}: {} has shape {} but needs at least one class", who, name, outputs.to_string()));
   }
   return {outputs.elements() / classes, classes};
 }
@@ -41,20 +40,20 @@ void check_row_labels(std::string_view who, std::string_view name, const LossRow
   for (std::size_t i = 0; i < labels.size(); ++i) {
     if ((labels[i] >= 0 && labels[i] < outputs.classes) || labels[i] == ignore_label) continue;
     throw std::invalid_argument(
-        fmt::format("{}: labels[{}] is {} but must be in [0, {})", who, i, labels[i], outputs.classes));
+        detail::formatted("{}: labels[{}] is {} but must be in [0, {})", who, i, labels[i], outputs.classes));
   }
 }
 
 void check_class_weights(std::string_view who, std::int64_t classes, std::span<const double> weights) {
   if (weights.empty()) return;
   if (std::ssize(weights) != classes) {
-    throw std::invalid_argument(fmt::format("{}: class_weights has {} but must have one for each class, {}", who,
-                                            counted(std::ssize(weights), "element"), classes));
+    throw std::invalid_argument(detail::formatted("{}: class_weights has {} but must have one for each class, {}", who,
+                                                  counted(std::ssize(weights), "element"), classes));
   }
   for (std::size_t c = 0; c < weights.size(); ++c) {
     if (std::isfinite(weights[c]) && weights[c] >= 0) continue;
     throw std::invalid_argument(
-        fmt::format("{}: class_weights[{}] is {} but must be finite and at least 0", who, c, weights[c]));
+        detail::formatted("{}: class_weights[{}] is {} but must be finite and at least 0", who, c, weights[c]));
   }
 }
 
@@ -62,7 +61,7 @@ void check_options(std::string_view who, const LossRows& logits, const CrossEntr
   if (!options.losses.empty()) check_count(who, "losses", std::ssize(options.losses), "element", "logits", logits.rows);
   if (!(options.label_smoothing >= 0 && options.label_smoothing <= 1)) {
     throw std::invalid_argument(
-        fmt::format("{}: label_smoothing is {} but must be in [0, 1]", who, options.label_smoothing));
+        detail::formatted("{}: label_smoothing is {} but must be in [0, 1]", who, options.label_smoothing));
   }
   check_class_weights(who, logits.classes, options.class_weights);
 }

@@ -1,8 +1,6 @@
 // Counts of a classifier's answers. Rows are looked through by threads; counting their answers is little beside it.
 #include "hubel/metrics.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cmath>
 #include <numeric>
@@ -14,6 +12,7 @@
 #include "ops/loss_checks.hpp"
 #include "ops/parallel.hpp"
 #include "ops/workspace.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel {
 
@@ -27,7 +26,7 @@ ClassScores scores_of(double right, double taken, double support) {
 }
 
 void check_k(std::string_view who, std::int64_t k) {
-  if (k < 1) throw std::invalid_argument(fmt::format("{}: k is {} but must be at least 1", who, k));
+  if (k < 1) throw std::invalid_argument(detail::formatted("{}: k is {} but must be at least 1", who, k));
 }
 
 // How many outputs come before the label's, the largest first: NaN before all, equal ones in their order. A label's NaN
@@ -98,20 +97,21 @@ double mean_error(TensorView<const T> outputs, TensorView<const T> targets) {
 
 ConfusionMatrix::ConfusionMatrix(std::int64_t classes) : classes_(classes) {
   if (classes < 1)
-    throw std::invalid_argument(fmt::format("ConfusionMatrix: classes is {} but must be at least 1", classes));
+    throw std::invalid_argument(detail::formatted("ConfusionMatrix: classes is {} but must be at least 1", classes));
   counts_.resize(static_cast<std::size_t>(Shape{classes, classes}.elements()));
 }
 
 void ConfusionMatrix::add(std::span<const std::int32_t> labels, std::span<const std::int32_t> answers) {
   if (labels.size() != answers.size()) {
-    throw std::invalid_argument(fmt::format("ConfusionMatrix: {} but {}", detail::counted(std::ssize(labels), "label"),
-                                            detail::counted(std::ssize(answers), "answer")));
+    throw std::invalid_argument(detail::formatted("ConfusionMatrix: {} but {}",
+                                                  detail::counted(std::ssize(labels), "label"),
+                                                  detail::counted(std::ssize(answers), "answer")));
   }
   const auto check = [this](std::string_view name, std::span<const std::int32_t> values) {
     for (std::size_t i = 0; i < values.size(); ++i) {
       if (values[i] >= 0 && values[i] < classes_) continue;
       throw std::invalid_argument(
-          fmt::format("ConfusionMatrix: {}[{}] is {} but must be in [0, {})", name, i, values[i], classes_));
+          detail::formatted("ConfusionMatrix: {}[{}] is {} but must be in [0, {})", name, i, values[i], classes_));
     }
   };
   check("labels", labels);
@@ -186,8 +186,8 @@ template <class T>
 void Metrics::add_batch(TensorView<const T> outputs, std::span<const std::int32_t> labels) {
   const detail::LossRows shape = detail::check_rows("Metrics", "outputs", outputs.shape());
   if (shape.classes != confusion_.classes()) {
-    throw std::invalid_argument(fmt::format("Metrics: outputs has shape {} but must have {} as its last axis",
-                                            outputs.shape().to_string(), confusion_.classes()));
+    throw std::invalid_argument(detail::formatted("Metrics: outputs has shape {} but must have {} as its last axis",
+                                                  outputs.shape().to_string(), confusion_.classes()));
   }
   detail::check_row_labels("Metrics", "outputs", shape, labels, options_.ignore_label);
   const auto answers = answers_of(outputs.data(), shape, labels.data(), options_.ignore_label);

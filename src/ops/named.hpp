@@ -1,12 +1,12 @@
 // Options that go by name: one table for each kind, looked up both ways.
 #pragma once
 
-#include <fmt/format.h>
-
 #include <span>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+
+#include "text/formatted.hpp"
 
 namespace hubel::detail {
 
@@ -29,9 +29,9 @@ Value value_of(const Named<Value> (&table)[N], std::string_view name, std::strin
   std::string known;
   for (const auto& entry : table) {
     if (entry.name == name) return entry.value;
-    known += fmt::format("{}{}", known.empty() ? "" : ", ", entry.name);
+    known += detail::formatted("{}{}", known.empty() ? "" : ", ", entry.name);
   }
-  throw std::invalid_argument(fmt::format("{}: {} is \"{}\" but must be one of {}", who, what, name, known));
+  throw std::invalid_argument(detail::formatted("{}: {} is \"{}\" but must be one of {}", who, what, name, known));
 }
 
 }  // namespace hubel::detail

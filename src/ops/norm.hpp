@@ -1,8 +1,6 @@
 // What the normalisations share: checks, and passes over matrices of (rows, channels).
 #pragma once
 
-#include <fmt/format.h>
-
 #include <cmath>
 #include <string_view>
 
@@ -10,19 +8,20 @@
 #include "ops/checks.hpp"
 #include "ops/columns.hpp"
 #include "simd/fused.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel::detail {
 
 inline void check_least_rank(std::string_view who, std::string_view name, const Shape& got, std::size_t least,
                              std::string_view meaning) {
   if (got.rank() >= least) return;
-  throw std::invalid_argument(fmt::format("{}: {} has shape {} but must have {} or more dimensions: {}", who, name,
-                                          got.to_string(), least, meaning));
+  throw std::invalid_argument(detail::formatted("{}: {} has shape {} but must have {} or more dimensions: {}", who,
+                                                name, got.to_string(), least, meaning));
 }
 
 inline void check_epsilon(std::string_view who, double epsilon) {
   if (epsilon >= 0) return;
-  throw std::invalid_argument(fmt::format("{}: epsilon = {}, it must be at least 0", who, epsilon));
+  throw std::invalid_argument(detail::formatted("{}: epsilon = {}, it must be at least 0", who, epsilon));
 }
 
 // A view that may be left out.

@@ -1,6 +1,7 @@
 // Group normalisation: a sample is a matrix of (pixels, channels), whose channels' sums are added up to those of
 // groups.
 #include "ops/norm.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel {
 
@@ -19,8 +20,8 @@ Groups check_input(std::string_view who, const Shape& x, std::int64_t groups) {
   detail::check_least_rank(who, "x", x, 2, "(m, ..., c)");
   const std::int64_t c = x.back();
   if (groups < 1 || c % groups != 0 || c < groups) {
-    throw std::invalid_argument(fmt::format("{}: groups = {}, it must be a divisor of the {} of x, shape {}", who,
-                                            groups, detail::counted(c, "channel"), x.to_string()));
+    throw std::invalid_argument(detail::formatted("{}: groups = {}, it must be a divisor of the {} of x, shape {}", who,
+                                                  groups, detail::counted(c, "channel"), x.to_string()));
   }
   std::int64_t pixels = 1;
   for (std::size_t axis = 1; axis + 1 < x.rank(); ++axis) pixels *= x[axis];

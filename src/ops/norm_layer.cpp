@@ -2,6 +2,7 @@
 // segments, whose moments and sums are added in order.
 #include "ops/norm.hpp"
 #include "simd/segments.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel {
 
@@ -21,7 +22,7 @@ Rows check_input(std::string_view who, const Shape& x, std::int64_t axes) {
   const std::int64_t most = static_cast<std::int64_t>(x.rank()) - 1;
   if (axes < 1 || axes > most) {
     throw std::invalid_argument(
-        fmt::format("{}: axes = {}, it must be from 1 to {} (x has shape {})", who, axes, most, x.to_string()));
+        detail::formatted("{}: axes = {}, it must be from 1 to {} (x has shape {})", who, axes, most, x.to_string()));
   }
   const std::size_t first = x.rank() - static_cast<std::size_t>(axes);
   const Shape before(std::span(x.begin(), first)), normalised(std::span(x.begin() + first, x.rank() - first));

@@ -2,13 +2,12 @@
 // direction.
 #include "hubel/pad.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <stdexcept>
 
 #include "ops/checks.hpp"
 #include "ops/parallel.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel {
 
@@ -33,10 +32,10 @@ Shape cropped_shape(const Names& names, const Shape& in, const Margins& margins)
   check_arguments(names, in, margins);
   const std::int64_t h = in[1] - margins.top - margins.bottom, w = in[2] - margins.left - margins.right;
   if (h < 0 || w < 0) {
-    throw std::invalid_argument(
-        fmt::format("{}: margins is (({}, {}), ({}, {})), more than {} has, which is {} high and {} wide (margins is "
-                    "((top, bottom), (left, right)))",
-                    names.who, margins.top, margins.bottom, margins.left, margins.right, names.in, in[1], in[2]));
+    throw std::invalid_argument(detail::formatted(
+        "{}: margins is (({}, {}), ({}, {})), more than {} has, which is {} high and {} wide (margins is "
+        "((top, bottom), (left, right)))",
+        names.who, margins.top, margins.bottom, margins.left, margins.right, names.in, in[1], in[2]));
   }
   return {in[0], h, w, in[3]};
 }

@@ -1,14 +1,13 @@
 // Pooling: its shapes and errors, and where its windows lie.
 #include "hubel/pool.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <limits>
 #include <stdexcept>
 
 #include "ops/checks.hpp"
 #include "ops/pool_rows.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel {
 
@@ -57,10 +56,10 @@ void check_padding(std::string_view who, const PoolOptions& o) {
   detail::check_sides(who, "padding", {p.top, p.bottom, p.left, p.right});
   const auto [kh, kw] = o.kernel_shape;
   if (std::max(p.top, p.bottom) < kh && std::max(p.left, p.right) < kw) return;
-  throw std::invalid_argument(
-      fmt::format("{}: padding is (({}, {}), ({}, {})) but each side must be smaller than the kernel, which is ({}, "
-                  "{}), so that every window sees the image (padding is ((top, bottom), (left, right)))",
-                  who, p.top, p.bottom, p.left, p.right, kh, kw));
+  throw std::invalid_argument(detail::formatted(
+      "{}: padding is (({}, {}), ({}, {})) but each side must be smaller than the kernel, which is ({}, "
+      "{}), so that every window sees the image (padding is ((top, bottom), (left, right)))",
+      who, p.top, p.bottom, p.left, p.right, kh, kw));
 }
 
 void check_fits(std::string_view who, const PoolOptions& o, const PoolAxis& rows, const PoolAxis& columns) {
@@ -69,10 +68,10 @@ void check_fits(std::string_view who, const PoolOptions& o, const PoolAxis& rows
   const std::string padded =
       p.kind == Padding::Kind::valid
           ? ""
-          : fmt::format(" without its padding of (({}, {}), ({}, {}))", p.top, p.bottom, p.left, p.right);
-  throw std::invalid_argument(
-      fmt::format("{}: kernel_shape is ({}, {}), larger than A_prev, which is {} high and {} wide{} (A_prev is {})",
-                  who, o.kernel_shape[0], o.kernel_shape[1], rows.extent, columns.extent, padded, kInputAxes));
+          : detail::formatted(" without its padding of (({}, {}), ({}, {}))", p.top, p.bottom, p.left, p.right);
+  throw std::invalid_argument(detail::formatted(
+      "{}: kernel_shape is ({}, {}), larger than A_prev, which is {} high and {} wide{} (A_prev is {})", who,
+      o.kernel_shape[0], o.kernel_shape[1], rows.extent, columns.extent, padded, kInputAxes));
 }
 
 // The windows, whose shapes pool_output_shape has checked; they last until the thread's next pooling.
@@ -123,7 +122,7 @@ std::string_view pool_mode_name(PoolMode mode) { return mode == PoolMode::max ? 
 PoolMode pool_mode_from_name(std::string_view name, std::string_view who) {
   if (name == "max") return PoolMode::max;
   if (name == "avg") return PoolMode::avg;
-  throw std::invalid_argument(fmt::format("{}: mode is \"{}\" but must be \"max\" or \"avg\"", who, name));
+  throw std::invalid_argument(detail::formatted("{}: mode is \"{}\" but must be \"max\" or \"avg\"", who, name));
 }
 
 Shape pool_output_shape(const Shape& A_prev, const PoolOptions& options, std::string_view who) {

@@ -2,13 +2,12 @@
 // (columns.hpp), which has a single column where one slope is for all.
 #include "hubel/prelu.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
 #include "ops/checks.hpp"
 #include "ops/columns.hpp"
 #include "simd/elementwise.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel {
 
@@ -33,12 +32,12 @@ void apply_slopes(const detail::Columns& k, const T* from, const T* x, const T* 
 // ---- PReLU -----------------------------------------------------------------------------------------------------
 
 detail::Columns check_input(std::string_view who, const Shape& x, const Shape& alpha) {
-  if (x.rank() == 0) throw std::invalid_argument(fmt::format("{}: x has shape () but must have channels", who));
+  if (x.rank() == 0) throw std::invalid_argument(detail::formatted("{}: x has shape () but must have channels", who));
   const std::int64_t c = x.back();
   if (alpha == Shape{1}) return {x.elements(), 1};
   if (alpha != Shape{c}) {
-    throw std::invalid_argument(fmt::format("{}: alpha has shape {} but must have ({},), the channels of x, or (1,)",
-                                            who, alpha.to_string(), c));
+    throw std::invalid_argument(detail::formatted(
+        "{}: alpha has shape {} but must have ({},), the channels of x, or (1,)", who, alpha.to_string(), c));
   }
   return {c == 0 ? 0 : x.elements() / c, c};
 }

@@ -2,8 +2,6 @@
 // other way. Both are threaded over images and the rows that they write.
 #include "hubel/resize.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <span>
 #include <stdexcept>
@@ -12,6 +10,7 @@
 #include "ops/parallel.hpp"
 #include "ops/workspace.hpp"
 #include "simd/resize.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel {
 
@@ -43,7 +42,7 @@ Shape output_shape(std::string_view who, std::string_view name, std::string_view
   detail::check_pair(who, "size", options.size, detail::kMaxOption, "(h_out, w_out)");
   if (options.align_corners && options.interpolation == Interpolation::nearest) {
     throw std::invalid_argument(
-        fmt::format("{}: align_corners is true but interpolation is nearest, where it has no meaning", who));
+        detail::formatted("{}: align_corners is true but interpolation is nearest, where it has no meaning", who));
   }
   return {x[0], options.size[0], options.size[1], x[3]};
 }
@@ -147,7 +146,7 @@ Interpolation interpolation_from_name(std::string_view name, std::string_view wh
   if (name == "nearest") return Interpolation::nearest;
   if (name == "bilinear") return Interpolation::bilinear;
   throw std::invalid_argument(
-      fmt::format("{}: interpolation is \"{}\" but must be \"nearest\" or \"bilinear\"", who, name));
+      detail::formatted("{}: interpolation is \"{}\" but must be \"nearest\" or \"bilinear\"", who, name));
 }
 
 Shape resize_output_shape(const Shape& x, const ResizeOptions& options, std::string_view who) {

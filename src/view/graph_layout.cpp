@@ -1,12 +1,12 @@
 // See graph_layout.hpp.
 #include "view/graph_layout.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 #include <stdexcept>
+
+#include "text/formatted.hpp"
 
 namespace hubel::detail {
 
@@ -46,7 +46,7 @@ std::vector<std::size_t> pass(Rows& rows, std::size_t from, std::size_t to) {
   std::vector<std::size_t> route = {from};
   for (std::size_t row = rows.points[from].row + 1; row < rows.points[to].row; ++row) {
     if (rows.points.size() >= kMaxPoints)
-      throw std::invalid_argument(fmt::format("graph_svg: its connections pass more than {} layers", kMaxPoints));
+      throw std::invalid_argument(detail::formatted("graph_svg: its connections pass more than {} layers", kMaxPoints));
     route.push_back(rows.points.size());
     rows.points.push_back({.row = row});
   }

@@ -1,6 +1,5 @@
 // A network's architecture as an SVG image: what stands in the boxes, and how they look. Where they go is
 // graph_layout.hpp's.
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
@@ -12,6 +11,7 @@
 #include "hubel/network.hpp"
 #include "hubel/plot.hpp"
 #include "nn/short_name.hpp"
+#include "text/formatted.hpp"
 #include "view/graph_layout.hpp"
 
 namespace hubel {
@@ -144,7 +144,7 @@ class Boxes {
       box_of_.push_back(box_of(placed.inputs[0]));
       const std::string name = detail::short_name(info.name, 28);
       boxes[box_of_.back()].lines.push_back(
-          {options_.options && !info.options.empty() ? fmt::format("{} ({})", name, info.options) : name});
+          {options_.options && !info.options.empty() ? detail::formatted("{} ({})", name, info.options) : name});
     } else {
       box_of_.push_back(boxes.size());
       boxes.push_back({colours_of(info.kind), {{detail::short_name(info.name, 28), true}}, "", ""});
@@ -154,8 +154,8 @@ class Boxes {
     }
     Box& box = boxes[box_of_.back()];
     box.shape = info.output_shape.to_string();
-    box.title += fmt::format("{}{}{}", box.title.empty() ? "" : "\n", info.name,
-                             info.options.empty() ? "" : fmt::format(" ({})", info.options));
+    box.title += detail::formatted("{}{}{}", box.title.empty() ? "" : "\n", info.name,
+                                   info.options.empty() ? "" : detail::formatted(" ({})", info.options));
   }
 
   // All boxes are as wide as the widest: columns look calm, and rows line up.
@@ -182,30 +182,30 @@ std::string route_svg(const detail::LayoutRoute& route) {
   constexpr double kArrow = 5;
   const auto [end_x, end_y] = route.points.back();
   auto [x0, y0] = route.points[0];
-  std::string path = fmt::format("M{:.1f} {:.1f}", x0, y0);
+  std::string path = detail::formatted("M{:.1f} {:.1f}", x0, y0);
   for (auto [x, y] : std::span(route.points).subspan(1)) {
     y = std::min(y, end_y - kArrow);  // the line ends where the arrow begins
     if (std::abs(x - x0) >= 0.05) {
       const double middle = (y0 + y) / 2;
-      path += fmt::format("C{:.1f} {:.1f} {:.1f} {:.1f} {:.1f} {:.1f}", x0, middle, x, middle, x, y);
+      path += detail::formatted("C{:.1f} {:.1f} {:.1f} {:.1f} {:.1f} {:.1f}", x0, middle, x, middle, x, y);
     } else if (y > y0) {
-      path += fmt::format("V{:.1f}", y);
+      path += detail::formatted("V{:.1f}", y);
     }
     x0 = x, y0 = y;
   }
-  return fmt::format(
+  return detail::formatted(
       "<path d=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"1.5\"/>"
       "<path d=\"M{:.1f} {:.1f}l-3.6 -7h7.2z\" fill=\"{}\"/>\n",
       path, kLine, end_x, end_y, kLine);
 }
 
 std::string text_svg(double x, double y, double size, bool is_name, std::string_view colour, std::string_view text) {
-  return fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" font-size=\"{}\"{} fill=\"{}\">{}</text>", x, y, size,
-                     is_name ? " font-weight=\"bold\"" : "", colour, escaped(text));
+  return detail::formatted("<text x=\"{:.1f}\" y=\"{:.1f}\" font-size=\"{}\"{} fill=\"{}\">{}</text>", x, y, size,
+                           is_name ? " font-weight=\"bold\"" : "", colour, escaped(text));
 }
 
 std::string box_svg(const Box& box, const detail::LayoutBox& at, bool shows_shape) {
-  std::string text = fmt::format(
+  std::string text = detail::formatted(
       "<g><title>{}\n{}</title><rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\" rx=\"6\" "
       "fill=\"{}\" stroke=\"{}\" stroke-width=\"1.4\"/>",
       escaped(box.title), box.shape, at.x - at.width / 2, at.y, at.width, at.height, box.colours.ground,
@@ -224,7 +224,7 @@ std::string box_svg(const Box& box, const detail::LayoutBox& at, bool shows_shap
 std::string graph_svg(const Graph& graph, const PlotOptions& options) {
   Boxes boxes(graph, options);
   const detail::Layout layout = detail::lay_out(std::move(boxes.layout));
-  std::string svg = fmt::format(
+  std::string svg = detail::formatted(
       "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{0:.0f}\" height=\"{1:.0f}\" viewBox=\"0 0 {0:.0f} {1:.0f}\" "
       "font-family=\"{2}\" text-anchor=\"middle\">\n",
       layout.width, layout.height, kFont);

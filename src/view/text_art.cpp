@@ -1,12 +1,12 @@
 // Pictures made of text; see text_art.hpp.
 #include "hubel/text_art.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cmath>
 #include <stdexcept>
 #include <string_view>
+
+#include "text/formatted.hpp"
 
 namespace hubel {
 
@@ -33,10 +33,11 @@ std::string_view ascii(float brightness) {
 std::int64_t classes_of(std::size_t counts, std::size_t names) {
   const auto n = static_cast<std::size_t>(std::llround(std::sqrt(static_cast<double>(counts))));
   if (n * n != counts || n == 0) {
-    throw std::invalid_argument(fmt::format("confusion_table: counts has {} entries, which is not a square", counts));
+    throw std::invalid_argument(
+        detail::formatted("confusion_table: counts has {} entries, which is not a square", counts));
   }
   if (names != 0 && names != n) {
-    throw std::invalid_argument(fmt::format("confusion_table: {} names for {} classes", names, n));
+    throw std::invalid_argument(detail::formatted("confusion_table: {} names for {} classes", names, n));
   }
   return static_cast<std::int64_t>(n);
 }
@@ -57,7 +58,7 @@ std::string cell(std::string_view text, std::size_t width) {
 std::string text_image(TensorView<const float> image, bool unicode) {
   if (image.shape().rank() != 2) {
     throw std::invalid_argument(
-        fmt::format("text_image: image has shape {} but must be (h, w)", image.shape().to_string()));
+        detail::formatted("text_image: image has shape {} but must be (h, w)", image.shape().to_string()));
   }
   std::string text;
   for (std::int64_t y = 0; y < image.shape()[0]; y += 2) {
@@ -94,8 +95,9 @@ std::string confusion_table(std::span<const std::int64_t> counts, std::span<cons
       text += ' ' + cell(count == 0 ? "." : std::to_string(count), width);
     }
     const std::int64_t right = counts[static_cast<std::size_t>(r * n + r)];
-    text += total == 0 ? "\n"
-                       : fmt::format("  {:5.1f} %\n", 100.0 * static_cast<double>(right) / static_cast<double>(total));
+    text += total == 0
+                ? "\n"
+                : detail::formatted("  {:5.1f} %\n", 100.0 * static_cast<double>(right) / static_cast<double>(total));
   }
   return text;
 }

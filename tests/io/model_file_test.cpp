@@ -10,6 +10,7 @@
 #include "io/io_testing.hpp"
 #include "io/model_source.hpp"
 #include "testing.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel::test {
 namespace {
@@ -154,11 +155,11 @@ TEST(Architecture, TellsTheKeyAtFault) {
   EXPECT_TRUE(says(R"({"input_shape":[1],"layers":{}})", {"'layers' must be an array"}));
   EXPECT_TRUE(says(R"({"input_shape":[1],"layers":[{"kind":"flatten"}],"x":1})", {"unknown key \"x\"", "input_shape"}));
   for (const char* shape : {"8", "[]", "[0]", "[-1]", "[1.5]", "[\"8\"]", "[4294967296]", "[1,1,1,1,1,1]", "null"})
-    EXPECT_TRUE(
-        says(fmt::format(R"({{"input_shape":{},"layers":[{{"kind":"flatten"}}]}})", shape), {"'input_shape' is"}));
+    EXPECT_TRUE(says(detail::formatted(R"({{"input_shape":{},"layers":[{{"kind":"flatten"}}]}})", shape),
+                     {"'input_shape' is"}));
   EXPECT_TRUE(layer("5", {"layer 2 is 5", "'kind'"}));
   for (const char* inputs : {"3", "[]", "\"flatten_1\"", "[5]", "[\"flatten_2\"]", "[[]]", "null"})
-    EXPECT_TRUE(layer(fmt::format(R"({{"kind":"flatten","inputs":{}}})", inputs), {"layer 2: 'inputs' is"}));
+    EXPECT_TRUE(layer(detail::formatted(R"({{"kind":"flatten","inputs":{}}})", inputs), {"layer 2: 'inputs' is"}));
   EXPECT_TRUE(layer(R"({"kind":"flatten","inputs":["input","input"]})", {"2 inputs", "one"}));
   EXPECT_TRUE(layer(R"({"kind":"flatten","inputs":["input"]})", {"no layer takes the output of flatten_1"}));
   EXPECT_TRUE(layer(R"({"kind":"add"})", {"add_1", "1 input", "two or more"}));
@@ -167,7 +168,8 @@ TEST(Architecture, TellsTheKeyAtFault) {
   EXPECT_TRUE(layer(R"({"kind":"flatten","name":"input"})", {"'input' already"}));
   EXPECT_TRUE(layer(R"({"kind":"flatten","name":""})", {"name must be 1 to"}));
   EXPECT_TRUE(layer("{}", {"layer 2", "'kind'"}));
-  EXPECT_TRUE(layer(R"({"kind":"conv3d"})", {"layer 2: 'kind' is \"conv3d\"", "conv2d, depthwise_conv2d", "max_pool2d, avg_pool2d"}));
+  EXPECT_TRUE(layer(R"({"kind":"conv3d"})",
+                    {"layer 2: 'kind' is \"conv3d\"", "conv2d, depthwise_conv2d", "max_pool2d, avg_pool2d"}));
   EXPECT_TRUE(layer(R"({"kind":["dense"]})", {"layer 2: 'kind' is"}));
   EXPECT_TRUE(layer(R"({"kind":"dense"})", {"layer 2: 'units' is missing"}));
   EXPECT_TRUE(layer(R"({"kind":"dense","units":3,"unit":4})", {"layer 2: unknown key \"unit\"", "units"}));
@@ -184,7 +186,7 @@ TEST(Architecture, TellsTheKeyAtFault) {
   EXPECT_TRUE(layer(R"({"kind":"max_pool2d","pool_size":2})", {"'pool_size' is 2", "two whole numbers"}));
   EXPECT_TRUE(layer(R"({"kind":"max_pool2d","pool_size":[2]})", {"'pool_size' is [2]"}));
   for (const char* padding : {"\"full\"", "1", "[1,1]", "[[1,1],[1]]", "[[1,1],[1,-1]]"})
-    EXPECT_TRUE(layer(fmt::format(R"({{"kind":"conv2d","filters":1,"padding":{}}})", padding), {"'padding' is"}));
+    EXPECT_TRUE(layer(detail::formatted(R"({{"kind":"conv2d","filters":1,"padding":{}}})", padding), {"'padding' is"}));
   EXPECT_TRUE(layer(R"({"kind":"conv2d","filters":1})", {"conv2d_1", "(1, 64)"}));  // behind Flatten
 }
 

@@ -9,6 +9,7 @@
 
 #include "io/io_testing.hpp"
 #include "testing.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel::test {
 namespace {
@@ -69,7 +70,8 @@ TEST(Safetensors, BytesAsPublished) {
 TEST(Safetensors, OtherDtypesBecomeFloat) {
   const auto of = [](const std::string& dtype, const std::string& data, int n) {
     return only_tensor(safetensors(
-        fmt::format(R"({{"w":{{"dtype":"{}","shape":[{}],"data_offsets":[0,{}]}}}})", dtype, n, data.size()), data));
+        detail::formatted(R"({{"w":{{"dtype":"{}","shape":[{}],"data_offsets":[0,{}]}}}})", dtype, n, data.size()),
+        data));
   };
   const Tensor<float> f64 = of("F64", bytes_of<double>({0.1, -1e300, 1e-60}), 3);
   EXPECT_EQ(f64[0], 0.1f);

@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "nn/nn_testing.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel::test {
 namespace {
@@ -101,7 +102,7 @@ void expect_same(const TrainOptions& o, const SampleSource& train, const SampleS
   const Outcome whole = uninterrupted(o, train, validation);
   for (const std::int64_t k : stops) {
     for (const bool by_saving : {false, true}) {
-      SCOPED_TRACE(fmt::format("{} steps, {}", k, by_saving ? "saved" : "stopped"));
+      SCOPED_TRACE(detail::formatted("{} steps, {}", k, by_saving ? "saved" : "stopped"));
       const Outcome parts = interrupted(o, k, by_saving, train, validation);
       EXPECT_TRUE(same_weights(parts.network, whole.network));
       EXPECT_EQ(parts.result.best_epoch, whole.result.best_epoch);

@@ -8,6 +8,7 @@
 
 #include "every_target.hpp"
 #include "testing.hpp"
+#include "text/formatted.hpp"
 #include "window_reference.hpp"
 
 namespace hubel::test {
@@ -28,7 +29,7 @@ struct AdaptiveCase {
   reference::WindowPool windows() const { return {x, size[0], size[1], mode}; }
   Shape output() const { return {x[0], size[0], size[1], x[3]}; }
   std::string to_string() const {
-    return fmt::format("x {} to {}, {}", x.to_string(), test::to_string(size), pool_mode_name(mode));
+    return detail::formatted("x {} to {}, {}", x.to_string(), test::to_string(size), pool_mode_name(mode));
   }
 };
 

@@ -11,6 +11,7 @@
 #include "conv_cases.hpp"
 #include "hubel/conv.hpp"
 #include "testing.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel::test {
 namespace {
@@ -96,7 +97,7 @@ TEST(WinogradBoundTest, HoldsAt512Channels) {
                             by(ConvAlgorithm::winograd, {{8, 28, 28, 8}, {3, 3, 8, 8}, {}})};
   for (const ConvCase& c : cases)
     for (const double low : {-1.0, 0.0, 0.9}) {
-      SCOPED_TRACE(fmt::format("pixels in [{}, 1]", low));
+      SCOPED_TRACE(detail::formatted("pixels in [{}, 1]", low));
       ConvData<float> data(c, 7);
       data.A_prev = random_tensor<float>(c.A_prev, 8, low, 1);
       data.dZ = random_tensor<float>(c.output(), 9, low, 1);

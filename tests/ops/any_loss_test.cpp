@@ -10,6 +10,7 @@
 #include "hubel/loss.hpp"
 #include "loss_reference.hpp"
 #include "testing.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel::test {
 namespace {
@@ -78,7 +79,7 @@ reference::Number expected_mean(const Loss& loss, const Tensor<T>& y, const Tens
 
 template <class T>
 void expect_elements(const Loss& loss, Shape shape, std::uint64_t seed) {
-  SCOPED_TRACE(fmt::format("{} of {}", loss_name(loss), shape.to_string()));
+  SCOPED_TRACE(detail::formatted("{} of {}", loss_name(loss), shape.to_string()));
   const Ranges r = ranges(loss);
   const Tensor<T> y = random_tensor<T>(shape, seed, r.low, r.high), t = targets_of<T>(loss, shape, seed + 1);
   Tensor<T> dy = like(y);
@@ -210,7 +211,7 @@ Tensor<T> distributions(Shape shape, std::uint64_t seed) {
 // The loss of labels or targets, the mean of the definition, and with T = double the gradient by central differences.
 template <class L, class T, class Targets>
 void expect_rows(const L& loss, Tensor<T> y, const Targets& targets) {
-  SCOPED_TRACE(fmt::format("{} of {}", loss_name(loss), y.shape().to_string()));
+  SCOPED_TRACE(detail::formatted("{} of {}", loss_name(loss), y.shape().to_string()));
   Tensor<T> dy = like(y);
   const auto expected = [&] { return reference::mean_of_rows(loss, TensorView<const T>(y), targets); };
   const LossResult got = compute_loss(loss, y, targets, dy);
@@ -398,7 +399,7 @@ TYPED_TEST(AnyLossTest, TouchesNothingOutside) {
   for (const Loss& loss : losses)
     for (std::int64_t n = 1; n <= 20; ++n)
       for (const Fence fence : {Fence::before, Fence::after}) {
-        const OnCrashSay say(fmt::format("{} of (3, {})", loss_name(loss), n));
+        const OnCrashSay say(detail::formatted("{} of (3, {})", loss_name(loss), n));
         const Tensor<T> y = random_tensor<T>({3, n}, 12, 0.1, 0.9), t = distributions<T>(y.shape(), 13);
         Tensor<T> dy = like(y);
         compute_loss(loss, y, t, dy);

@@ -9,6 +9,7 @@
 
 #include "every_target.hpp"
 #include "testing.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel::test {
 namespace {
@@ -102,7 +103,7 @@ TYPED_TEST(ClipTest, TouchesNothingOutside) {
   using T = TypeParam;
   for (std::int64_t n = 1; n <= 40; ++n)
     for (const Fence fence : {Fence::before, Fence::after}) {
-      const OnCrashSay say(fmt::format("clip of {}", n));
+      const OnCrashSay say(detail::formatted("clip of {}", n));
       FencedTensor<T> g({n}, fence);
       const TensorView<T> view = g;
       std::fill(view.begin(), view.end(), T(2));

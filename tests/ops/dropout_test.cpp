@@ -11,6 +11,7 @@
 #include "every_target.hpp"
 #include "hubel/random.hpp"
 #include "testing.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel::test {
 namespace {
@@ -40,7 +41,7 @@ Tensor<T> run(bool channels, TensorView<const T> x, double rate, const DropoutKe
 
 template <class T>
 void check(const Shape& shape, double rate, std::int64_t first) {
-  SCOPED_TRACE(fmt::format("{} at {}", shape.to_string(), rate));
+  SCOPED_TRACE(detail::formatted("{} at {}", shape.to_string(), rate));
   const Tensor<T> x = random_tensor<T>(shape, 1);
   const std::int64_t size = shape.without_first().elements();
   const std::uint32_t threshold = static_cast<std::uint32_t>(std::min(std::lround(rate * 65536), 65535L));
@@ -183,7 +184,7 @@ TEST(DropoutErrorTest, RateKeyAndShapes) {
   Tensor<float> y({2, 3}), wrong({3, 2}), scalar_y(Shape{}), flat_y({4});
   constexpr std::string_view who = "dropout_forward", spatial = "spatial_dropout_forward";
   for (double rate : {-0.1, 1.0, 2.0, std::nan("")}) {
-    const std::vector<std::string> parts = {"rate", fmt::format("{}", rate), "at least 0 and below 1"};
+    const std::vector<std::string> parts = {"rate", detail::formatted("{}", rate), "at least 0 and below 1"};
     EXPECT_TRUE(refuses([&] { dropout_forward(x, rate, {}, 0, y); }, who, parts));
     EXPECT_TRUE(refuses([&] { dropout_backward(x, rate, {}, 0, y); }, "dropout_backward", parts));
     EXPECT_TRUE(refuses([&] { spatial_dropout_forward(x, rate, {}, 0, y); }, spatial, parts));

@@ -13,6 +13,7 @@
 #include "hubel/loss.hpp"
 #include "hubel/pool.hpp"
 #include "testing.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel::test {
 namespace {
@@ -76,7 +77,7 @@ TEST(ConvErrorTest, TheMissionsExample) {
 TEST(ConvErrorTest, ShapesAndOptions) {
   for (const BadConv& bad : bad_convs()) {
     const Tensor<float> A_prev(bad.A_prev), W(bad.W), b({1, 1, 1, 6}), dZ({2, 8, 9, 6});
-    const std::string what = fmt::format("A_prev {}, W {}", bad.A_prev.to_string(), bad.W.to_string());
+    const std::string what = detail::formatted("A_prev {}, W {}", bad.A_prev.to_string(), bad.W.to_string());
     EXPECT_TRUE(refuses([&] { conv_geometry(bad.A_prev, bad.W, bad.options, "layer 3"); }, "layer 3", bad.parts))
         << what;
     EXPECT_TRUE(refuses([&] { conv_forward(A_prev, W, b, Activation::relu, bad.options); }, "conv_forward", bad.parts))

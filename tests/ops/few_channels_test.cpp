@@ -6,10 +6,11 @@
 #include <vector>
 
 #include "conv_cases.hpp"
-#include "hubel/conv.hpp"
 #include "every_target.hpp"
+#include "hubel/conv.hpp"
 #include "simd/transpose.hpp"
 #include "testing.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel::test {
 namespace {
@@ -124,7 +125,7 @@ template <class T>
 void check_transpose(std::int64_t rows, std::int64_t columns, std::int64_t in_gap, std::int64_t out_gap) {
   const std::int64_t in_step = columns + in_gap, out_step = rows + out_gap;
   const std::int64_t in_size = (rows - 1) * in_step + columns, out_size = (columns - 1) * out_step + rows;
-  const std::string what = fmt::format("transpose {} x {}, gaps {} and {}", rows, columns, in_gap, out_gap);
+  const std::string what = detail::formatted("transpose {} x {}, gaps {} and {}", rows, columns, in_gap, out_gap);
   const OnCrashSay say(what);
   const Tensor<T> values = random_tensor<T>({in_size}, 34);
   const FencedTensor<T> in(values, Fence::after);

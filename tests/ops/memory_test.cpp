@@ -13,6 +13,7 @@
 #include "hubel/optimizer.hpp"
 #include "hubel/pool.hpp"
 #include "testing.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel::test {
 namespace {
@@ -53,7 +54,7 @@ TYPED_TEST(MemoryTest, ConvWithPooling) {
   using T = TypeParam;
   for (std::uint64_t seed = 2000; seed < 2200; ++seed)
     for (Fence fence : {Fence::before, Fence::after}) {
-      const OnCrashSay say(fmt::format("random_pair({})", seed));
+      const OnCrashSay say(detail::formatted("random_pair({})", seed));
       const PairData<T> data(random_pair(seed), seed);
       const Results<T> expected = data.run();
       const detail::ConvPoolPlan<T> plan(data.c.pair, data.x.shape().without_first(), data.W.shape());
@@ -154,7 +155,7 @@ TYPED_TEST(MemoryTest, PoolOfEveryNumberOfChannels) {
 
 template <class T>
 void check_dense(std::int64_t m, std::int64_t n_in, std::int64_t n_out, Fence fence) {
-  const std::string what = fmt::format("dense {} x {} -> {}", m, n_in, n_out);
+  const std::string what = detail::formatted("dense {} x {} -> {}", m, n_in, n_out);
   const OnCrashSay say(what);
   SCOPED_TRACE(what);
   const Tensor<T> x = random_tensor<T>({m, n_in}, 14), w = random_tensor<T>({n_in, n_out}, 15),
@@ -194,7 +195,7 @@ TYPED_TEST(MemoryTest, DenseOfLargerSizes) {
 template <class T>
 void check_activation(std::string_view name, std::int64_t n, Fence fence) {
   const Activation activation = activation_from_name(name);
-  const std::string what = fmt::format("{} of (2, {})", name, n);
+  const std::string what = detail::formatted("{} of (2, {})", name, n);
   const OnCrashSay say(what);
   SCOPED_TRACE(what);
   const Tensor<T> x = random_tensor<T>({2, n}, 18, -4, 4), dy = random_tensor<T>({2, n}, 19);
@@ -216,7 +217,7 @@ TYPED_TEST(MemoryTest, ActivationsOfEverySize) {
 // The gradients, which are the caller's; the weights and moments are in tensors, for AddressSanitizer to watch.
 template <class T>
 void check_optimizer(const OptimizerOptions& options, std::int64_t n, Fence fence) {
-  const std::string what = fmt::format("{} of {}", optimizer_name(options), n);
+  const std::string what = detail::formatted("{} of {}", optimizer_name(options), n);
   const OnCrashSay say(what);
   SCOPED_TRACE(what);
   const std::vector<Parameter<T>> start{{"w", random_tensor<T>({n}, 21)}};
@@ -246,7 +247,7 @@ TYPED_TEST(MemoryTest, LossOfEveryNumberOfClasses) {
   using T = TypeParam;
   for (std::int64_t classes = 1; classes <= 40; ++classes)
     for (Fence fence : {Fence::before, Fence::after}) {
-      const std::string what = fmt::format("{} classes", classes);
+      const std::string what = detail::formatted("{} classes", classes);
       const OnCrashSay say(what);
       SCOPED_TRACE(what);
       const std::vector<std::int32_t> labels = {0, static_cast<std::int32_t>(classes - 1), 0};

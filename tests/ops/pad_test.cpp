@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "testing.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel::test {
 namespace {
@@ -21,7 +22,8 @@ struct PadCase {
 
 std::ostream& operator<<(std::ostream& out, const PadCase& c) {
   const Margins& m = c.margins;
-  return out << fmt::format("x {}, margins (({}, {}), ({}, {}))", c.x.to_string(), m.top, m.bottom, m.left, m.right);
+  return out << detail::formatted("x {}, margins (({}, {}), ({}, {}))", c.x.to_string(), m.top, m.bottom, m.left,
+                                  m.right);
 }
 
 PadCase random_pad(std::uint64_t seed) {

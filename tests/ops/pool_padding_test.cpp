@@ -9,6 +9,7 @@
 #include "hubel/pool.hpp"
 #include "ops/conv_pool.hpp"
 #include "testing.hpp"
+#include "text/formatted.hpp"
 #include "window_reference.hpp"
 
 namespace hubel::test {
@@ -31,8 +32,9 @@ struct PaddedPool {
   reference::WindowPool windows() const { return {A_prev, options}; }
   Shape output() const { return windows().output_shape(); }
   std::string to_string() const {
-    return fmt::format("{}, padding {}{}{}", PoolCase{A_prev, options}.to_string(), test::to_string(options.padding),
-                       options.ceil_mode ? ", ceil_mode" : "", options.count_include_pad ? ", count_include_pad" : "");
+    return detail::formatted("{}, padding {}{}{}", PoolCase{A_prev, options}.to_string(),
+                             test::to_string(options.padding), options.ceil_mode ? ", ceil_mode" : "",
+                             options.count_include_pad ? ", count_include_pad" : "");
   }
 };
 

@@ -9,6 +9,7 @@
 #include "every_target.hpp"
 #include "resize_reference.hpp"
 #include "testing.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel::test {
 namespace {
@@ -27,8 +28,8 @@ struct ResizeCase {
 
   Shape output() const { return {x[0], options.size[0], options.size[1], x[3]}; }
   std::string to_string() const {
-    return fmt::format("x {} to {}, {}{}", x.to_string(), test::to_string(options.size),
-                       interpolation_name(options.interpolation), options.align_corners ? ", align_corners" : "");
+    return detail::formatted("x {} to {}, {}{}", x.to_string(), test::to_string(options.size),
+                             interpolation_name(options.interpolation), options.align_corners ? ", align_corners" : "");
   }
 };
 

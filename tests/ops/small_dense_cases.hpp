@@ -3,13 +3,14 @@
 
 #include "ops/small_dense.hpp"
 #include "testing.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel::test {
 
 template <class T>
 void check_small_dense(std::int64_t m, std::int64_t n_in, std::int64_t n_out, double tolerance,
                        Fence fence = Fence::after) {
-  SCOPED_TRACE(fmt::format("({}, {}) ({}, {})", m, n_in, n_in, n_out));
+  SCOPED_TRACE(detail::formatted("({}, {}) ({}, {})", m, n_in, n_in, n_out));
   const detail::SmallDense dense{n_in, n_out};
   const Tensor<T> X = random_tensor<T>({m, n_in}, 1), W = random_tensor<T>({n_in, n_out}, 2),
                   b = random_tensor<T>({n_out}, 3), dZ = random_tensor<T>({m, n_out}, 4);

@@ -19,6 +19,7 @@
 #include "hubel/pool.hpp"
 #include "small_dense_cases.hpp"
 #include "testing.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel::test {
 namespace {
@@ -97,7 +98,7 @@ void check_pools() {
 
 template <class T>
 void check_dense(std::int64_t m, std::int64_t n_in, std::int64_t n_out) {
-  SCOPED_TRACE(fmt::format("({}, {}) to {}", m, n_in, n_out));
+  SCOPED_TRACE(detail::formatted("({}, {}) to {}", m, n_in, n_out));
   const Tensor<T> X = random_tensor<T>({m, n_in}, 3), W = random_tensor<T>({n_in, n_out}, 4),
                   b = random_tensor<T>({n_out}, 5), dZ = random_tensor<T>({m, n_out}, 6);
   EXPECT_TRUE(close(dense_forward(X, W, b), reference::dense_forward<T>(X, W, b), kTolerance<T>));
