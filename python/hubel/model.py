@@ -17,6 +17,7 @@ import numpy as np
 from . import _core
 from ._progress import Progress
 from ._samples import as_labels, as_row_labels, as_samples, as_targets
+from .augmentation import Augmentation
 from .callbacks import ReduceLROnPlateau
 from .graph import Value, entries_of
 from .layers import Layer, SeparableConv2D, layer_of
@@ -251,6 +252,7 @@ class Model:
         checkpoint: Optional[Union[str, "os.PathLike[str]"]] = None,
         checkpoint_epochs: int = 1,
         resume_from: Optional[Union[str, "os.PathLike[str]"]] = None,
+        augmentation: Optional[Augmentation] = None,
     ) -> History:
         """Trains, and returns the `History`.
 
@@ -297,6 +299,14 @@ class Model:
         resume_from : path
             A checkpoint that this training, with the same arguments, goes on from, to the same bits as without the
             interruption.
+        augmentation : Augmentation, optional
+            Random changes to the images that are trained on, other ones in each epoch, drawn from the seed: the same
+            bits on any number of threads. With mixup or cutmix labels become rows of probabilities, and the reported
+            accuracy of the training is of the likelier class of each mixture. Samples for validation are not changed,
+            but normalised where it has a mean or stddev. `evaluate` and `predict` know nothing of it: what they are
+            given has to be normalised before, as with
+            ``hubel.Augmentation(mean=mean, stddev=stddev).apply(x)``. Only for samples with one label, or one row of
+            targets: labels of pixels would have to be moved with the pixels.
 
         Ctrl-C ends the training at once with KeyboardInterrupt; the weights stay as they are then (the best so far, with
         restore_best_weights). Each fit starts with fresh moments of the optimizer.
@@ -330,6 +340,7 @@ class Model:
                 "checkpoint": None if checkpoint is None else os.fsencode(checkpoint),
                 "checkpoint_epochs": checkpoint_epochs,
                 "resume_from": None if resume_from is None else os.fsencode(resume_from),
+                "augmentation": _augmentation_options(augmentation),
                 **_plateau(callbacks or (), x_val is not None),
             }
             return self._train((x, labels, x_val, y_val), settings, _Callbacks(self, callbacks or ()), verbose)
@@ -637,6 +648,14 @@ def _plateau(callbacks: Sequence[Callback], validates: bool) -> Dict[str, Any]:
             values = asdict(callback)
             return {"plateau": {**values, "maximum": values.pop("monitor").endswith("accuracy")}}
     return {}
+
+
+def _augmentation_options(augmentation: Optional[Augmentation]) -> Optional[Dict[str, Any]]:
+    if augmentation is None:
+        return None
+    if not isinstance(augmentation, Augmentation):
+        raise TypeError(f"fit: augmentation must be a hubel.Augmentation or None, got {augmentation!r}")
+    return augmentation._options()
 
 
 def _weighted(

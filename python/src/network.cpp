@@ -16,7 +16,9 @@
 #include <vector>
 
 #include "arguments.hpp"
+#include "augment.hpp"
 #include "bindings.hpp"
+#include "changed_source.hpp"
 #include "files.hpp"
 #include "files/atomic_file.hpp"
 #include "hubel/checkpoint.hpp"
@@ -176,15 +178,26 @@ nb::dict python_epoch(const EpochResult& result) {
   return logs;
 }
 
-// Trains; train_options() says what `settings` holds, besides checkpoint (a path, or None), checkpoint_epochs and
-// resume_from (a path, or None).
+// Changes samples to train on at random, and normalises those to validate with as it does those.
+void augment_sources(const nb::dict& fields, std::int64_t classes, ChangedSource& train,
+                     std::optional<ChangedSource>& validation) {
+  const Augmentation options = augmentation_options(fields);
+  train.change(options, classes);
+  if (validation && !(options.mean.empty() && options.stddev.empty()))
+    validation->change(normalisation_of(options), classes);
+}
+
+// Trains; train_options() says what `settings` holds, besides checkpoint (a path, or None), checkpoint_epochs,
+// resume_from (a path, or None) and augmentation (its options, or None).
 // on_step(epoch, step, steps, samples, loss, accuracy, seconds) is called now and then, if not None; on_epoch(logs)
 // after each epoch, and says whether to go on.
 void PythonNetwork::fit(nb::handle x, nb::handle y, nb::handle x_val, nb::handle y_val, const nb::dict& settings,
                         nb::handle on_step, nb::handle on_epoch) {
-  const std::unique_ptr<SampleSource> train = source_of(x, y);
-  std::unique_ptr<SampleSource> validation;
-  if (!x_val.is_none()) validation = source_of(x_val, y_val);
+  ChangedSource train(source_of(x, y));
+  std::optional<ChangedSource> validation;
+  if (!x_val.is_none()) validation.emplace(source_of(x_val, y_val));
+  if (!settings["augmentation"].is_none())
+    augment_sources(nb::cast<nb::dict>(settings["augmentation"]), network().output_shape().back(), train, validation);
   TrainOptions options = train_options(settings);
   if (!settings["checkpoint"].is_none()) {
     options.save_every_epochs = integer({"fit", "checkpoint_epochs", "an integer"}, settings["checkpoint_epochs"]);
@@ -210,7 +223,7 @@ void PythonNetwork::fit(nb::handle x, nb::handle y, nb::handle x_val, nb::handle
   {
     nb::gil_scoped_release release;
     forget_weights();
-    hubel::fit(network(), *train, options, validation.get());
+    hubel::fit(network(), train.get(), options, validation ? &validation->get() : nullptr);
   }
   watch.rethrow();
 }
