@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,7 @@
 #include "bindings.hpp"
 #include "numpy_api.hpp"
 #include "samples.hpp"
+#include "training.hpp"
 
 namespace hubel::python {
 
@@ -104,12 +106,13 @@ nb::list floats_of(const std::vector<double>& values) {
   return list;
 }
 
+// Of images x with their labels, or of a FolderPart.
 nb::tuple channel_statistics_(nb::handle x, nb::handle labels) {
-  const ArraySource source(x, labels);
+  const std::unique_ptr<SampleSource> source = source_of(x, labels);
   ChannelStatistics statistics;
   {
     nb::gil_scoped_release release;
-    statistics = channel_statistics(source);
+    statistics = channel_statistics(*source);
   }
   return nb::make_tuple(floats_of(statistics.mean), floats_of(statistics.stddev));
 }
@@ -144,7 +147,7 @@ void bind_augment(nb::module_& m) {
   m.def("check_augmentation", &check_augmentation_);
   m.def("augment", &augment_);
   m.def("mix_samples", &mix_samples_);
-  m.def("channel_statistics", &channel_statistics_);
+  define(m, "channel_statistics", &channel_statistics_);
 }
 
 }  // namespace hubel::python

@@ -4,9 +4,8 @@ import hubel
 import numpy as np
 import pytest
 
-CHANGES = hubel.Augmentation(
-    zoom=(0.9, 1.1), rotation=10, shift=0.1, crop_padding=1, flip_horizontal=0.5, brightness=0.1, contrast=0.1, cutout=2, erase=0.2
-)
+CHANGES = hubel.Augmentation(zoom=(0.9, 1.1), rotation=10, shift=0.1, crop_padding=1, flip_horizontal=0.5,
+                             brightness=0.1, contrast=0.1, cutout=2, erase=0.2)  # fmt: skip
 MIXES = hubel.Augmentation(crop_padding=1, mixup=0.4, cutmix=1.0)
 
 
