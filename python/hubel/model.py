@@ -326,8 +326,9 @@ class Model:
             the beginning, but for a generator, which goes on.
 
         An iterable's samples cannot be asked for by number, so that checkpoint, resume_from, hard_share and
-        validation_split do not go with it. Ctrl-C ends the training at once with KeyboardInterrupt; the weights stay as they are then (the best so far, with
-        restore_best_weights). Each fit starts with fresh moments of the optimizer.
+        validation_split do not go with it. Ctrl-C ends the training at once with KeyboardInterrupt, and an exception of
+        the iterable's does so too; the weights stay as they are then (the best so far, with restore_best_weights, unless
+        it was in the midst of a validation). Each fit starts with fresh moments of the optimizer.
         """
         with self._lock:
             classes, size = self.output_shape[-1], _optional_size("batch_size", batch_size)
