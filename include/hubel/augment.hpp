@@ -77,12 +77,13 @@ void soft_targets(const std::int32_t* labels, const std::int32_t* other_labels, 
 // The samples of another source, changed. Before the first begin_epoch, seed and epoch are 0.
 class Augmented : public SampleSource {
  public:
-  // `source`, of images (h, w, c), must outlive this. Throws as check_augmentation does.
+  // `source`, of images (h, w, c) with one label each, must outlive this. Throws as check_augmentation does.
   Augmented(const SampleSource& source, Augmentation options);
 
   std::int64_t count() const override { return source_.count(); }
   Shape sample_shape() const override { return source_.sample_shape(); }
   void begin_epoch(std::int64_t epoch, std::uint64_t seed) const override;
+  std::int64_t begin_batch(std::int64_t n) const override { return source_.begin_batch(n); }
   // Throws std::invalid_argument when the options mix samples, which takes more than one label each.
   void gather(const std::int32_t* indices, std::int64_t n, float* out, std::int32_t* labels) const override;
   // The same and mixed: see mix_samples. No array may be null.
@@ -111,6 +112,7 @@ class Mixed : public TargetSource {
   Shape sample_shape() const override { return source_.sample_shape(); }
   Shape target_shape() const override { return {classes_}; }
   void begin_epoch(std::int64_t epoch, std::uint64_t seed) const override { source_.begin_epoch(epoch, seed); }
+  std::int64_t begin_batch(std::int64_t n) const override { return source_.begin_batch(n); }
   // Throws std::invalid_argument for a label outside [0, classes).
   void gather_targets(const std::int32_t* indices, std::int64_t n, float* out, float* targets) const override;
 
@@ -119,6 +121,32 @@ class Mixed : public TargetSource {
   std::int32_t classes_;
   mutable std::vector<std::int32_t> labels_;  // of a batch, and the others' with which it is mixed
   mutable std::vector<float> shares_;
+};
+
+// The samples of a source that has targets, changed as Augmented and gather_mixed change them; the targets of mixed
+// samples are mixed in the same shares. Before the first begin_epoch, seed and epoch are 0.
+class AugmentedTargets : public TargetSource {
+ public:
+  // `source`, of images (h, w, c), must outlive this. Throws as check_augmentation does, and std::invalid_argument for
+  // targets of more than one row, such as images, which would have to be moved too.
+  AugmentedTargets(const TargetSource& source, Augmentation options);
+
+  std::int64_t count() const override { return source_.count(); }
+  Shape sample_shape() const override { return source_.sample_shape(); }
+  Shape target_shape() const override { return source_.target_shape(); }
+  void begin_epoch(std::int64_t epoch, std::uint64_t seed) const override;
+  std::int64_t begin_batch(std::int64_t n) const override { return source_.begin_batch(n); }
+  void gather_targets(const std::int32_t* indices, std::int64_t n, float* out, float* targets) const override;
+
+ private:
+  void gather_mixed(const std::int32_t* indices, std::int64_t n, float* out, float* targets) const;
+
+  const TargetSource& source_;
+  Augmentation options_;
+  mutable std::uint64_t seed_ = 0;
+  mutable std::int64_t epoch_ = 0;
+  mutable std::vector<float> unmixed_, unmixed_targets_, shares_;  // of a batch
+  mutable std::vector<std::int32_t> places_;                       // in it, and the others' with which it is mixed
 };
 
 // The mean and the standard deviation (of all values, divided by their number) of each channel.

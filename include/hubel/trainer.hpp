@@ -27,6 +27,11 @@ class SampleSource {
   // Told before the first batch of an epoch, from 1, of a training with this seed: a source that changes its samples at
   // random takes its random numbers from the two. Called from the thread that gathers.
   virtual void begin_epoch(std::int64_t /*epoch*/, std::uint64_t /*seed*/) const {}
+  // Told before each batch that is gathered to train on or to evaluate: how many samples it has, n at most. A source
+  // whose samples come in batches of their own, as from a stream, may have fewer than n. 0 is its end, if only because
+  // it failed: an evaluation is then done, and a training stops as when a callback stops it. What such a source gathers
+  // next is that batch, whatever the indices; it goes neither with hard_share nor with save_state and resume.
+  virtual std::int64_t begin_batch(std::int64_t n) const { return n; }
   // Labels of one sample: more than one where each row of the output, such as a pixel's classes, has its own.
   virtual std::int64_t labels_per_sample() const { return 1; }
   // Writes samples indices[0..n) to out (n, ...sample_shape) and their labels to labels (n, labels_per_sample). Called

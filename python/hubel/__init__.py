@@ -5,8 +5,8 @@ The four functions of a convolutional and a pooling layer on NumPy arrays::
     conv_forward  pool_forward  conv_backward  pool_backward
 
 more operations in `hubel.ops`; models with `Sequential` or `Model` and their layers, `lenet5`, `load_model` and the
-known networks of `hubel.zoo`; data with `load_dataset`, `image_folder` and `load_npz`, and random changes to it with
-`Augmentation`.
+known networks of `hubel.zoo`; data with `load_dataset`, `image_folder`, `open_image_folder` and `load_npz`, and random
+changes to it with `Augmentation`; `hubel.metrics` tells how good predictions are.
 
 >>> import hubel
 >>> data = hubel.load_dataset("mnist")
@@ -25,9 +25,9 @@ from . import _core
 from .functions import conv_backward, conv_forward, pool_backward, pool_forward
 
 if TYPE_CHECKING:
-    from . import augmentation, callbacks, data, graph, layers, losses, model, ops, optimizers, zoo
+    from . import augmentation, callbacks, data, graph, layers, losses, metrics, model, ops, optimizers, zoo
     from .augmentation import Augmentation, channel_statistics, soft_targets
-    from .data import Dataset, dataset_names, image_folder, load_dataset, load_npz
+    from .data import Dataset, dataset_names, image_folder, load_dataset, load_npz, open_image_folder
     from .graph import Input, Value
     from .layers import (
         Activation,
@@ -90,6 +90,7 @@ __all__ = [
     "load_dataset",
     "dataset_names",
     "image_folder",
+    "open_image_folder",
     "load_npz",
     "augmentation",
     "Augmentation",
@@ -145,6 +146,7 @@ __all__ = [
     "Adagrad",
     "LAMB",
     "losses",
+    "metrics",
     "callbacks",
     "graph",
     "Input",
@@ -166,6 +168,7 @@ _LAZY_MODULES = (
     "graph",
     "layers",
     "losses",
+    "metrics",
     "model",
     "ops",
     "optimizers",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Dict, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Optional, Tuple, Union
 
 import numpy as np
 
 from . import _core
 from ._samples import as_samples
+from .data import FolderImages
 
 if TYPE_CHECKING:
     from ._types import AnyArray, Array
@@ -111,17 +112,21 @@ class Augmentation:
         return options
 
 
-def channel_statistics(images: AnyArray) -> Tuple[Tuple[float, ...], Tuple[float, ...]]:
+def channel_statistics(images: Union[AnyArray, FolderImages]) -> Tuple[Tuple[float, ...], Tuple[float, ...]]:
     """The mean and the standard deviation of each channel of images (m, h, w, c) or (m, h, w).
 
-    Images of uint8 are taken as [0, 1]. Raises ValueError when there are no values.
+    Images of uint8 are taken as [0, 1]. They may be a part of `hubel.open_image_folder` too. Raises ValueError when there
+    are no values.
 
     >>> import numpy as np, hubel
     >>> hubel.channel_statistics(np.array([[[[0, 3], [2, 3]]]], dtype=np.float32))
     ((1.0, 3.0), (1.0, 0.0))
     """
-    x = _images("channel_statistics", images)
-    mean, stddev = _core.channel_statistics(x, np.zeros(len(x), np.int32))
+    if isinstance(images, FolderImages):
+        mean, stddev = _core.channel_statistics(images._part, None)
+    else:
+        x = _images("channel_statistics", images)
+        mean, stddev = _core.channel_statistics(x, np.zeros(len(x), np.int32))
     return tuple(mean), tuple(stddev)
 
 

@@ -5,14 +5,25 @@ from __future__ import annotations
 import os
 import warnings
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Callable, Dict, List, Optional, Tuple, Union
+from typing import TYPE_CHECKING, Callable, Dict, List, Optional, Sequence, Tuple, Union
+
+import numpy as np
 
 from . import _core
 
 if TYPE_CHECKING:
-    from ._types import AnyArray
+    from ._types import AnyArray, Array
 
-__all__ = ["Dataset", "dataset_names", "image_folder", "load_dataset", "load_npz"]
+__all__ = [
+    "Dataset",
+    "FolderImages",
+    "ImageFolder",
+    "dataset_names",
+    "image_folder",
+    "load_dataset",
+    "load_npz",
+    "open_image_folder",
+]
 
 # Data sets that are installed with the package.
 _INSTALLED = os.path.join(os.path.dirname(__file__), "data")
@@ -121,14 +132,101 @@ def image_folder(
     Dataset
         Images are uint8 (n, height, width, channels). They are decoded on all threads.
 
-    Raises OSError (FileNotFoundError) for what cannot be read or takes too much memory, ValueError for a class without
-    images, a broken image, or an option that is none.
+    `open_image_folder` reads them only when they are trained on. Raises OSError (FileNotFoundError) for what cannot be
+    read or takes too much memory, ValueError for a class without images, a broken image, or an option that is none.
     """
     parts = _core.image_folder(_location("image_folder", path), size, channels, on_broken)
     train, valid, test, class_names, source, skipped = parts
-    if skipped:
-        warnings.warn(f"image_folder: left out {len(skipped)} broken images, the first: {skipped[0]}", stacklevel=2)
+    _warn_of("image_folder", skipped)
     return Dataset(*train, *valid, *test, class_names, source, skipped)
+
+
+class FolderImages:
+    """The images of one part of an `ImageFolder`, decoded when they are asked for.
+
+    `Model.fit`, `Model.evaluate` and `Model.predict` take it in place of x, without y, and `channel_statistics` in place
+    of images.
+    """
+
+    def __init__(self, part: _core.FolderPart, class_names: List[str]) -> None:
+        self._part = part
+        self.class_names = class_names
+
+    def __len__(self) -> int:
+        return len(self._part)
+
+    @property
+    def image_shape(self) -> Tuple[int, ...]:
+        """(h, w, c) of each image."""
+        return self._part.sample_shape()
+
+    @property
+    def labels(self) -> AnyArray:
+        """The images' labels, int32 (n,): indices into `class_names`."""
+        return self._part.labels()
+
+    @property
+    def paths(self) -> List[str]:
+        """The images' files."""
+        return self._part.paths()
+
+    def load(self, indices: Union[Sequence[int], AnyArray]) -> Array:
+        """The images of these numbers, float32 (n, h, w, c) in [0, 1].
+
+        Raises IndexError for a number that is none; OSError and ValueError, which name the file, for an image that
+        cannot be read.
+        """
+        numbers = np.asarray(indices)
+        if numbers.ndim != 1 or (numbers.size > 0 and numbers.dtype.kind not in "iu"):
+            raise TypeError(f"FolderImages.load: indices must be a list of integers, got {indices!r}")
+        for wrong in numbers[(numbers < 0) | (numbers >= len(self))][:1]:
+            raise IndexError(f"FolderImages.load: {wrong} is not in [0, {len(self)})")
+        return self._part.load(np.require(numbers, np.int32, ["C", "A"]))
+
+    def __repr__(self) -> str:
+        return f"<hubel.data.FolderImages: {len(self)} images of {self.image_shape}, {len(self.class_names)} classes>"
+
+
+@dataclass(frozen=True)
+class ImageFolder:
+    """What `open_image_folder` returns: the images of a folder by their parts, of which some may be empty."""
+
+    train: FolderImages
+    valid: FolderImages
+    test: FolderImages
+    class_names: List[str]
+    source: str
+    skipped: List[str] = field(default_factory=list)  # broken images that were left out, and why
+
+    def __repr__(self) -> str:
+        parts = ", ".join(f"{len(getattr(self, part))} {part}" for part in ("train", "valid", "test"))
+        return f"<hubel.data.ImageFolder of {self.source}: {parts} images of {self.train.image_shape}>"
+
+
+def open_image_folder(
+    path: Location,
+    size: Union[None, int, Tuple[int, int]] = None,
+    channels: Optional[int] = None,
+    on_broken: str = "refuse",
+    cache_bytes: int = 2**30,
+) -> ImageFolder:
+    """The same images as `image_folder` gives, but decoded batch by batch: for folders larger than memory.
+
+    ``model.fit(folder.train, validation_data=folder.valid)`` trains on them, in a new order each epoch, to the same bits
+    as on ``image_folder``'s arrays. Up to `cache_bytes` of decoded images are kept for the next time, a byte a sample.
+    With on_broken="refuse" an image that cannot be read raises when it is first asked for; with "skip" all are decoded
+    once to know which to leave out. The other parameters and what is raised are `image_folder`'s.
+    """
+    parts = _core.open_image_folder(_location("open_image_folder", path), size, channels, on_broken, cache_bytes)
+    train, valid, test, class_names, source, skipped = parts
+    _warn_of("open_image_folder", skipped)
+    images = [FolderImages(part, class_names) for part in (train, valid, test)]
+    return ImageFolder(images[0], images[1], images[2], class_names, source, skipped)
+
+
+def _warn_of(who: str, skipped: List[str]) -> None:
+    if skipped:
+        warnings.warn(f"{who}: left out {len(skipped)} broken images, the first: {skipped[0]}", stacklevel=3)
 
 
 def _location(who: str, where: Location) -> bytes:

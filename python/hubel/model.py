@@ -17,7 +17,10 @@ import numpy as np
 from . import _core
 from ._progress import Progress
 from ._samples import as_labels, as_row_labels, as_samples, as_targets
+from ._sources import Source, gives_batches, raw_samples, source_of, training_source_of
+from .augmentation import Augmentation
 from .callbacks import ReduceLROnPlateau
+from .data import FolderImages
 from .graph import Value, entries_of
 from .layers import Layer, SeparableConv2D, layer_of
 from .losses import Loss, loss_of
@@ -32,7 +35,6 @@ _METRICS = ("accuracy", "acc", "top_5_accuracy")
 _NOT_LOGGED = ("epoch", "samples", "seconds", "learning_rate")  # what a History and callbacks do not get
 _NAME_NOTE = "name"  # the note of a model file that holds the model's name
 
-Samples = Tuple[Any, Any]
 # Called after each epoch with its number, from 0, and {"loss": ..., "accuracy": ..., "val_loss": ..., ...}.
 Callback = Union[Callable[[int, Dict[str, float]], Any], Any]
 
@@ -80,6 +82,11 @@ class Model:
     (m, 1), or one-hot rows (m, classes); of a model whose output is an image of classes, (m, h, w) integers. Losses of
     elements, such as "mse", take targets of the output's shape instead, and "categorical_crossentropy" rows of
     probabilities.
+
+    In place of arrays `fit`, `evaluate` and `predict` take, as x alone, a part of `hubel.open_image_folder`; or an
+    iterable of batches (x, y): a list, an object such as Keras's Sequence or PyTorch's DataLoader, a generator. What is
+    wrong with a batch raises TypeError or ValueError, which tells its number; an exception of the iterable's own passes
+    through as it is.
     """
 
     def __init__(self, inputs: Value, outputs: Value, seed: int = 0, name: Optional[str] = None) -> None:
@@ -228,13 +235,13 @@ class Model:
 
     def fit(
         self,
-        x: AnyArray,
-        y: Any,
-        batch_size: Optional[int] = 32,
+        x: Any,
+        y: Any = None,
+        batch_size: Optional[int] = None,
         epochs: int = 1,
         verbose: Union[int, str] = "auto",
         validation_split: float = 0.0,
-        validation_data: Optional[Samples] = None,
+        validation_data: Any = None,
         shuffle: bool = True,
         *,
         seed: Optional[int] = None,
@@ -251,23 +258,28 @@ class Model:
         checkpoint: Optional[Union[str, "os.PathLike[str]"]] = None,
         checkpoint_epochs: int = 1,
         resume_from: Optional[Union[str, "os.PathLike[str]"]] = None,
+        augmentation: Optional[Augmentation] = None,
+        steps_per_epoch: Optional[int] = None,
+        validation_steps: Optional[int] = None,
     ) -> History:
         """Trains, and returns the `History`.
 
         Parameters
         ----------
         x, y
-            Samples and labels: see the class. Images of uint8 are scaled by 1/255; of any other type they are taken as
-            they are.
-        batch_size, epochs : int
+            Samples and labels, or without y an image folder's part or an iterable of batches: see the class. Images of
+            uint8 are scaled by 1/255; of any other type they are taken as they are.
+        batch_size : int, optional
+            32 unless it is given. Of an iterable the largest batch, which is the first unless it is given.
+        epochs : int
         verbose : "auto", 0, 1 or 2
             0 prints nothing, 1 (and "auto") shows a bar on a terminal and a line an epoch elsewhere, 2 prints lines.
         validation_split : float
             This fraction of the samples, the last ones, is kept for validation.
-        validation_data : (x, y)
+        validation_data : (x, y), image folder's part or iterable of batches
             Samples for validation, instead.
         shuffle : bool
-            Draws the samples in another order each epoch.
+            Draws the samples in another order each epoch. Batches of an iterable come in the order that it gives.
         seed : int, optional
             Of that order: the same seed and weights train to the same bits, on any number of threads. Without it a
             model's first fit has the model's seed, the next fit one more, and so on.
@@ -297,15 +309,38 @@ class Model:
         resume_from : path
             A checkpoint that this training, with the same arguments, goes on from, to the same bits as without the
             interruption.
+        augmentation : Augmentation, optional
+            Random changes to the images that are trained on, other ones in each epoch, drawn from the seed: the same
+            bits on any number of threads. With mixup or cutmix labels become rows of probabilities, and the reported
+            accuracy of the training is of the likelier class of each mixture. Samples for validation are not changed,
+            but normalised where it has a mean or stddev. `evaluate` and `predict` know nothing of it: what they are
+            given has to be normalised before, as with
+            ``hubel.Augmentation(mean=mean, stddev=stddev).apply(x)``. Only for samples with one label, or one row of
+            targets: labels of pixels would have to be moved with the pixels.
+        steps_per_epoch : int, optional
+            How many batches of an iterable make an epoch; the next one goes on from there, and what has come to its end
+            is begun again, but for a generator, whose early end is an error. Without it an epoch is the iterable's
+            len(), gone through from its beginning. A generator has no len().
+        validation_steps : int, optional
+            How many batches of an iterable in validation_data are a validation; without it all. A validation begins at
+            the beginning, but for a generator, which goes on.
 
-        Ctrl-C ends the training at once with KeyboardInterrupt; the weights stay as they are then (the best so far, with
-        restore_best_weights). Each fit starts with fresh moments of the optimizer.
+        An iterable's samples cannot be asked for by number, so that checkpoint, resume_from, hard_share and
+        validation_split do not go with it. Ctrl-C ends the training at once with KeyboardInterrupt, and an exception of
+        the iterable's does so too; the weights stay as they are then (the best so far, with restore_best_weights, unless
+        it was in the midst of a validation). Each fit starts with fresh moments of the optimizer.
         """
         with self._lock:
-            x = as_samples("fit", x, self.input_shape)
-            labels = self._answers("fit", y, x)
-            x, labels, x_val, y_val = self._split(x, labels, validation_split, validation_data)
-            if restore_best_weights and x_val is None:
+            classes, size = self.output_shape[-1], _optional_size("batch_size", batch_size)
+            steps = _optional_size("steps_per_epoch", steps_per_epoch)
+            train = training_source_of("fit", x, y, self._ready, steps, classes, size)
+            steps = _optional_size("validation_steps", validation_steps)
+            train, validation = self._split(train, validation_split, validation_data, steps)
+            if train.is_stream or (validation is not None and validation.is_stream):
+                _check_by_number(checkpoint=checkpoint, resume_from=resume_from)
+            if train.is_stream:
+                _check_by_number(hard_share=None if hard_share == 1 else hard_share)
+            if restore_best_weights and validation is None:
                 raise ValueError("fit: restore_best_weights needs validation_split or validation_data")
             if seed is None:
                 seed = self._next_seed
@@ -313,7 +348,7 @@ class Model:
             _check_seed("fit", seed)
             settings = {
                 "epochs": epochs,
-                "batch_size": 32 if batch_size is None else batch_size,
+                "batch_size": train.largest or size or 32,
                 "optimizer": self.optimizer.as_tuple(),
                 "loss": _weighted(self.loss, class_weight, self.output_shape[-1]),
                 "top_k": self._top_k,
@@ -321,7 +356,7 @@ class Model:
                 "warmup": warmup,
                 "hard_share": hard_share,
                 "skip_above": skip_above,
-                "shuffle": shuffle,
+                "shuffle": False if train.is_stream else shuffle,
                 "seed": seed,
                 "keep_best": bool(restore_best_weights),
                 "clipnorm": clipnorm,
@@ -330,18 +365,20 @@ class Model:
                 "checkpoint": None if checkpoint is None else os.fsencode(checkpoint),
                 "checkpoint_epochs": checkpoint_epochs,
                 "resume_from": None if resume_from is None else os.fsencode(resume_from),
-                **_plateau(callbacks or (), x_val is not None),
+                "augmentation": _augmentation_options(augmentation),
+                **_plateau(callbacks or (), validation is not None),
             }
-            return self._train((x, labels, x_val, y_val), settings, _Callbacks(self, callbacks or ()), verbose)
+            return self._train(train, validation, settings, _Callbacks(self, callbacks or ()), verbose)
 
     def _train(
         self,
-        arrays: Tuple[Any, ...],
+        train: Source,
+        validation: Optional[Source],
         settings: Dict[str, Any],
         callbacks: _Callbacks,
         verbose: Union[int, str],
     ) -> History:
-        x, labels, x_val, y_val = arrays
+        x_val, y_val = (None, None) if validation is None else (validation.x, validation.y)
         progress = Progress(verbose, settings["epochs"])
         history = self.history = History()
         self.stop_training = False
@@ -359,7 +396,7 @@ class Model:
         try:
             callbacks.call("on_train_begin")
             on_step = progress.step if progress.wants_steps else None
-            self._network.fit(x, labels, x_val, y_val, settings, on_step, on_epoch)
+            self._network.fit(train.x, train.y, x_val, y_val, settings, on_step, on_epoch)
         finally:
             progress.close()
             callbacks.call("on_train_end")
@@ -397,56 +434,100 @@ class Model:
                 return as_targets(who, values, (classes,))
         return as_labels(who, y, classes)
 
-    def _split(
-        self, x: AnyArray, labels: AnyArray, fraction: float, data: Optional[Samples]
-    ) -> Tuple[AnyArray, AnyArray, Optional[AnyArray], Optional[AnyArray]]:
-        """(x, labels) and what of them, or besides them, is for validation."""
+    def _ready(self, who: str, x: Any, y: Any) -> Tuple[AnyArray, AnyArray]:
+        """Samples, and their labels or targets, as _core reads them."""
+        x = as_samples(who, x, self.input_shape)
+        return x, self._answers(who, y, x)
+
+    def _split(self, train: Source, fraction: float, data: Any, steps: Optional[int]) -> Tuple[Source, Optional[Source]]:
+        """What is trained on, and what of it, or besides it, is for validation."""
         if data is not None:
-            if not isinstance(data, (tuple, list)) or len(data) != 2:
-                raise TypeError("fit: validation_data must be a pair (x, y)")
-            x_val = as_samples("fit (validation)", data[0], self.input_shape)
-            return x, labels, x_val, self._answers("fit (validation)", data[1], x_val)
+            x, y = data, None
+            # A list of two batches, which are pairs themselves, is not x and y.
+            if isinstance(data, (tuple, list)) and len(data) == 2 and not isinstance(data[0], tuple):
+                x, y = data
+            elif not isinstance(data, FolderImages) and not gives_batches(data):
+                raise TypeError("fit: validation_data must be a pair (x, y), a folder's images or batches")
+            return train, source_of("fit (validation)", x, y, self._ready, steps, self.output_shape[-1])
         if not 0 <= fraction < 1:
             raise ValueError(f"fit: validation_split must be in [0, 1), got {fraction}")
         if fraction == 0:
-            return x, labels, None, None
-        kept = len(x) - int(len(x) * fraction)
-        if kept == len(x):
-            raise ValueError(f"fit: validation_split = {fraction} of {len(x)} samples is less than one")
-        return x[:kept], labels[:kept], x[kept:], labels[kept:]
+            return train, None
+        if train.y is None:
+            raise ValueError("fit: validation_split goes with arrays only; give validation_data")
+        count = len(train.x)
+        kept = count - int(count * fraction)
+        if kept == count:
+            raise ValueError(f"fit: validation_split = {fraction} of {count} samples is less than one")
+        return Source(train.x[:kept], train.y[:kept]), Source(train.x[kept:], train.y[kept:])
 
     # --- use
 
     def evaluate(
-        self, x: AnyArray, y: Any, batch_size: int = 256, return_dict: bool = False
+        self,
+        x: Any,
+        y: Any = None,
+        batch_size: int = 256,
+        return_dict: bool = False,
+        *,
+        steps: Optional[int] = None,
     ) -> Union[List[float], Dict[str, float]]:
         """[loss, accuracy] over the samples, of which there must be one at least, or a dict of them.
 
         There is no accuracy where the loss has none, and a third number where `compile` was told of a top-k accuracy.
+        x may be an image folder's part or an iterable of batches, without y: see the class. steps is how many batches
+        are taken of an iterable; without it all are.
         """
         with self._lock:
-            x = as_samples("evaluate", x, self.input_shape)
-            if len(x) == 0:
+            size = _size("evaluate", batch_size)
+            taken = _optional_size("steps", steps, "evaluate")
+            source = source_of("evaluate", x, y, self._ready, taken, self.output_shape[-1])
+            if not source.is_stream and len(x) == 0:
                 raise ValueError("evaluate: x has no samples")
             settings = {
-                "batch_size": _size("evaluate", batch_size),
+                "batch_size": min(size, source.largest or size),
                 "loss": self.loss.as_tuple(),
                 "top_k": self._top_k,
             }
-            loss, accuracy, top_k = self._network.evaluate(x, self._answers("evaluate", y, x), settings)
+            loss, accuracy, top_k = self._network.evaluate(source.x, source.y, settings)
         results = self._named({"loss": loss, "accuracy": accuracy, "top_k": top_k})
         return results if return_dict else list(results.values())
 
-    def predict(self, x: AnyArray, batch_size: int = 256, out: Optional[AnyArray] = None) -> Array:
+    def predict(
+        self, x: Any, batch_size: int = 256, out: Optional[AnyArray] = None, *, steps: Optional[int] = None
+    ) -> Array:
         """The output for each sample, (m, ...output_shape), float32: probabilities when the model ends in softmax.
 
-        out, if given, is a C-contiguous float32 array of that shape that the result is written to.
+        out, if given, is a C-contiguous float32 array of that shape that the result is written to. x may be an image
+        folder's part, or an iterable of batches x or (x, y), which goes without out: see the class. steps is how many
+        batches are taken of an iterable; without it all are.
         """
         with self._lock:
-            x = as_samples("predict", x, self.input_shape)
+            if gives_batches(x) or steps is not None:
+                return self._predict_batches(x, _size("predict", batch_size), out, steps)
+            x = self._samples_to_predict(x)
             if out is not None:
                 _check_out(out, (len(x), *self.output_shape))
             return self._network.predict(x, _size("predict", batch_size), out)
+
+    def _samples_to_predict(self, x: Any) -> Any:
+        """x as _core reads it, with a len()."""
+        if isinstance(x, FolderImages):
+            if x.image_shape != self.input_shape:
+                raise ValueError(f"predict: the images have shape {x.image_shape}, they must have {self.input_shape}")
+            return x._part
+        return as_samples("predict", x, self.input_shape)
+
+    def _predict_batches(self, x: Any, batch_size: int, out: Optional[AnyArray], steps: Optional[int]) -> Array:
+        if not gives_batches(x):
+            raise ValueError("predict: steps goes with batches only, from an iterable")
+        if out is not None:
+            raise ValueError("predict: out does not go with batches from an iterable")
+        results = [
+            self._network.predict(as_samples(who, samples, self.input_shape), batch_size, None)
+            for who, samples in raw_samples("predict", x, _optional_size("steps", steps, "predict"))
+        ]
+        return np.concatenate([np.empty((0, *self.output_shape), np.float32), *results])
 
     __call__ = predict
 
@@ -639,6 +720,14 @@ def _plateau(callbacks: Sequence[Callback], validates: bool) -> Dict[str, Any]:
     return {}
 
 
+def _augmentation_options(augmentation: Optional[Augmentation]) -> Optional[Dict[str, Any]]:
+    if augmentation is None:
+        return None
+    if not isinstance(augmentation, Augmentation):
+        raise TypeError(f"fit: augmentation must be a hubel.Augmentation or None, got {augmentation!r}")
+    return augmentation._options()
+
+
 def _weighted(
     loss: Loss, class_weight: Optional[Union[Dict[int, float], Sequence[float]]], classes: int
 ) -> Tuple[str, Dict[str, Any]]:
@@ -656,12 +745,22 @@ def _weighted(
     return name, {**values, "class_weights": [float(weight) for weight in class_weight]}
 
 
-def _size(who: str, batch_size: int) -> int:
-    if isinstance(batch_size, bool) or not isinstance(batch_size, (int, np.integer)):
-        raise TypeError(f"{who}: batch_size must be an integer, got {batch_size!r}")
-    if batch_size < 1:
-        raise ValueError(f"{who}: batch_size must be at least 1, got {batch_size}")
-    return min(int(batch_size), 2**31 - 1)
+def _size(who: str, size: int, name: str = "batch_size") -> int:
+    if isinstance(size, bool) or not isinstance(size, (int, np.integer)):
+        raise TypeError(f"{who}: {name} must be an integer, got {size!r}")
+    if size < 1:
+        raise ValueError(f"{who}: {name} must be at least 1, got {size}")
+    return min(int(size), 2**31 - 1)
+
+
+def _optional_size(name: str, size: Optional[int], who: str = "fit") -> Optional[int]:
+    return None if size is None else _size(who, size, name)
+
+
+def _check_by_number(**options: Any) -> None:
+    for name, value in options.items():
+        if value is not None:
+            raise ValueError(f"fit: {name} needs arrays or a folder's images; batches cannot be gone back to by number")
 
 
 def _check_seed(who: str, seed: int) -> None:

@@ -1,10 +1,11 @@
 // Augmentation for a look at its results: images as NumPy arrays in, changed copies out.
-#include "hubel/augment.hpp"
+#include "augment.hpp"
 
 #include <nanobind/nanobind.h>
 
 #include <algorithm>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,7 @@
 #include "numpy_api.hpp"
 #include "samples.hpp"
 #include "text/formatted.hpp"
+#include "training.hpp"
 
 namespace hubel::python {
 
@@ -37,33 +39,9 @@ Border border(nb::handle value) {
   throw nb::value_error(detail::formatted("Augmentation: border = '{}', it must be 'zero' or 'reflect'", name).c_str());
 }
 
-Augmentation options_of(const nb::dict& fields) {
-  const char* who = "Augmentation";
-  Augmentation o;
-  for (const auto& [name, field] : {std::pair{"zoom_min", &o.zoom_min},
-                                    {"zoom_max", &o.zoom_max},
-                                    {"rotation", &o.rotation},
-                                    {"shift", &o.shift},
-                                    {"flip_horizontal", &o.flip_horizontal},
-                                    {"flip_vertical", &o.flip_vertical},
-                                    {"brightness", &o.brightness},
-                                    {"contrast", &o.contrast},
-                                    {"erase", &o.erase},
-                                    {"mixup", &o.mixup},
-                                    {"cutmix", &o.cutmix}}) {
-    *field = real({who, name, "a real number"}, fields[name]);
-  }
-  o.crop_padding = integer({who, "crop_padding", "an integer"}, fields["crop_padding"]);
-  o.cutout = integer({who, "cutout", "an integer"}, fields["cutout"]);
-  o.border = border(fields["border"]);
-  o.mean = reals("mean", fields["mean"]);
-  o.stddev = reals("stddev", fields["stddev"]);
-  return o;
-}
-
 // All that can be told without images: of as many channels as the options speak of.
 void check_augmentation_(const nb::dict& fields) {
-  const Augmentation options = options_of(fields);
+  const Augmentation options = augmentation_options(fields);
   const std::size_t channels = std::max({options.mean.size(), options.stddev.size(), std::size_t{1}});
   check_augmentation("Augmentation", options, Shape{1, 1, static_cast<std::int64_t>(channels)});
 }
@@ -79,7 +57,7 @@ Shape batch_shape(const ArraySource& source) {
 
 // x (m, h, w, c) as ArraySource takes it, indices (m) of int32.
 nb::object augment_(const nb::dict& fields, nb::handle x, nb::handle indices, std::uint64_t seed, std::int64_t epoch) {
-  const Augmentation options = options_of(fields);
+  const Augmentation options = augmentation_options(fields);
   const ArraySource source(x, nb::none());
   const Shape shape = source.sample_shape();
   check_augmentation("Augmentation.apply", options, shape);
@@ -105,7 +83,7 @@ nb::object new_int32s(std::int64_t n) {
 // x float32 (m, h, w, c), indices and labels int32 (m) -> (mixed images, other labels, shares).
 nb::tuple mix_samples_(const nb::dict& fields, nb::handle x, nb::handle indices, nb::handle labels, std::uint64_t seed,
                        std::int64_t epoch) {
-  const Augmentation options = options_of(fields);
+  const Augmentation options = augmentation_options(fields);
   const ArraySource source(x, labels);
   const Shape shape = source.sample_shape();
   check_augmentation("Augmentation.mix", options, shape);
@@ -128,23 +106,48 @@ nb::list floats_of(const std::vector<double>& values) {
   return list;
 }
 
+// Of images x with their labels, or of a FolderPart.
 nb::tuple channel_statistics_(nb::handle x, nb::handle labels) {
-  const ArraySource source(x, labels);
+  const std::unique_ptr<SampleSource> source = source_of(x, labels);
   ChannelStatistics statistics;
   {
     nb::gil_scoped_release release;
-    statistics = channel_statistics(source);
+    statistics = channel_statistics(*source);
   }
   return nb::make_tuple(floats_of(statistics.mean), floats_of(statistics.stddev));
 }
 
 }  // namespace
 
+Augmentation augmentation_options(const nb::dict& fields) {
+  const char* who = "Augmentation";
+  Augmentation o;
+  for (const auto& [name, field] : {std::pair{"zoom_min", &o.zoom_min},
+                                    {"zoom_max", &o.zoom_max},
+                                    {"rotation", &o.rotation},
+                                    {"shift", &o.shift},
+                                    {"flip_horizontal", &o.flip_horizontal},
+                                    {"flip_vertical", &o.flip_vertical},
+                                    {"brightness", &o.brightness},
+                                    {"contrast", &o.contrast},
+                                    {"erase", &o.erase},
+                                    {"mixup", &o.mixup},
+                                    {"cutmix", &o.cutmix}}) {
+    *field = real({who, name, "a real number"}, fields[name]);
+  }
+  o.crop_padding = integer({who, "crop_padding", "an integer"}, fields["crop_padding"]);
+  o.cutout = integer({who, "cutout", "an integer"}, fields["cutout"]);
+  o.border = border(fields["border"]);
+  o.mean = reals("mean", fields["mean"]);
+  o.stddev = reals("stddev", fields["stddev"]);
+  return o;
+}
+
 void bind_augment(nb::module_& m) {
   m.def("check_augmentation", &check_augmentation_);
   m.def("augment", &augment_);
   m.def("mix_samples", &mix_samples_);
-  m.def("channel_statistics", &channel_statistics_);
+  define(m, "channel_statistics", &channel_statistics_);
 }
 
 }  // namespace hubel::python

@@ -14,6 +14,7 @@ void define(nanobind::module_& m, const char* name, Result (*function)(Arguments
 void bind_ops(nanobind::module_& m);
 void bind_data(nanobind::module_& m);
 void bind_augment(nanobind::module_& m);
+void bind_metrics(nanobind::module_& m);
 void bind_layers(nanobind::module_& m);
 void bind_network(nanobind::module_& m);
 void bind_training(nanobind::module_& m);

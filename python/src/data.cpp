@@ -12,6 +12,7 @@
 #include "hubel/dataset.hpp"
 #include "hubel/image_folder.hpp"
 #include "hubel/npz.hpp"
+#include "layers.hpp"
 #include "numpy_api.hpp"
 #include "text/formatted.hpp"
 #include "watch.hpp"
@@ -110,9 +111,7 @@ nb::tuple load_dataset_(const nb::bytes& where, const nb::bytes& data_dir, nb::h
 
 nb::list dataset_names_() { return texts_of(dataset_names()); }
 
-nb::tuple image_folder_(const nb::bytes& folder, nb::handle size, nb::handle channels, nb::handle on_broken) {
-  const char* who = "image_folder";
-  const std::string path = path_of(folder);
+ImageFolderOptions folder_options(const char* who, nb::handle size, nb::handle channels, nb::handle on_broken) {
   ImageFolderOptions options;
   if (!size.is_none()) {
     const auto [height, width] = integer_pair({who, "size", "(height, width), an integer or None"}, size);
@@ -124,7 +123,8 @@ nb::tuple image_folder_(const nb::bytes& folder, nb::handle size, nb::handle cha
   }
   if (!channels.is_none()) {
     options.channels = integer({who, "channels", "1, 3 or None"}, channels);
-    if (options.channels == 0) throw nb::value_error("image_folder: channels = 0, it must be 1, 3 or None");
+    if (options.channels == 0)
+      throw nb::value_error(detail::formatted("{}: channels = 0, it must be 1, 3 or None", who).c_str());
   }
   const std::string broken = text({who, "on_broken", "'refuse' or 'skip'"}, on_broken);
   if (broken != "refuse" && broken != "skip") {
@@ -132,8 +132,57 @@ nb::tuple image_folder_(const nb::bytes& folder, nb::handle size, nb::handle cha
         detail::formatted("{}: on_broken = '{}', it must be 'refuse' or 'skip'", who, broken).c_str());
   }
   options.on_broken = broken == "skip" ? OnBroken::skip : OnBroken::refuse;
+  return options;
+}
+
+nb::tuple image_folder_(const nb::bytes& folder, nb::handle size, nb::handle channels, nb::handle on_broken) {
+  const std::string path = path_of(folder);
+  const ImageFolderOptions options = folder_options("image_folder", size, channels, on_broken);
   return parts_of(read_file_or_url(path, nb::none(),
                                    [&](const ReadLimits& limits) { return load_image_folder(path, options, limits); }));
+}
+
+// (train, validation, test, class names, source, skipped), each part a FolderPart.
+nb::tuple open_image_folder_(const nb::bytes& folder, nb::handle size, nb::handle channels, nb::handle on_broken,
+                             nb::handle cache_bytes) {
+  const char* who = "open_image_folder";
+  const std::string path = path_of(folder);
+  ImageFolderOptions options = folder_options(who, size, channels, on_broken);
+  const std::int64_t bytes = integer({who, "cache_bytes", "an integer"}, cache_bytes);
+  if (bytes < 0)
+    throw nb::value_error(detail::formatted("{}: cache_bytes = {}, it must be at least 0", who, bytes).c_str());
+  options.cache_bytes = static_cast<std::size_t>(bytes);
+  FolderSplits splits = read_file_or_url(
+      path, nb::none(), [&](const ReadLimits& limits) { return FolderSplits::open(path, options, limits); });
+  return nb::make_tuple(splits.train, splits.validation, splits.test, texts_of(splits.class_names),
+                        text_of(splits.source), texts_of(splits.skipped));
+}
+
+// ---- A part of a folder that is decoded when it is asked for ---------------------------------------------------
+
+nb::object labels_of(const FolderDataset& part) {
+  std::vector<std::int32_t> labels;
+  for (std::int64_t i = 0; i < part.count(); ++i) labels.push_back(part.label(i));
+  return adopt(std::move(labels), "=i4", std::vector<std::int64_t>{part.count()});
+}
+
+nb::list paths_of(const FolderDataset& part) {
+  nb::list paths;
+  for (std::int64_t i = 0; i < part.count(); ++i) paths.append(text_of(part.path(i)));
+  return paths;
+}
+
+// Images (n, h, w, c) of these numbers: int32 (n), as the Python layer has made them.
+nb::object load_images(const FolderDataset& part, nb::handle indices) {
+  const auto* numbers = static_cast<const std::int32_t*>(PyArray_DATA(as_array(indices)));
+  const std::int64_t n = PyArray_DIM(as_array(indices), 0);
+  const Shape shape = part.sample_shape();
+  NewArray<float> out(Shape{n, shape[0], shape[1], shape[2]});
+  {
+    nb::gil_scoped_release release;
+    part.gather(numbers, n, out.view.data(), nullptr);
+  }
+  return out.object;
 }
 
 }  // namespace
@@ -143,6 +192,13 @@ void bind_data(nb::module_& m) {
   define(m, "load_dataset", &load_dataset_);
   m.def("dataset_names", &dataset_names_);
   define(m, "image_folder", &image_folder_);
+  define(m, "open_image_folder", &open_image_folder_);
+  nb::class_<FolderDataset>(m, "FolderPart")
+      .def("__len__", &FolderDataset::count)
+      .def("sample_shape", [](const FolderDataset& part) { return python_shape(part.sample_shape()); })
+      .def("labels", &labels_of)
+      .def("paths", &paths_of)
+      .def("load", &load_images);
 }
 
 }  // namespace hubel::python

@@ -55,6 +55,7 @@ NB_MODULE(_core, m) {
   bind_ops(m);
   bind_data(m);
   bind_augment(m);
+  bind_metrics(m);
   bind_layers(m);
   bind_network(m);
   bind_training(m);

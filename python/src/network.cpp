@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <memory>
+#include <numeric>
 #include <optional>
 #include <span>
 #include <stdexcept>
@@ -15,10 +16,13 @@
 #include <vector>
 
 #include "arguments.hpp"
+#include "augment.hpp"
 #include "bindings.hpp"
+#include "changed_source.hpp"
 #include "files.hpp"
 #include "files/atomic_file.hpp"
 #include "hubel/checkpoint.hpp"
+#include "hubel/image_folder.hpp"
 #include "hubel/model_file.hpp"
 #include "hubel/optimizer.hpp"
 #include "hubel/plot.hpp"
@@ -69,6 +73,38 @@ Graph graph_of(const Shape& input_shape, nb::handle layers) {
   return graph;
 }
 
+// A flag that is up while this lives; a training within another's callback leaves it up.
+class Raised {
+ public:
+  explicit Raised(bool& flag) : flag_(flag), before_(flag) { flag_ = true; }
+  ~Raised() { flag_ = before_; }
+  Raised(const Raised&) = delete;
+  Raised& operator=(const Raised&) = delete;
+
+ private:
+  bool& flag_;
+  bool before_;
+};
+
+// A folder's images as ArraySource gives samples: batch by batch, in order.
+class FolderReader {
+ public:
+  explicit FolderReader(FolderDataset images) : images_(std::move(images)) {}
+
+  std::int64_t count() const { return images_.count(); }
+  TensorView<const float> batch(std::int64_t begin, std::int64_t n, Tensor<float>& scratch) const {
+    const Shape shape = batched(n, images_.sample_shape());
+    if (scratch.size() < shape.elements()) scratch = Tensor<float>::uninitialized(shape);
+    std::vector<std::int32_t> indices(static_cast<std::size_t>(n));
+    std::iota(indices.begin(), indices.end(), static_cast<std::int32_t>(begin));
+    images_.gather(indices.data(), n, scratch.data(), nullptr);
+    return {scratch.data(), shape};
+  }
+
+ private:
+  FolderDataset images_;
+};
+
 class PythonNetwork {
  public:
   explicit PythonNetwork(Model model) : model_(std::move(model)) {}
@@ -91,9 +127,9 @@ class PythonNetwork {
 
   // (loss, accuracy, top-k accuracy). `settings` holds batch_size, loss (name, values) and top_k.
   nb::tuple evaluate(nb::handle x, nb::handle y, const nb::dict& settings) {
-    const std::unique_ptr<SampleSource> source = source_of(x, y);
-    const nb::tuple loss = nb::cast<nb::tuple>(settings["loss"]);
     Watch watch;
+    const std::unique_ptr<SampleSource> source = source_of(x, y, watch, OnFailure::end);
+    const nb::tuple loss = nb::cast<nb::tuple>(settings["loss"]);
     EvaluateOptions options;
     options.batch_size = nb::cast<std::int64_t>(settings["batch_size"]);
     options.loss = loss_options(nb::cast<nb::str>(loss[0]), nb::cast<nb::dict>(nb::object(loss[1])));
@@ -120,7 +156,13 @@ class PythonNetwork {
   template <class Choose>
   nb::object run(nb::handle x, std::int64_t batch_size, const Shape& sample_shape, nb::handle out,
                  Execution<float>::Mode mode, const Choose& choose) {
-    const ArraySource source(x, nb::none());
+    if (nb::isinstance<FolderDataset>(x))
+      return run(FolderReader(nb::cast<FolderDataset>(x)), batch_size, sample_shape, out, mode, choose);
+    return run(ArraySource(x, nb::none()), batch_size, sample_shape, out, mode, choose);
+  }
+  template <class Reader, class Choose>
+  nb::object run(const Reader& source, std::int64_t batch_size, const Shape& sample_shape, nb::handle out,
+                 Execution<float>::Mode mode, const Choose& choose) {
     const Shape shape = batched(source.count(), sample_shape);
     nb::object result = out.is_none() ? NewArray<float>(shape).object : nb::borrow(out);
     check_result(result, shape);
@@ -145,7 +187,7 @@ class PythonNetwork {
 
   Execution<float>& execution_for(std::int64_t batch, Execution<float>::Mode mode,
                                   std::unique_ptr<Execution<float>>& large) {
-    const bool keep = batch <= kKeptBatch && mode == Execution<float>::Mode::frozen;
+    const bool keep = batch <= kKeptBatch && mode == Execution<float>::Mode::frozen && !trains_;
     std::unique_ptr<Execution<float>>& execution = keep ? kept_ : large;
     if (!execution || (keep && kept_batch_ < batch)) {
       execution = std::make_unique<Execution<float>>(network(), batch, mode);
@@ -155,6 +197,7 @@ class PythonNetwork {
   }
 
   Model model_;
+  bool trains_ = false;  // weights change, and what runs the network in between must not be kept
   std::unique_ptr<Execution<float>> kept_;
   std::int64_t kept_batch_ = 0;
 };
@@ -176,15 +219,28 @@ nb::dict python_epoch(const EpochResult& result) {
   return logs;
 }
 
-// Trains; train_options() says what `settings` holds, besides checkpoint (a path, or None), checkpoint_epochs and
-// resume_from (a path, or None).
+// Changes samples to train on at random, and normalises those to validate with as it does those.
+void augment_sources(const nb::dict& fields, std::int64_t classes, ChangedSource& train,
+                     std::optional<ChangedSource>& validation) {
+  const Augmentation options = augmentation_options(fields);
+  train.change(options, classes);
+  if (validation && !(options.mean.empty() && options.stddev.empty()))
+    validation->change(normalisation_of(options), classes);
+}
+
+// Trains; train_options() says what `settings` holds, besides checkpoint (a path, or None), checkpoint_epochs,
+// resume_from (a path, or None) and augmentation (its options, or None).
 // on_step(epoch, step, steps, samples, loss, accuracy, seconds) is called now and then, if not None; on_epoch(logs)
 // after each epoch, and says whether to go on.
 void PythonNetwork::fit(nb::handle x, nb::handle y, nb::handle x_val, nb::handle y_val, const nb::dict& settings,
                         nb::handle on_step, nb::handle on_epoch) {
-  const std::unique_ptr<SampleSource> train = source_of(x, y);
-  std::unique_ptr<SampleSource> validation;
-  if (!x_val.is_none()) validation = source_of(x_val, y_val);
+  Watch watch;
+  ChangedSource train(source_of(x, y, watch, OnFailure::end));
+  std::optional<ChangedSource> validation;
+  // What fails in the middle of a validation must not count as one.
+  if (!x_val.is_none()) validation.emplace(source_of(x_val, y_val, watch, OnFailure::raise));
+  if (!settings["augmentation"].is_none())
+    augment_sources(nb::cast<nb::dict>(settings["augmentation"]), network().output_shape().back(), train, validation);
   TrainOptions options = train_options(settings);
   if (!settings["checkpoint"].is_none()) {
     options.save_every_epochs = integer({"fit", "checkpoint_epochs", "an integer"}, settings["checkpoint_epochs"]);
@@ -198,7 +254,6 @@ void PythonNetwork::fit(nb::handle x, nb::handle y, nb::handle x_val, nb::handle
     options.resume = &checkpoint->state;
   }
 
-  Watch watch;
   options.on_step = [&](const TrainProgress& p) {
     return watch.glance([&] {
       if (!on_step.is_none()) on_step(p.epoch, p.step, p.steps, p.samples, p.loss, p.accuracy, p.seconds);
@@ -210,7 +265,8 @@ void PythonNetwork::fit(nb::handle x, nb::handle y, nb::handle x_val, nb::handle
   {
     nb::gil_scoped_release release;
     forget_weights();
-    hubel::fit(network(), *train, options, validation.get());
+    const Raised training(trains_);
+    hubel::fit(network(), train.get(), options, validation ? &validation->get() : nullptr);
   }
   watch.rethrow();
 }
@@ -363,8 +419,8 @@ void bind_network(nb::module_& m) {
       .def("save", &save)
       .def("predict", &PythonNetwork::predict, nb::arg(), nb::arg(), nb::arg().none())
       .def("layer_output", &PythonNetwork::layer_output)
-      .def("evaluate", &PythonNetwork::evaluate)
-      .def("fit", &PythonNetwork::fit, nb::arg(), nb::arg(), nb::arg().none(), nb::arg().none(), nb::arg(),
+      .def("evaluate", &PythonNetwork::evaluate, nb::arg(), nb::arg().none(), nb::arg())
+      .def("fit", &PythonNetwork::fit, nb::arg(), nb::arg().none(), nb::arg().none(), nb::arg().none(), nb::arg(),
            nb::arg().none(), nb::arg())
       .def("gradients", &PythonNetwork::gradients)
       .def("parameters", &parameters)

@@ -11,6 +11,7 @@
 #include "bindings.hpp"
 #include "files.hpp"
 #include "hubel/event_file.hpp"
+#include "hubel/image_folder.hpp"
 #include "samples.hpp"
 
 namespace hubel::python {
@@ -107,6 +108,10 @@ class PythonEventFile {
   EventFile file_;
 };
 
+void construct_stream(PythonStream* self, nb::object next, std::int64_t count, nb::object x, nb::object y) {
+  new (self) PythonStream{std::move(next), count, std::move(x), std::move(y)};
+}
+
 }  // namespace
 
 OptimizerOptions optimizer_options(const nb::str& name, const nb::dict& values) {
@@ -177,13 +182,20 @@ TrainOptions train_options(const nb::dict& settings) {
 }
 
 std::unique_ptr<SampleSource> source_of(nb::handle x, nb::handle y) {
+  if (nb::isinstance<FolderDataset>(x)) return std::make_unique<FolderDataset>(nb::cast<FolderDataset>(x));
   if (PyArray_Check(y.ptr()) && PyArray_TYPE(as_array(y)) == NPY_FLOAT) return std::make_unique<ArrayTargets>(x, y);
   return std::make_unique<ArraySource>(x, y);
+}
+
+std::unique_ptr<SampleSource> source_of(nb::handle x, nb::handle y, Watch& watch, OnFailure on_failure) {
+  if (nb::isinstance<PythonStream>(x)) return stream_source(nb::cast<const PythonStream&>(x), watch, on_failure);
+  return source_of(x, y);
 }
 
 void bind_training(nb::module_& m) {
   m.def("check_optimizer", [](const nb::str& name, const nb::dict& values) { optimizer_options(name, values); });
   m.def("check_loss", [](const nb::str& name, const nb::dict& values) { loss_options(name, values); });
+  nb::class_<PythonStream>(m, "Stream").def("__init__", &construct_stream);
   nb::class_<PythonEventFile>(m, "EventFile").def(nb::init<const nb::bytes&>()).def("write", &PythonEventFile::write);
 }
 

@@ -6,6 +6,8 @@
 #include <memory>
 
 #include "hubel/trainer.hpp"
+#include "stream.hpp"
+#include "watch.hpp"
 
 namespace hubel::python {
 
@@ -18,7 +20,10 @@ Loss loss_options(const nb::str& name, const nb::dict& values);
 // From the settings of hubel.Model.fit; without callbacks.
 TrainOptions train_options(const nb::dict& settings);
 
-// Samples x with y: labels of int32, (m) or with more axes, or float32 targets, (m, ...). Both are kept.
+// Samples x with y: labels of int32, (m) or with more axes, or float32 targets, (m, ...). Both are kept. Or x is a
+// hubel._core.FolderPart, without y.
 std::unique_ptr<SampleSource> source_of(nb::handle x, nb::handle y);
+// The same, or x is a hubel._core.Stream, without y: see stream_source.
+std::unique_ptr<SampleSource> source_of(nb::handle x, nb::handle y, Watch& watch, OnFailure on_failure);
 
 }  // namespace hubel::python

@@ -211,6 +211,12 @@ void augment(const Augmentation& options, const Shape& sample_shape, float* imag
 
 Augmented::Augmented(const SampleSource& source, Augmentation options) : source_(source), options_(std::move(options)) {
   check_augmentation("Augmented", options_, source.sample_shape());
+  if (source.labels_per_sample() != 1) {
+    throw std::invalid_argument(detail::formatted(
+        "Augmented: a sample has {} labels, but it must have one: those of its parts would have to be moved "
+        "with them",
+        source.labels_per_sample()));
+  }
 }
 
 void Augmented::begin_epoch(std::int64_t epoch, std::uint64_t seed) const {

@@ -37,8 +37,9 @@ Evaluation evaluate(const Network<float>& network, const SampleSource& source, c
   Execution<float> execution(network, size, Mode::frozen);
   std::vector<std::int32_t> indices(static_cast<std::size_t>(size));
   detail::Totals totals;
-  for (std::int64_t begin = 0; begin < count; begin += size) {
-    const std::int64_t n = std::min(size, count - begin);
+  while (totals.count < count) {
+    const std::int64_t begin = totals.count, n = source.begin_batch(std::min(size, count - begin));
+    if (n == 0) break;
     std::iota(indices.begin(), indices.end(), static_cast<std::int32_t>(begin));
     batch.gather(std::span(indices).first(static_cast<std::size_t>(n)));
     const LossResult loss = batch.has_targets() ? execution.loss(batch.x(), options.loss, batch.targets())

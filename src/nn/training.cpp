@@ -100,7 +100,7 @@ void Training::put_in_order() {
   for (std::int32_t& index : order_) index = hardest[static_cast<std::size_t>(index)];
 }
 
-// What is left of the epoch. False when a callback stopped it.
+// What is left of the epoch. False when a callback or the end of the samples stopped it.
 bool Training::run_epoch() {
   const auto before = Clock::now();
   source_.begin_epoch(epoch_, options_.seed);
@@ -110,7 +110,7 @@ bool Training::run_epoch() {
   const std::int64_t steps = steps_of(std::ssize(order_));
   while (step_ < steps) {
     const auto start = Clock::now();
-    run_step();
+    if (!run_step()) return false;
     seconds_ += seconds_since(start);
     if (options_.on_step && !options_.on_step(progress())) return false;
     if (step_ < steps && is_due(false)) save();
@@ -198,8 +198,11 @@ double Training::learning_factor() const {
   return plateau_ && rate > 0 ? factor * (plateau_->learning_rate() / rate) : factor;
 }
 
-void Training::run_step() {
-  const std::int64_t begin = step_ * batch_size_, n = std::min(batch_size_, std::ssize(order_) - begin);
+// False when the source has no more samples.
+bool Training::run_step() {
+  const std::int64_t begin = step_ * batch_size_;
+  const std::int64_t n = source_.begin_batch(std::min(batch_size_, std::ssize(order_) - begin));
+  if (n == 0) return false;
   const LossResult loss =
       learn(std::span(order_).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(n)));
   if (!std::isfinite(loss.loss)) {
@@ -214,6 +217,7 @@ void Training::run_step() {
   add_batch(totals_, loss, batch_, options_.loss, options_.top_k, execution_);
   learning_rate_ = factor * hubel::learning_rate(options_.optimizer);
   ++step_;
+  return true;
 }
 
 }  // namespace hubel::detail

@@ -27,7 +27,7 @@ class Training {
   TrainingLength length() const;
   void put_in_order();
   bool run_epoch();
-  void run_step();
+  bool run_step();
   LossResult learn(std::span<const std::int32_t> indices);
   double clip();
   double learning_factor() const;

@@ -387,6 +387,18 @@ TEST(Augmented, TellsItsSourceOfEpochs) {
   EXPECT_EQ(outer.count(), 3);
 }
 
+// Each sample has two labels.
+struct TwoLabels : Dataset {
+  using Dataset::Dataset;
+  std::int64_t labels_per_sample() const override { return 2; }
+};
+
+TEST(Augmented, RefusesLabelsThatWouldHaveToBeMoved) {
+  TwoLabels pixels;
+  pixels.shape = {0, 1, 2, 1};
+  EXPECT_TRUE(refuses([&] { Augmented(pixels, {}); }, "Augmented", {"2 labels"}));
+}
+
 // ---- Mixing ----------------------------------------------------------------------------------------------------
 
 struct Mixed {

@@ -18,7 +18,7 @@ SIGNATURES = {
     "conv_backward": "(dZ, A_prev, W, b, padding='same', stride=(1, 1))",
     "pool_backward": "(dA, A_prev, kernel_shape, stride=(1, 1), mode='max')",
 }
-_NAMES = ("augmentation", "data", "functions", "layers", "model", "ops", "optimizers", "zoo")
+_NAMES = ("augmentation", "data", "functions", "layers", "metrics", "model", "ops", "optimizers", "zoo")
 MODULES = ["hubel"] + ["hubel." + name for name in _NAMES]
 
 

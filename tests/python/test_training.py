@@ -224,6 +224,18 @@ def test_files_of_callbacks(tmp_path):
     assert (tmp_path / "best.safetensors").exists()
 
 
+def test_predictions_by_a_callback_are_not_held_on_to():
+    """A few samples' predictions keep the weights packed, and a training changes them."""
+    x, y = bars(60)
+    layers = [hubel.Conv2D(16, 3), hubel.BatchNorm(), hubel.Flatten(), hubel.Dense(3, "softmax")]
+    model, seen = hubel.Sequential(layers, (8, 8, 1)), []
+    look = lambda epoch, logs: seen.append((model.predict(x[:4]), model.predict(x)[:4]))
+    model.fit(x, y, epochs=3, callbacks=[look], verbose=0)
+    seen.append((model.predict(x[:4]), model.predict(x)[:4]))
+    for few, among_many in seen:
+        assert np.array_equal(few, among_many)
+
+
 # --- checkpoints
 
 

@@ -1,0 +1,200 @@
+"""What is trained on and evaluated, as ``hubel._core`` takes it: arrays, images of a folder, batches of an iterable."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Callable, Iterator, Optional, Sequence, Tuple
+
+import numpy as np
+
+from . import _core
+from .data import FolderImages
+
+# Makes samples and labels or targets ready: (who, x, y) -> arrays that _core reads.
+Ready = Callable[[str, Any, Any], Tuple[Any, Any]]
+
+_NOTHING = object()
+_UNKNOWN = 2**31 - 1  # samples, where their number shows at the end
+
+
+@dataclass
+class Source:
+    """Samples, as _core.Network takes them."""
+
+    x: Any  # an array, _core.FolderPart or _core.Stream
+    y: Optional[Any]  # an array, of the first only
+    largest: Optional[int] = None  # samples of a stream's batch to train on
+
+    @property
+    def is_stream(self) -> bool:
+        return isinstance(self.x, _core.Stream)
+
+
+def gives_batches(x: Any) -> bool:
+    """Whether x is to be gone through batch by batch. Lists of numbers are not, which should have been an array."""
+    if isinstance(x, (np.ndarray, str, bytes, dict, FolderImages)):
+        return False
+    if isinstance(x, (list, tuple)):
+        return not x or isinstance(x[0], tuple) or any(hasattr(part, "__array__") for part in (x[0], *_parts(x[0])))
+    return hasattr(x, "__iter__") or (hasattr(x, "__getitem__") and hasattr(x, "__len__"))
+
+
+def source_of(who: str, x: Any, y: Any, ready: Ready, steps: Optional[int], classes: int) -> Source:
+    """Samples to evaluate; steps is the number of batches that are taken, or None for all."""
+    if gives_batches(x) and y is None:
+        batches = Batches(who, x, ready, steps, training=False)
+        return Source(_core.Stream(batches, _UNKNOWN, *batches.first), None, len(batches.first[0]))
+    return _by_number(who, x, y, ready, steps, classes)
+
+
+def training_source_of(
+    who: str, x: Any, y: Any, ready: Ready, steps: Optional[int], classes: int, batch_size: Optional[int]
+) -> Source:
+    """Samples to train on; steps is the number of batches of an epoch, or None for all."""
+    if gives_batches(x) and y is None:
+        batches = Batches(who, x, ready, steps, training=True, largest=batch_size)
+        assert batches.steps is not None and batches.largest is not None
+        stream = _core.Stream(batches, batches.steps * batches.largest, *batches.first)
+        return Source(stream, None, batches.largest)
+    return _by_number(who, x, y, ready, steps, classes)
+
+
+def _by_number(who: str, x: Any, y: Any, ready: Ready, steps: Optional[int], classes: int) -> Source:
+    """Samples that can be asked for by their numbers."""
+    if steps is not None:
+        raise ValueError(f"{who}: a number of steps goes with batches only, from an iterable")
+    if not isinstance(x, FolderImages):
+        if y is None:
+            raise TypeError(f"{who}: y is missing; x alone may be batches (x, y) or a folder's images, got {type(x)}")
+        return Source(*ready(who, x, y))
+    if y is not None:
+        raise TypeError(f"{who}: y must be left out, the folder's images have their labels")
+    if len(x.class_names) > classes:
+        raise ValueError(f"{who}: the folder has {len(x.class_names)} classes, the model has {classes} outputs")
+    return Source(x._part, None)
+
+
+class Batches:
+    """The batches of an iterable, pass by pass: what `_core.Stream` calls for the next one, with None for a pass's end.
+
+    A pass is `steps` batches, or all there are. To train, passes follow one another without an end between them, and
+    where steps were given each begins where the last one ended. Else each pass begins anew, but for what cannot: an
+    iterator.
+    """
+
+    def __init__(
+        self,
+        who: str,
+        source: Any,
+        ready: Ready,
+        steps: Optional[int],
+        training: bool,
+        largest: Optional[int] = None,
+    ) -> None:
+        self._who, self._source, self._ready, self._training = who, source, ready, training
+        self._goes_on = training and steps is not None
+        self._can_restart = not hasattr(source, "__next__")
+        self.steps = steps if steps is not None else _length(source)
+        if training and self.steps is None:
+            raise ValueError(f"{who}: x has no length, so steps_per_epoch must tell how many batches an epoch has")
+        if self.steps == 0:
+            raise ValueError(f"{who}: there are no batches")
+        self._iterator: Optional[Iterator[Any]] = None
+        self._done = 0  # batches of this pass
+        self._held: Optional[Tuple[Any, Any]] = None
+        self.largest = largest
+        self.first: Tuple[Any, Any] = (None, None)
+        self._hold_first()
+
+    def _hold_first(self) -> None:
+        batch = self()
+        assert batch is not None
+        self.first = self._held = batch
+        if self._training and self.largest is None:
+            self.largest = len(batch[0])
+
+    def __call__(self) -> Optional[Tuple[Any, Any]]:
+        if self._held is not None:
+            batch, self._held = self._held, None
+            return batch
+        if self._done == self.steps:
+            self._end_pass()
+            if not self._training:
+                return None
+        raw = self._next_raw()
+        if raw is _NOTHING:
+            self._end_pass()
+            return None
+        self._done += 1
+        return self._checked(raw)
+
+    def _next_raw(self) -> Any:
+        """The next batch as it comes, or _NOTHING at the end of a pass of unknown length."""
+        raw = self._pull()
+        if raw is _NOTHING and self._can_restart and self._goes_on:
+            self._iterator = None
+            raw = self._pull()
+        if raw is not _NOTHING or (self.steps is None and self._done > 0):
+            return raw
+        if self._done == 0:
+            hint = "" if self._can_restart else ": an iterator can be gone through only once"
+            raise ValueError(f"{self._who}: there are no batches{hint}")
+        raise ValueError(f"{self._who}: the batches ended after {self._done} of {self.steps}")
+
+    def _pull(self) -> Any:
+        if self._iterator is None:
+            self._iterator = _iterator_of(self._source)
+        return next(self._iterator, _NOTHING)
+
+    def _end_pass(self) -> None:
+        self._done = 0
+        if self._can_restart and not self._goes_on:
+            self._iterator = None
+        # What Keras's Sequence shuffles its samples in.
+        getattr(self._source, "on_epoch_end", lambda: None)()
+
+    def _checked(self, raw: Any) -> Tuple[Any, Any]:
+        who = f"{self._who} (batch {self._done})"
+        if not isinstance(raw, (tuple, list)) or len(raw) != 2:
+            got = f"{len(raw)} of them" if isinstance(raw, (tuple, list)) else type(raw).__name__
+            raise TypeError(f"{who}: a batch must be a pair (x, y), got {got}")
+        x, y = self._ready(who, np.asanyarray(raw[0]), raw[1])
+        if len(x) == 0:
+            raise ValueError(f"{who}: the batch has no samples")
+        if self.largest is not None and len(x) > self.largest:
+            raise ValueError(
+                f"{who}: the batch has {len(x)} samples, there may be {self.largest}: the first batch's, or batch_size"
+            )
+        if self.first[1] is not None and y.dtype != self.first[1].dtype:
+            raise ValueError(f"{who}: one batch has labels, another rows of targets")
+        return x, y
+
+
+def raw_samples(who: str, source: Any, steps: Optional[int]) -> Iterator[Tuple[str, Any]]:
+    """The samples of batches x, (x,) or (x, y, ...), with what messages about each begin with."""
+    iterator, done = _iterator_of(source), 0
+    while steps is None or done < steps:
+        batch = next(iterator, _NOTHING)
+        if batch is _NOTHING:
+            break
+        done += 1
+        x = batch[0] if isinstance(batch, (tuple, list)) else batch
+        yield f"{who} (batch {done})", np.asanyarray(x)
+    if steps is not None and done < steps:
+        raise ValueError(f"{who}: the batches ended after {done} of {steps}")
+
+
+def _iterator_of(source: Any) -> Iterator[Any]:
+    return iter(source) if hasattr(source, "__iter__") else (source[i] for i in range(len(source)))
+
+
+def _parts(batch: Any) -> Sequence[Any]:
+    return batch if isinstance(batch, list) else ()
+
+
+def _length(source: Any) -> Optional[int]:
+    """len(source), where it has one; some that have a method __len__ do not."""
+    try:
+        return len(source)
+    except TypeError:
+        return None

@@ -1,0 +1,210 @@
+"""Metrics: how well answers and outputs agree with labels and targets. By scikit-learn's names, and Keras's.
+
+>>> import numpy as np
+>>> from hubel import metrics
+>>> labels, predictions = [0, 0, 1, 1, 2], [0, 1, 1, 1, 0]
+>>> metrics.confusion_matrix(labels, predictions)
+array([[1, 1, 0],
+       [0, 2, 0],
+       [1, 0, 0]])
+>>> metrics.accuracy_score(labels, predictions)
+0.6
+>>> metrics.recall_score(labels, predictions, average=None)
+array([0.5, 1. , 0. ])
+
+Labels and predictions are integers (m,), or with more axes, such as the classes of pixels; or floating rows
+(..., classes), as `Model.predict` and one-hot labels are, whose largest element (the first of equal ones) is the class.
+There are `classes` classes, or unless that is given one more than the largest that occurs. A share whose denominator is 0 is 0, as with
+scikit-learn's zero_division=0. TypeError and ValueError tell what does not fit.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Optional, Tuple, Union
+
+import numpy as np
+
+from . import _core
+
+if TYPE_CHECKING:
+    from ._types import AnyArray, Array
+
+__all__ = [
+    "accuracy_score",
+    "binary_accuracy",
+    "confusion_matrix",
+    "f1_score",
+    "mean_absolute_error",
+    "precision_recall_fscore_support",
+    "precision_score",
+    "recall_score",
+    "top_k_accuracy_score",
+]
+
+_AVERAGES = ("binary", "macro", "micro", "weighted")
+_MOST_CLASSES = 2**15  # whose table is 8 GiB
+
+
+def confusion_matrix(labels: Any, predictions: Any, classes: Optional[int] = None) -> AnyArray:
+    """Counts, int64 (classes, classes): a row for each label, a column for each prediction."""
+    return _core.confusion_matrix(*_pair("confusion_matrix", labels, predictions, classes))
+
+
+def accuracy_score(labels: Any, predictions: Any) -> float:
+    """The share of predictions that are the label; 0 for none."""
+    own, answers = _classes("accuracy_score", labels, predictions)
+    return float(np.mean(own == answers)) if own.size else 0.0
+
+
+def precision_recall_fscore_support(
+    labels: Any, predictions: Any, classes: Optional[int] = None, average: Optional[str] = None
+) -> Tuple[Any, Any, Any, Optional[AnyArray]]:
+    """(precision, recall, F1, support): arrays (classes,) of each class's, or with an average its numbers and None.
+
+    Precision is the share of what was taken for a class that was of it, recall the share of what was of a class that
+    was taken for it, F1 their harmonic mean, support the number of samples of the class.
+
+    average : None, "binary", "macro", "micro" or "weighted"
+        "binary": those of class 1, there being two. "macro": the mean over the classes, each counting the same, also
+        those that do not occur. "micro": of the counts summed over the classes. "weighted": the mean weighted by the
+        classes' supports. The F1 that is averaged is the classes' own.
+    """
+    return _scores("precision_recall_fscore_support", labels, predictions, classes, average)
+
+
+def precision_score(
+    labels: Any, predictions: Any, classes: Optional[int] = None, average: Optional[str] = "binary"
+) -> Union[float, Array]:
+    """The precision: see `precision_recall_fscore_support`."""
+    precision: Union[float, Array] = _scores("precision_score", labels, predictions, classes, average)[0]
+    return precision
+
+
+def recall_score(
+    labels: Any, predictions: Any, classes: Optional[int] = None, average: Optional[str] = "binary"
+) -> Union[float, Array]:
+    """The recall: see `precision_recall_fscore_support`."""
+    recall: Union[float, Array] = _scores("recall_score", labels, predictions, classes, average)[1]
+    return recall
+
+
+def f1_score(
+    labels: Any, predictions: Any, classes: Optional[int] = None, average: Optional[str] = "binary"
+) -> Union[float, Array]:
+    """The F1 score: see `precision_recall_fscore_support`."""
+    f1: Union[float, Array] = _scores("f1_score", labels, predictions, classes, average)[2]
+    return f1
+
+
+def top_k_accuracy_score(labels: Any, scores: AnyArray, k: int = 2) -> float:
+    """The share of rows (..., classes) of scores whose label is among the k largest, of equal ones the first.
+
+    NaN is larger than any number, and as a label's score it is wrong. 0 for no rows.
+
+    >>> import numpy as np
+    >>> from hubel import metrics
+    >>> metrics.top_k_accuracy_score([0, 2], np.array([[0.3, 0.5, 0.2], [0.3, 0.5, 0.2]]))
+    0.5
+    """
+    who = "top_k_accuracy_score"
+    _core.check_array(who, "scores", scores)
+    if isinstance(k, bool) or not isinstance(k, (int, np.integer)):
+        raise TypeError(f"{who}: k must be an integer, got {k!r}")
+    if k < 1:
+        raise ValueError(f"{who}: k must be at least 1, got {k}")
+    own = _class_numbers(who, "labels", labels)
+    if scores.ndim < 2 or scores.shape[:-1] != own.shape:
+        wanted = ", ".join([*map(str, own.shape), "classes"])
+        raise ValueError(f"{who}: scores have shape {scores.shape}, they must be ({wanted}) for these labels")
+    return _core.top_k_accuracy(scores, _in_range(who, "labels", own, scores.shape[-1]), min(int(k), 2**31 - 1))
+
+
+def binary_accuracy(targets: Any, outputs: Any, threshold: float = 0.5) -> float:
+    """The share of outputs that are on their target's side: above the threshold where the target is above 1/2.
+
+    For logits the threshold is 0. 0 for no elements.
+
+    >>> from hubel import metrics
+    >>> metrics.binary_accuracy([0, 1, 1, 0], [0.2, 0.9, 0.4, 0.5])
+    0.75
+    """
+    y, t = _same_shape("binary_accuracy", outputs, targets)
+    return _core.binary_accuracy(y, t, threshold)
+
+
+def mean_absolute_error(targets: Any, outputs: Any) -> float:
+    """The mean of abs(output - target); 0 for no elements."""
+    return _core.mean_absolute_error(*_same_shape("mean_absolute_error", outputs, targets))
+
+
+def _scores(
+    who: str, labels: Any, predictions: Any, classes: Optional[int], average: Optional[str]
+) -> Tuple[Any, Any, Any, Optional[AnyArray]]:
+    if average is not None and average not in _AVERAGES:
+        raise ValueError(f"{who}: average must be None or one of {', '.join(map(repr, _AVERAGES))}, got {average!r}")
+    pair = _pair(who, labels, predictions, 2 if average == "binary" and classes is None else classes, average)
+    if average == "binary":
+        precision, recall, f1, _ = _core.class_scores(*pair, None)[1]
+        return precision, recall, f1, None
+    rows = _core.class_scores(*pair, average)
+    if average is not None:
+        return (*rows[0][:3], None)
+    table = np.array(rows, dtype=np.float64)
+    return table[:, 0].copy(), table[:, 1].copy(), table[:, 2].copy(), table[:, 3].astype(np.int64)
+
+
+def _pair(
+    who: str, labels: Any, predictions: Any, classes: Optional[int], average: Optional[str] = None
+) -> Tuple[AnyArray, AnyArray, int]:
+    """Labels and answers, int32, and how many classes there are."""
+    own, answers = _classes(who, labels, predictions)
+    if average == "binary" and (classes != 2 or max(own.max(initial=0), answers.max(initial=0)) > 1):
+        raise ValueError(f"{who}: average='binary' goes with two classes; choose None, 'macro', 'micro' or 'weighted'")
+    if classes is None:
+        if own.size == 0:
+            raise ValueError(f"{who}: classes must be given where there are no labels")
+        classes = int(max(own.max(), answers.max())) + 1
+    if isinstance(classes, bool) or not isinstance(classes, (int, np.integer)):
+        raise TypeError(f"{who}: classes must be an integer or None, got {classes!r}")
+    if not 1 <= classes <= _MOST_CLASSES:
+        raise ValueError(f"{who}: classes must be in [1, {_MOST_CLASSES}], got {classes}")
+    return _in_range(who, "labels", own, classes), _in_range(who, "predictions", answers, classes), int(classes)
+
+
+def _classes(who: str, labels: Any, predictions: Any) -> Tuple[AnyArray, AnyArray]:
+    own, answers = _class_numbers(who, "labels", labels), _class_numbers(who, "predictions", predictions)
+    if own.shape != answers.shape:
+        raise ValueError(f"{who}: labels are of shape {own.shape}, but predictions of {answers.shape}")
+    return own, answers
+
+
+def _class_numbers(who: str, name: str, values: Any) -> AnyArray:
+    """Whole numbers, without an axis of the classes."""
+    array = np.asarray(values)
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"{who}: {name} must be numbers, got an array of dtype {array.dtype}")
+    if array.ndim == 0:
+        raise ValueError(f"{who}: {name} must have an axis at least, got a single number")
+    if array.ndim > 1 and array.shape[-1] == 1:
+        array = array[..., 0]
+    elif array.ndim > 1 and array.dtype.kind == "f" and array.shape[-1] > 1:
+        places: AnyArray = array.argmax(axis=-1)
+        return places
+    if array.dtype.kind == "f" and not np.all(np.isfinite(array) & (array == np.floor(array))):
+        raise ValueError(f"{who}: {name} must be whole numbers, or rows (..., classes)")
+    return array
+
+
+def _in_range(who: str, name: str, numbers: AnyArray, classes: int) -> AnyArray:
+    for wrong in numbers[(numbers < 0) | (numbers >= classes)][:1]:
+        raise ValueError(f"{who}: {name} must be in [0, {classes}), got {wrong}")
+    return np.require(numbers, np.int32, ["C", "A"])
+
+
+def _same_shape(who: str, outputs: Any, targets: Any) -> Tuple[AnyArray, AnyArray]:
+    arrays = np.asarray(outputs), np.asarray(targets)
+    for name, array in zip(("outputs", "targets"), arrays):
+        _core.check_array(who, name, array)
+    if arrays[0].shape != arrays[1].shape:
+        raise ValueError(f"{who}: outputs are of shape {arrays[0].shape}, but targets of {arrays[1].shape}")
+    return arrays

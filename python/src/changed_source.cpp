@@ -1,0 +1,45 @@
+// See changed_source.hpp.
+#include "changed_source.hpp"
+
+#include <stdexcept>
+
+namespace hubel::python {
+
+namespace {
+
+// Whether a sample has one label, or one row of targets.
+bool has_one_row(const SampleSource& source) {
+  const auto* targets = dynamic_cast<const TargetSource*>(&source);
+  if (!targets) return source.labels_per_sample() == 1;
+  return targets->target_shape().elements() == targets->target_shape().back();
+}
+
+}  // namespace
+
+void ChangedSource::change(const Augmentation& options, std::int64_t classes) {
+  const SampleSource& source = get();
+  check_augmentation("fit (augmentation)", options, source.sample_shape());
+  if (!has_one_row(source)) {
+    throw std::invalid_argument(
+        "fit: augmentation moves the images alone, but here each pixel has a label or target, which would have to be "
+        "moved with it");
+  }
+  if (const auto* targets = dynamic_cast<const TargetSource*>(&source)) {
+    links_.push_back(std::make_unique<AugmentedTargets>(*targets, options));
+    return;
+  }
+  auto augmented = std::make_unique<Augmented>(source, options);
+  const Augmented& changed = *augmented;
+  links_.push_back(std::move(augmented));
+  if (options.mixup > 0 || options.cutmix > 0)
+    links_.push_back(std::make_unique<Mixed>(changed, static_cast<std::int32_t>(classes)));
+}
+
+Augmentation normalisation_of(const Augmentation& options) {
+  Augmentation normalisation;
+  normalisation.mean = options.mean;
+  normalisation.stddev = options.stddev;
+  return normalisation;
+}
+
+}  // namespace hubel::python
