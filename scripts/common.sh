@@ -9,7 +9,7 @@ fail() { printf 'error: %s\n' "$*" >&2; exit 1; }
 # What the library and the command are built with, and what the tests need beside it.
 BUILD_PACKAGES=(g++ cmake ninja-build pkg-config libhwy-dev libfmt-dev libcli11-dev nlohmann-json3-dev zlib1g-dev
   libcurl4-openssl-dev libssl-dev libzip-dev libpng-dev libjpeg-dev)
-TEST_PACKAGES=(libgtest-dev python3 python3-venv python3-dev)
+TEST_PACKAGES=(ccache libgtest-dev python3 python3-venv python3-dev)
 
 # install_packages PACKAGE...: installs with apt what is missing. Where that cannot be done it says what is missing and
 # goes on: the build then names the library it wants, if it is one that it cannot do without.
@@ -34,6 +34,13 @@ install_packages() {
   rm -f apt.log
 }
 
+# Where ccache is installed, what one build has compiled serves the next: the Python package is made of the same files
+# with the same options as the command. Its cache lies in build/ like all that is made.
+use_ccache() {
+  command -v ccache >/dev/null || return 0
+  export CMAKE_C_COMPILER_LAUNCHER=ccache CMAKE_CXX_COMPILER_LAUNCHER=ccache CCACHE_DIR="$PWD/build/ccache"
+}
+
 # build PRESET TARGET...: configures build/PRESET and builds the targets (all when none is named). What the compiler
 # prints is shown when it fails.
 build() {
@@ -41,6 +48,7 @@ build() {
   shift
   local log="build/$preset.log"
   mkdir -p build
+  use_ccache
   say "Building ($preset; the first time takes some minutes)"
   if ! cmake --preset "$preset" ${CMAKE_OPTIONS:-} >"$log" 2>&1; then
     grep -A 8 'CMake Error' "$log" >&2 || tail -n 20 "$log" >&2
