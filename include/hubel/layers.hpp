@@ -1,8 +1,8 @@
 // The layers of a network, as plain descriptions: what a layer is, without its weights. A Network makes weights and
 // memory from them, a model file stores them.
 //
-// An image layer takes (m, h, w, c), Dense takes (m, n). Defaults are Keras's. Parameters that are called bias or beta
-// start at 0, gamma at 1.
+// An image layer takes (m, h, w, c), Dense (m, n). Defaults are Keras's, but that kernels start he-normal. Parameters
+// that are called bias or beta start at 0, gamma at 1.
 #pragma once
 
 #include <array>

@@ -85,6 +85,11 @@ std::string_view schedule_name(const Schedule& schedule);
 // lists the known names.
 Schedule schedule_from_name(std::string_view name, std::string_view who = "schedule");
 
+// The same with options behind a colon: "step:every=10,gamma=0.5", "milestones:at=30/60". They are the fields above, the
+// milestones under "at". Throws as well for an option that the schedule does not have, a value out of its range, or
+// milestones without any.
+Schedule schedule_from_text(std::string_view text, std::string_view who = "schedule");
+
 // The length of a training, in steps.
 struct TrainingLength {
   std::int64_t steps = 0;

@@ -51,7 +51,7 @@ class TargetSource : public SampleSource {
 };
 
 // Means over the samples. The accuracy, in [0, 1], is of rows whose largest output is the label, or the largest
-// target's class, and with BinaryCrossEntropy of elements on their target's side of 1/2; other losses have none, and it
+// target's class, and with BinaryCrossEntropy of elements on their target's side of 1/2 (of logits: 0); other losses have none, and it
 // is 0.
 struct Evaluation {
   double loss = 0, accuracy = 0;

@@ -76,6 +76,8 @@ class EarlyStopping(Callback):
     For the weights of the best epoch see ``fit(restore_best_weights=True)``, or restore_best_weights here.
     """
 
+    remembers = True
+
     def __init__(
         self,
         monitor: str = "val_loss",
@@ -145,6 +147,7 @@ class ModelCheckpoint(Callback):
     ) -> None:
         self._path = os.fspath(filepath)
         self._best = _Best("ModelCheckpoint", monitor, 0.0, mode) if save_best_only else None
+        self.remembers = save_best_only
 
     def on_epoch_end(self, epoch: int, logs: Dict[str, float]) -> None:
         if self._best is None or self._best.improved_by(logs):

@@ -1,4 +1,4 @@
-"""The layers of a model, under the names and with the options that Keras has.
+"""The layers of a model, under Keras's names where Keras has them, and PyTorch's else.
 
 A layer here is a description: what it is, without weights. `hubel.Model` makes the weights. Descriptions compare
 equal when all their options are, and print as the call that makes them. Options are checked for their types at once,

@@ -31,8 +31,15 @@ if TYPE_CHECKING:
 
 __all__ = ["Model", "Sequential", "History", "Drawing", "lenet5", "load_model"]
 
-_METRICS = ("accuracy", "acc", "top_5_accuracy")
-_NOT_LOGGED = ("epoch", "samples", "seconds", "learning_rate")  # what a History and callbacks do not get
+_METRICS = (
+    "accuracy",
+    "acc",
+    "sparse_categorical_accuracy",
+    "categorical_accuracy",
+    "binary_accuracy",
+    "top_5_accuracy",
+)
+_NOT_LOGGED = ("epoch", "samples", "seconds")  # what a History and callbacks do not get
 _NAME_NOTE = "name"  # the note of a model file that holds the model's name
 
 # Called after each epoch with its number, from 0, and {"loss": ..., "accuracy": ..., "val_loss": ..., ...}.
@@ -41,7 +48,7 @@ Callback = Union[Callable[[int, Dict[str, float]], Any], Any]
 
 class History:
     """What `Model.fit` returns: .epoch, the numbers of the epochs from 0, and .history, a list for each of "loss",
-    "accuracy" and, with validation data, "val_loss" and "val_accuracy"."""
+    "accuracy", "learning_rate" (of the epoch's last step) and, with validation data, "val_loss" and "val_accuracy"."""
 
     def __init__(self) -> None:
         self.epoch: List[int] = []
@@ -210,7 +217,7 @@ class Model:
         self,
         optimizer: Union[str, Optimizer] = "adam",
         loss: Union[str, Loss] = "sparse_categorical_crossentropy",
-        metrics: Optional[Sequence[str]] = ("accuracy",),
+        metrics: Union[str, Sequence[str], None] = ("accuracy",),
     ) -> None:
         """Chooses what training goes by. A model that was not compiled trains with the defaults.
 
@@ -220,13 +227,13 @@ class Model:
             "sgd", "adam", "adamw", "rmsprop", "adagrad", "lamb", or an object such as ``hubel.SGD(0.1, momentum=0.9)``.
         loss : str or Loss
             A name of Keras's, such as "mse", or an object such as ``hubel.losses.Huber(0.5)``: see `hubel.losses`.
-        metrics : sequence of str
-            "accuracy", which is reported whenever the loss has one, and "top_5_accuracy", or with another number.
+        metrics : str or sequence of str
+            "accuracy" (or as Keras has it for the loss, "sparse_categorical_accuracy", ...), which is reported whenever the loss has one, and "top_5_accuracy", or with another number.
         """
         self.optimizer = optimizer_of(optimizer)
         self.loss = loss_of(loss)
         self._top_k = 0
-        for metric in metrics or ():
+        for metric in (metrics,) if isinstance(metrics, str) else metrics or ():
             match = re.fullmatch(r"top_([1-9]\d{0,8})_accuracy", metric)
             if match:
                 self._top_k = int(match[1])
@@ -249,7 +256,7 @@ class Model:
         warmup: float = 0.0,
         hard_share: float = 1.0,
         skip_above: float = 1.0,
-        callbacks: Optional[Sequence[Callback]] = None,
+        callbacks: Union[Callback, Sequence[Callback], None] = None,
         restore_best_weights: bool = False,
         class_weight: Optional[Union[Dict[int, float], Sequence[float]]] = None,
         clipnorm: float = 0.0,
@@ -283,8 +290,10 @@ class Model:
         seed : int, optional
             Of that order: the same seed and weights train to the same bits, on any number of threads. Without it a
             model's first fit has the model's seed, the next fit one more, and so on.
-        schedule : "constant", "linear", "cosine", "one_cycle", "step", "exponential" or "polynomial"
-            How the learning rate goes over the whole of this training.
+        schedule : "constant", "linear", "cosine", "one_cycle", "step", "milestones", "exponential" or "polynomial"
+            How the learning rate goes over the whole of this training. Options stand behind a colon:
+            "cosine:restarts=2,growth=2,end=0.01", "step:every=10,gamma=0.5", "milestones:at=30/60,gamma=0.1",
+            "exponential:gamma=0.9", "polynomial:power=2,end=0.1"; every and at are epochs.
         warmup : float in [0, 1)
             Over this share of the steps the learning rate rises first; the schedule has the rest.
         hard_share : float in (0, 1]
@@ -292,7 +301,7 @@ class Model:
             were last trained on.
         skip_above : float in (0, 1]
             A sample whose label has a probability above this has no gradient, and little is computed backward for it.
-        callbacks : sequence
+        callbacks : callback or sequence of them
             Each a function, or an object with a method on_epoch_end, called after each epoch with its number from 0 and
             a dict as in the history; or one of `hubel.callbacks`. Setting ``model.stop_training = True`` in one ends the training.
         restore_best_weights : bool
@@ -308,7 +317,8 @@ class Model:
             is stopped.
         resume_from : path
             A checkpoint that this training, with the same arguments, goes on from, to the same bits as without the
-            interruption.
+            interruption. It does not hold what callbacks remember: EarlyStopping and ModelCheckpoint(save_best_only=True)
+            are refused.
         augmentation : Augmentation, optional
             Random changes to the images that are trained on, other ones in each epoch, drawn from the seed: the same
             bits on any number of threads. With mixup or cutmix labels become rows of probabilities, and the reported
@@ -346,6 +356,10 @@ class Model:
                 seed = self._next_seed
                 self._next_seed += 1
             _check_seed("fit", seed)
+            if callbacks is not None and (callable(callbacks) or hasattr(callbacks, "on_epoch_end")):
+                callbacks = [callbacks]
+            if resume_from is not None:
+                _check_resumable(callbacks or ())
             settings = {
                 "epochs": epochs,
                 "batch_size": train.largest or size or 32,
@@ -616,7 +630,8 @@ class Sequential(Model):
     layers : sequence of layers
         `hubel.Conv2D`, `hubel.MaxPool2D`, `hubel.Flatten`, `hubel.Dense`, ...: see `hubel.layers`.
     input_shape : tuple
-        One sample's shape: (h, w, c), or (n,) for dense layers.
+        One sample's shape: (h, w, c), or (n,) for dense layers. It may be given as `hubel.Input`, the first of the
+        layers, instead.
     seed : int
         Of the starting weights, and of the order of samples in the first `fit`: the same seed, the same bits.
     name : str, optional
@@ -639,15 +654,20 @@ class Sequential(Model):
 
     def __init__(
         self,
-        layers: Iterable[Union[Layer, SeparableConv2D]],
-        input_shape: Tuple[int, ...],
+        layers: Iterable[Union[Layer, SeparableConv2D, Value]],
+        input_shape: Optional[Tuple[int, ...]] = None,
         seed: int = 0,
         name: Optional[str] = None,
     ) -> None:
         if isinstance(layers, (str, Layer)) or not isinstance(layers, Iterable):
             raise TypeError(f"Sequential: layers must be a list of layers, such as [hubel.Dense(10)], got {layers!r}")
+        given: List[Any] = list(layers)
+        if given and isinstance(given[0], Value) and given[0].layer is None and input_shape is None:
+            input_shape = given.pop(0).shape
+        if input_shape is None:
+            raise TypeError("Sequential: input_shape must be a tuple such as (28, 28, 1), or the first layer a hubel.Input")
         single: List[Layer] = []
-        for layer in layers:
+        for layer in given:
             single.extend(layer.layers if isinstance(layer, SeparableConv2D) else (layer,))
         for one in single:
             if not isinstance(one, Layer):
@@ -710,14 +730,25 @@ class _Callbacks:
 
 def _plateau(callbacks: Sequence[Callback], validates: bool) -> Dict[str, Any]:
     """The setting of a ReduceLROnPlateau, if one is among them."""
-    for callback in callbacks:
-        if isinstance(callback, ReduceLROnPlateau):
-            if callback.monitor.startswith("val_") != validates:
-                watched = "validation samples" if not validates else "the validation, which there is: 'val_loss'"
-                raise ValueError(f"fit: ReduceLROnPlateau(monitor={callback.monitor!r}) needs {watched}")
-            values = asdict(callback)
-            return {"plateau": {**values, "maximum": values.pop("monitor").endswith("accuracy")}}
+    plateaus = [callback for callback in callbacks if isinstance(callback, ReduceLROnPlateau)]
+    if len(plateaus) > 1:
+        raise ValueError(f"fit: there may be one ReduceLROnPlateau, callbacks have {len(plateaus)}")
+    for callback in plateaus:
+        if callback.monitor.startswith("val_") != validates:
+            watched = "validation samples" if not validates else "the validation, which there is: 'val_loss'"
+            raise ValueError(f"fit: ReduceLROnPlateau(monitor={callback.monitor!r}) needs {watched}")
+        values = asdict(callback)
+        return {"plateau": {**values, "maximum": values.pop("monitor").endswith("accuracy")}}
     return {}
+
+
+def _check_resumable(callbacks: Sequence[Callback]) -> None:
+    """What callbacks count is not in a checkpoint: to begin anew with it would be another training, told by nobody."""
+    for callback in callbacks:
+        if getattr(callback, "remembers", False):
+            raise ValueError(
+                f"fit: resume_from does not go with {type(callback).__name__}, whose best value so far no checkpoint has"
+            )
 
 
 def _augmentation_options(augmentation: Optional[Augmentation]) -> Optional[Dict[str, Any]]:

@@ -4,7 +4,6 @@
 #include <charconv>
 
 #include "cli/augment_option.hpp"
-#include "cli/schedule_option.hpp"
 #include "text/formatted.hpp"
 
 namespace hubel::cli {
@@ -37,7 +36,7 @@ std::string is_seed(const std::string& text) {
 
 std::string is_schedule(const std::string& text) {
   try {
-    schedule_option(text);
+    schedule_from_text(text, "--schedule");
   } catch (const std::invalid_argument& error) {
     return error.what();
   }
@@ -216,7 +215,7 @@ TrainOptions train_options(const TrainArguments& o) {
   options.epochs = o.epochs;
   options.batch_size = o.batch;
   options.optimizer = optimizer_options(o);
-  options.schedule = schedule_option(o.schedule);
+  options.schedule = schedule_from_text(o.schedule, "--schedule");
   options.warmup = o.warmup;
   options.seed = o.seed;
   options.keep_best = true;

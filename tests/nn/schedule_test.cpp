@@ -96,6 +96,22 @@ TEST(Schedule, Names) {
        {"constant", "linear", "cosine", "one_cycle", "step", "milestones", "exponential", "polynomial"})
     EXPECT_EQ(schedule_name(schedule_from_name(name)), name);
   EXPECT_EQ(schedule_name(Schedule()), "constant");
+  const auto factor = [](const char* text, std::int64_t step) {
+    return schedule_factor(schedule_from_text(text), step, {.steps = 100, .epoch_steps = 10});
+  };
+  EXPECT_EQ(factor("step:every=2,gamma=0.5", 45), 0.25);
+  EXPECT_EQ(factor("milestones:at=1/3,gamma=0.5", 45), 0.25);
+  EXPECT_EQ(factor("polynomial:power=2,end=0.5", 50), 0.625);
+  EXPECT_EQ(factor("linear", 50), 0.5);
+  for (const auto& [wrong, word] : {std::pair("step:every=0", "every"),
+                                    {"linear:every=2", "every"},
+                                    {"milestones", "30/60"},
+                                    {"milestones:at=3/1", "milestones"},
+                                    {"step:every=x", "x"},
+                                    {"step:", "no option"},
+                                    {"step:every=1.5", "1.5"},
+                                    {"magic:a=1", "magic"}})
+    EXPECT_TRUE(refuses([wrong = wrong] { schedule_from_text(wrong, "here"); }, "here", {word})) << wrong;
   EXPECT_TRUE(refuses([] { schedule_from_name("steps"); }, "schedule",
                       {"\"steps\"", "constant, linear, cosine, one_cycle, step"}));
 }

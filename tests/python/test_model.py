@@ -238,14 +238,14 @@ def test_history_and_validation():
     model = small_model()
     history = model.fit(x, y, epochs=3, validation_split=0.25, verbose=0)
     assert history is model.history and history.epoch == [0, 1, 2]
-    assert set(history.history) == {"loss", "accuracy", "val_loss", "val_accuracy"}
+    assert set(history.history) == {"loss", "accuracy", "learning_rate", "val_loss", "val_accuracy"}
     assert all(len(values) == 3 and all(isinstance(v, float) for v in values) for values in history.history.values())
     assert np.allclose(model.evaluate(x[75:], y[75:]), [history.history[k][-1] for k in ("val_loss", "val_accuracy")])
 
     other = small_model()
     other.fit(x[:75], y[:75], epochs=3, validation_data=(x[75:], y[75:]), verbose=0)
     assert other.history.history == history.history
-    assert set(small_model().fit(x, y, verbose=0).history) == {"loss", "accuracy"}
+    assert set(small_model().fit(x, y, verbose=0).history) == {"loss", "accuracy", "learning_rate"}
     assert model.evaluate(x, y, return_dict=True) == dict(zip(("loss", "accuracy"), model.evaluate(x, y)))
 
 
@@ -280,7 +280,8 @@ def test_callbacks():
             self.model.stop_training = epoch == 1
 
     history = model.fit(x, y, epochs=5, verbose=0, callbacks=[Callback(), lambda epoch, logs: calls.append(epoch)])
-    assert calls == [(0, ["accuracy", "loss"], (1, 3)), 0, (1, ["accuracy", "loss"], (1, 3)), 1]
+    keys = ["accuracy", "learning_rate", "loss"]
+    assert calls == [(0, keys, (1, 3)), 0, (1, keys, (1, 3)), 1]
     assert history.epoch == [0, 1]
     assert model.fit(x, y, epochs=2, verbose=0).epoch == [0, 1]
 

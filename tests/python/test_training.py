@@ -62,7 +62,7 @@ def test_regression(loss):
     model = hubel.Sequential([hubel.Dense(2)], input_shape=(3,))
     model.compile(hubel.Adam(0.02), loss)
     history = model.fit(x, y, epochs=160, schedule="cosine", validation_data=test, verbose=0)
-    assert sorted(history.history) == ["loss", "val_loss"]
+    assert sorted(history.history) == ["learning_rate", "loss", "val_loss"]
     assert history.history["val_loss"][-1] < 3e-3
     assert model.evaluate(*test) == [pytest.approx(history.history["val_loss"][-1], rel=1e-5)]
     error = np.abs(model.predict(test[0]) - test[1])
@@ -144,7 +144,8 @@ def test_top_k():
     model = small_model()
     model.compile("adam", metrics=["accuracy", "top_2_accuracy"])
     history = model.fit(x, y, epochs=2, validation_split=0.2, verbose=0).history
-    assert sorted(history) == ["accuracy", "loss", "top_2_accuracy", "val_accuracy", "val_loss", "val_top_2_accuracy"]
+    measures = {"accuracy", "loss", "top_2_accuracy"}
+    assert set(history) == measures | {f"val_{measure}" for measure in measures} | {"learning_rate"}
     ranks = np.argsort(-model.predict(x), axis=1, kind="stable")
     assert model.evaluate(x, y)[2] == pytest.approx(np.mean(np.any(ranks[:, :2] == y[:, None], axis=1)))
 
@@ -258,6 +259,43 @@ def test_going_on_from_a_checkpoint(tmp_path):
         small_model().fit(x, y, resume_from=tmp_path / "none", **options)
     with pytest.raises(ValueError, match="another network"):
         small_model(units=4).fit(x, y, resume_from=tmp_path / "c", **options)
+
+
+def test_what_no_checkpoint_holds(tmp_path):
+    x, y = bars(30)
+    best = callbacks.ModelCheckpoint(tmp_path / "best", "loss", save_best_only=True)
+    for callback in (callbacks.EarlyStopping("loss"), best):
+        small_model().fit(x, y, epochs=1, verbose=0, checkpoint=tmp_path / "c", callbacks=callback)
+        with pytest.raises(ValueError, match=f"resume_from does not go with {type(callback).__name__}"):
+            small_model().fit(x, y, epochs=2, verbose=0, resume_from=tmp_path / "c", callbacks=[callback])
+
+
+def test_learning_rates_of_schedules_with_options():
+    x, y = bars(32)
+    model = small_model()
+    model.compile(hubel.SGD(0.5), metrics="sparse_categorical_accuracy")
+    for schedule, wanted in {
+        "constant": [0.5] * 4,
+        "step:every=2,gamma=0.5": [0.5, 0.5, 0.25, 0.25],
+        "milestones:at=1/3,gamma=0.5": [0.5, 0.25, 0.25, 0.125],
+    }.items():
+        history = model.fit(x, y, epochs=4, verbose=0, schedule=schedule)
+        assert history.history["learning_rate"] == wanted
+    for schedule, said in {"milestones": "at=30/60", "step:every=0": "every", "linear:every=1": "no option"}.items():
+        with pytest.raises(ValueError, match=f"fit: schedule: .*{said}"):
+            model.fit(x, y, verbose=0, schedule=schedule)
+    two = [callbacks.ReduceLROnPlateau("loss"), callbacks.ReduceLROnPlateau("accuracy")]
+    with pytest.raises(ValueError, match="one ReduceLROnPlateau, callbacks have 2"):
+        model.fit(x, y, verbose=0, callbacks=two)
+
+
+def test_a_sequential_that_begins_with_its_input():
+    layers = [hubel.Flatten(), hubel.Dense(3, "softmax")]
+    model = hubel.Sequential([hubel.Input((4, 4, 1)), *layers], seed=1)
+    assert model.input_shape == (4, 4, 1)
+    assert weight_bytes(model) == weight_bytes(hubel.Sequential(layers, (4, 4, 1), seed=1))
+    with pytest.raises(TypeError, match="input_shape must be a tuple .* hubel.Input"):
+        hubel.Sequential(layers)
 
 
 # --- what is wrong
