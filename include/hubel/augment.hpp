@@ -56,6 +56,9 @@ struct Augmentation {
 // images of shape (h, w, c).
 void check_augmentation(const char* who, const Augmentation& options, const Shape& sample_shape);
 
+// All options in one line: "zoom_min=0.9 zoom_max=1.1 ...".
+std::string augmentation_text(const Augmentation& options);
+
 // Changes n images (n, h, w, c) in place, all but the mixing; indices (n) are their numbers in the data set. Images are
 // shared out over the threads; nothing is allocated when it is repeated. Throws as check_augmentation does.
 void augment(const Augmentation& options, const Shape& sample_shape, float* images, const std::int32_t* indices,
@@ -84,6 +87,7 @@ class Augmented : public SampleSource {
   Shape sample_shape() const override { return source_.sample_shape(); }
   void begin_epoch(std::int64_t epoch, std::uint64_t seed) const override;
   std::int64_t begin_batch(std::int64_t n) const override { return source_.begin_batch(n); }
+  std::string changes() const override { return augmentation_text(options_); }
   // Throws std::invalid_argument when the options mix samples, which takes more than one label each.
   void gather(const std::int32_t* indices, std::int64_t n, float* out, std::int32_t* labels) const override;
   // The same and mixed: see mix_samples. No array may be null.
@@ -113,6 +117,7 @@ class Mixed : public TargetSource {
   Shape target_shape() const override { return {classes_}; }
   void begin_epoch(std::int64_t epoch, std::uint64_t seed) const override { source_.begin_epoch(epoch, seed); }
   std::int64_t begin_batch(std::int64_t n) const override { return source_.begin_batch(n); }
+  std::string changes() const override { return source_.changes(); }
   // Throws std::invalid_argument for a label outside [0, classes).
   void gather_targets(const std::int32_t* indices, std::int64_t n, float* out, float* targets) const override;
 
@@ -136,6 +141,7 @@ class AugmentedTargets : public TargetSource {
   Shape target_shape() const override { return source_.target_shape(); }
   void begin_epoch(std::int64_t epoch, std::uint64_t seed) const override;
   std::int64_t begin_batch(std::int64_t n) const override { return source_.begin_batch(n); }
+  std::string changes() const override { return augmentation_text(options_); }
   void gather_targets(const std::int32_t* indices, std::int64_t n, float* out, float* targets) const override;
 
  private:

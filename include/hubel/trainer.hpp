@@ -32,6 +32,8 @@ class SampleSource {
   // it failed: an evaluation is then done, and a training stops as when a callback stops it. What such a source gathers
   // next is that batch, whatever the indices; it goes neither with hard_share nor with save_state and resume.
   virtual std::int64_t begin_batch(std::int64_t n) const { return n; }
+  // What it does to its samples at random, as text: a training is gone on with only where that is the same.
+  virtual std::string changes() const { return "none"; }
   // Labels of one sample: more than one where each row of the output, such as a pixel's classes, has its own.
   virtual std::int64_t labels_per_sample() const { return 1; }
   // Writes samples indices[0..n) to out (n, ...sample_shape) and their labels to labels (n, labels_per_sample). Called
@@ -51,8 +53,8 @@ class TargetSource : public SampleSource {
 };
 
 // Means over the samples. The accuracy, in [0, 1], is of rows whose largest output is the label, or the largest
-// target's class, and with BinaryCrossEntropy of elements on their target's side of 1/2 (of logits: 0); other losses have none, and it
-// is 0.
+// target's class, and with BinaryCrossEntropy of elements on their target's side of 1/2 (of logits: 0); other losses
+// have none, and it is 0.
 struct Evaluation {
   double loss = 0, accuracy = 0;
   double top_k_accuracy = 0;  // where it was asked for

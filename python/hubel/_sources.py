@@ -117,16 +117,18 @@ class Batches:
         if self._held is not None:
             batch, self._held = self._held, None
             return batch
-        if self._done == self.steps:
+        if self._done == self.steps:  # not in training, where a pass ends with its last batch
             self._end_pass()
-            if not self._training:
-                return None
+            return None
         raw = self._next_raw()
         if raw is _NOTHING:
             self._end_pass()
             return None
         self._done += 1
-        return self._checked(raw)
+        batch = self._checked(raw)
+        if self._training and self._done == self.steps:
+            self._end_pass()
+        return batch
 
     def _next_raw(self) -> Any:
         """The next batch as it comes, or _NOTHING at the end of a pass of unknown length."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import math
+import operator
 import os
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, Dict, List, Optional, Tuple, Union
@@ -64,6 +66,8 @@ class _Best:
         if self._monitor not in logs:
             raise ValueError(f"{self._who}: monitor is {self._monitor!r}, an epoch has {', '.join(logs)}")
         value = logs[self._monitor]
+        if math.isnan(value):
+            return False
         if self.value is not None and not self._sign * (value - self.value) > self._min_delta:
             return False
         self.value = value
@@ -87,6 +91,8 @@ class EarlyStopping(Callback):
         restore_best_weights: bool = False,
     ) -> None:
         self._best = _Best("EarlyStopping", monitor, min_delta, mode)
+        if operator.index(patience) < 0:
+            raise ValueError(f"EarlyStopping: patience must be at least 0, got {patience!r}")
         self._patience, self._restores = patience, restore_best_weights
         self._waited = 0
         self._weights: Optional[List[Any]] = None

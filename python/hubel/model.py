@@ -56,6 +56,9 @@ class History:
 
     def _add(self, epoch: int, logs: Dict[str, float]) -> None:
         self.epoch.append(epoch)
+        self._add_values(logs)
+
+    def _add_values(self, logs: Dict[str, float]) -> None:
         for key, value in logs.items():
             self.history.setdefault(key, []).append(value)
 
@@ -303,7 +306,7 @@ class Model:
             A sample whose label has a probability above this has no gradient, and little is computed backward for it.
         callbacks : callback or sequence of them
             Each a function, or an object with a method on_epoch_end, called after each epoch with its number from 0 and
-            a dict as in the history; or one of `hubel.callbacks`. Setting ``model.stop_training = True`` in one ends the training.
+            a dict as in the history, to which it may add, for those after it and the history; or one of `hubel.callbacks`. Setting ``model.stop_training = True`` in one ends the training.
         restore_best_weights : bool
             At the end the weights are those of the epoch with the best validation accuracy.
         class_weight : {class: weight} or sequence
@@ -403,8 +406,10 @@ class Model:
             logs = {key: value for key, value in result.items() if key not in _NOT_LOGGED}
             epoch = result["epoch"] - 1
             history._add(epoch, logs)
+            known = set(logs)
             for callback in callbacks.on_epoch_end:
-                callback(epoch, dict(logs))
+                callback(epoch, logs)
+            history._add_values({key: value for key, value in logs.items() if key not in known})
             return not self.stop_training
 
         try:
@@ -462,7 +467,12 @@ class Model:
                 x, y = data
             elif not isinstance(data, FolderImages) and not gives_batches(data):
                 raise TypeError("fit: validation_data must be a pair (x, y), a folder's images or batches")
-            return train, source_of("fit (validation)", x, y, self._ready, steps, self.output_shape[-1])
+            validation = source_of("fit (validation)", x, y, self._ready, steps, self.output_shape[-1])
+            if not validation.is_stream and len(validation.x) == 0:
+                raise ValueError("fit: validation_data has no samples")
+            return train, validation
+        if steps is not None:
+            raise ValueError("fit: validation_steps goes with batches in validation_data, of which there are none")
         if not 0 <= fraction < 1:
             raise ValueError(f"fit: validation_split must be in [0, 1), got {fraction}")
         if fraction == 0:
@@ -522,6 +532,8 @@ class Model:
             x = self._samples_to_predict(x)
             if out is not None:
                 _check_out(out, (len(x), *self.output_shape))
+            if out is not None and isinstance(x, np.ndarray) and np.may_share_memory(x, out):
+                x = x.copy()  # else what is written would be read again
             return self._network.predict(x, _size("predict", batch_size), out)
 
     def _samples_to_predict(self, x: Any) -> Any:
@@ -716,6 +728,8 @@ class _Callbacks:
         self._objects = [callback for callback in callbacks if not isinstance(callback, ReduceLROnPlateau)]
         self.on_epoch_end: List[Callable[[int, Dict[str, float]], Any]] = []
         for callback in self._objects:
+            if isinstance(callback, type):
+                raise TypeError(f"fit: callbacks has the class {callback.__name__}, it must be an object: call it")
             if hasattr(callback, "set_model"):
                 callback.set_model(model)
             call = getattr(callback, "on_epoch_end", callback)
@@ -768,6 +782,8 @@ def _weighted(
         return name, values
     if name not in ("cross_entropy", "nll"):
         raise ValueError(f"fit: class_weight goes with cross-entropies, not with {name}")
+    if isinstance(class_weight, str):
+        raise TypeError(f"fit: class_weight must be a dict or a sequence of numbers, got {class_weight!r}")
     if isinstance(class_weight, dict):
         unknown = [c for c in class_weight if c not in range(classes)]
         if unknown:

@@ -144,6 +144,13 @@ bool boolean(const Context& context, nb::handle value) {
   return PyObject_IsTrue(value.ptr()) == 1;
 }
 
+std::string utf8(nb::handle str) {
+  Py_ssize_t size = 0;
+  const char* bytes = PyUnicode_AsUTF8AndSize(str.ptr(), &size);
+  if (!bytes) throw nb::python_error();
+  return {bytes, static_cast<std::size_t>(size)};
+}
+
 std::string text(const Context& context, nb::handle value) {
   if (!PyUnicode_Check(value.ptr())) raise_type_error(context, value);
   return clipped(value);

@@ -37,6 +37,8 @@ std::int64_t integer(const Context& context, nb::handle value);
 std::array<std::int64_t, 2> integer_pair(const Context& context, nb::handle value);
 double real(const Context& context, nb::handle value);
 bool boolean(const Context& context, nb::handle value);
+// All of a str; UnicodeEncodeError, a ValueError, for what UTF-8 cannot say (os.fsdecode's lone surrogates).
+std::string utf8(nb::handle str);
 // A str, clipped: names are short, and a message should be too.
 std::string text(const Context& context, nb::handle value);
 

@@ -363,7 +363,7 @@ nb::list class_names(PythonNetwork& self) {
 
 void set_class_names(PythonNetwork& self, const nb::list& names) {
   std::vector<std::string> values;
-  for (nb::handle name : names) values.emplace_back(nb::cast<nb::str>(name).c_str());
+  for (nb::handle name : names) values.push_back(utf8(nb::cast<nb::str>(name)));
   self.model().class_names = std::move(values);
 }
 
@@ -376,7 +376,7 @@ nb::dict notes(PythonNetwork& self) {
 void set_notes(PythonNetwork& self, const nb::dict& values) {
   std::map<std::string, std::string> result;
   for (const auto [key, value] : values) {
-    result[nb::cast<nb::str>(key).c_str()] = nb::cast<nb::str>(value).c_str();
+    result[utf8(nb::cast<nb::str>(key))] = utf8(nb::cast<nb::str>(value));
   }
   self.model().notes = std::move(result);
 }
@@ -400,7 +400,7 @@ void save(PythonNetwork& self, const nb::bytes& path_bytes) {
 
 // A whole text file, or none.
 void write_text(const nb::bytes& path_bytes, const nb::str& text) {
-  const std::string path = path_of(path_bytes), content = text.c_str();
+  const std::string path = path_of(path_bytes), content = utf8(text);
   const std::string folder = std::filesystem::path(path).parent_path().string();
   on_file(folder.empty() ? "." : folder, [&] {
     hubel::detail::AtomicFile file(path);

@@ -98,7 +98,7 @@ class PythonEventFile {
   void write(std::int64_t step, const nb::list& scalars) {
     std::vector<std::string> tags;
     std::vector<Scalar> values;
-    for (nb::handle scalar : scalars) tags.emplace_back(nb::cast<nb::str>(scalar[0]).c_str());
+    for (nb::handle scalar : scalars) tags.push_back(utf8(nb::cast<nb::str>(scalar[0])));
     for (std::size_t i = 0; i < tags.size(); ++i)
       values.push_back({tags[i], nb::cast<double>(nb::object(scalars[i][1]))});
     file_.write(step, values);

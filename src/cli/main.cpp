@@ -1,5 +1,6 @@
 // The command `hubel`.
 
+#include <csignal>
 #include <cstdio>
 #include <exception>
 #include <new>
@@ -74,6 +75,7 @@ int checked(int exit_code) {
 
 // What may escape is only want of memory for the message of an error.
 int main(int argc, char** argv) {  // NOLINT(bugprone-exception-escape)
+  std::signal(SIGXFSZ, SIG_IGN);   // a file larger than allowed is an error of that write, which is told
   try {
     return checked(run(argc, argv));
   } catch (const std::bad_alloc&) {

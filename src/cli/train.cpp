@@ -1,6 +1,7 @@
 // `hubel train`: trains a network on a data set and saves it.
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <filesystem>
 #include <optional>
@@ -25,6 +26,19 @@ namespace {
 // Found out before the training rather than after it, by beginning to write and leaving it at that.
 void check_writable(const TrainArguments& o) {
   if (o.out.empty()) throw std::runtime_error("--out is empty, but must name the file to write");
+  const std::array<std::pair<const char*, std::string>, 3> files = {
+      {{"--out", o.out}, {o.checkpoint.empty() ? "--resume" : "--checkpoint", o.checkpoint_path()}, {"--log", o.log}}};
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    for (std::size_t j = i + 1; j < files.size(); ++j) {
+      std::error_code ignored;
+      const auto& [one, path] = files[i];
+      const auto& [other, other_path] = files[j];
+      if (path.empty() || other_path.empty()) continue;
+      const auto full = std::filesystem::weakly_canonical(path, ignored);
+      if (full == std::filesystem::weakly_canonical(other_path, ignored))
+        throw std::runtime_error(detail::formatted("{} and {} are the same file, {}", one, other, other_path));
+    }
+  }
   const detail::AtomicFile begun(o.out);
   if (!o.checkpoint_path().empty()) const detail::AtomicFile checkpoint(o.checkpoint_path());
 }

@@ -36,7 +36,7 @@ std::string is_seed(const std::string& text) {
 
 std::string is_schedule(const std::string& text) {
   try {
-    schedule_from_text(text, "--schedule");
+    schedule_from_text(text, "it");
   } catch (const std::invalid_argument& error) {
     return error.what();
   }
@@ -143,8 +143,10 @@ void add_file_options(CLI::App& c, TrainArguments& o) {
       ->check(CLI::Validator(is_interval, "N[steps|epochs]"))
       ->type_name("N[steps|epochs]")
       ->capture_default_str();
-  c.add_option("--resume", o.resume,
-               "Go on from a checkpoint, with the same options, to the same bits as without the interruption")
+  c.add_option(
+       "--resume", o.resume,
+       "Go on from a checkpoint, with the same options, to the same bits as without the interruption, and write "
+       "further checkpoints to it, or to --checkpoint")
       ->type_name("FILE");
   c.add_option("--out", o.out, "The model file to write, in safetensors format")
       ->type_name("FILE")

@@ -209,6 +209,15 @@ void augment(const Augmentation& options, const Shape& sample_shape, float* imag
   });
 }
 
+std::string augmentation_text(const Augmentation& o) {
+  return detail::formatted(
+      "zoom_min={} zoom_max={} rotation={} shift={} crop_padding={} flip_horizontal={} flip_vertical={} border={} "
+      "brightness={} contrast={} mean=[{}] stddev=[{}] cutout={} erase={} mixup={} cutmix={}",
+      o.zoom_min, o.zoom_max, o.rotation, o.shift, o.crop_padding, o.flip_horizontal, o.flip_vertical,
+      o.border == Border::reflect ? "reflect" : "zero", o.brightness, o.contrast, detail::joined(o.mean, ", "),
+      detail::joined(o.stddev, ", "), o.cutout, o.erase, o.mixup, o.cutmix);
+}
+
 Augmented::Augmented(const SampleSource& source, Augmentation options) : source_(source), options_(std::move(options)) {
   check_augmentation("Augmented", options_, source.sample_shape());
   if (source.labels_per_sample() != 1) {

@@ -36,8 +36,8 @@ double number_of(std::string_view text) {
 std::int64_t whole_number_of(std::string_view text) {
   constexpr double kMost = 1e9;
   const double number = number_of(text);
-  if (number != std::floor(number) || std::abs(number) > kMost)
-    throw std::invalid_argument(detail::formatted("{} is not a whole number", text));
+  if (number != std::floor(number)) throw std::invalid_argument(detail::formatted("{} is not a whole number", text));
+  if (std::abs(number) > kMost) throw std::invalid_argument(detail::formatted("{} is more than {}", text, kMost));
   return static_cast<std::int64_t>(number);
 }
 

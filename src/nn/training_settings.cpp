@@ -153,6 +153,7 @@ std::map<std::string, std::string> training_settings(const TrainOptions& options
       {"early_stopping", watcher_text(options.early_stopping)},
       {"plateau", watcher_text(options.plateau)},
       {"top_k", text_of(options.top_k)},
+      {"augmentation", train.changes()},
       {"samples", text_of(train.count())},
       {"samples' fingerprint", fingerprint(train, options.seed)},
   };

@@ -29,7 +29,7 @@ def hubel(*arguments, cwd=None, largest_file=None):
     """Runs it; largest_file limits the bytes of the files that it writes, and writing more fails."""
 
     def limit():
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        signal.signal(signal.SIGXFSZ, signal.SIG_DFL)  # which Python ignores
         resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
 
     return subprocess.run([HUBEL, *map(str, arguments)], cwd=cwd, env=ENVIRONMENT, capture_output=True, text=True,
@@ -445,11 +445,14 @@ class Command(unittest.TestCase):
         self.assertEqual(steps, sorted(steps))
         for option, value, words in (("--epochs", 50, ("epochs = 40", "50")), ("--lr", 0.5, ("optimizer", "0.5")),
                                      ("--ema", 0.9, ("average",)), ("--validation", 7, ("samples",)),
+                                     ("--augment", "mixup=0.3", ("augmentation", "mixup=0.2", "mixup=0.3")),
                                      ("--model", "lenet5", ("another network",))):
             other = [*arguments, "--lr", 0.001, "--validation", 20]
             other[other.index(option) + 1] = value
             self.refuses(hubel(*other, "--out", parts, "--resume", checkpoint), 1, *words)
         self.refuses(hubel(*arguments, "--out", parts, "--resume", whole), 1, whole, "not a checkpoint")
+        for one, other in (("--out", "--checkpoint"), ("--out", "--log"), ("--checkpoint", "--log"), ("--out", "--resume")):
+            self.refuses(hubel(*arguments, one, checkpoint, other, checkpoint), 1, one, other, "the same file")
         self.refuses(hubel(*arguments, "--out", parts, "--resume", self.folder / "none"), 1, "none")
         self.refuses(hubel(*arguments, "--out", parts, "--checkpoint", self.folder / "no" / "c"), 1, self.folder / "no")
 

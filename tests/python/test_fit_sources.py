@@ -107,7 +107,7 @@ def test_a_batch_may_come_in_the_same_memory():
 def test_sequences_are_told_of_the_end_of_epochs():
     sequence = Sequence(batches(*bars(40)))
     trained(sequence)
-    assert sequence.ends == 2  # before the second epoch and the third
+    assert sequence.ends == 3
 
 
 def test_targets_in_batches():

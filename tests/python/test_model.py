@@ -741,3 +741,20 @@ def test_a_bar_on_a_terminal():
     assert re.search(r"\r\033\[KEpoch 2/3 \[[#.]+\] loss \d\.\d{4}  accuracy .* samples/s  \d+ s left\r", rest)
     assert [line.count("Epoch") > 1 for line in rest.split("\n")] == [True] * 3 + [False]
     assert all(len(drawn) < 80 for drawn in rest.split("\r\033[K") if " left" in drawn)
+
+
+def test_strings_that_utf8_cannot_say():
+    model = small_model()
+    with pytest.raises(UnicodeEncodeError):
+        model.notes = {"source": os.fsdecode(b"caf\xe9.png")}
+    with pytest.raises(UnicodeEncodeError):
+        model.class_names = ["a", "b", "\ud800"]
+    model.notes = {"x": "a\0b"}
+    assert model.notes == {"x": "a\0b"}
+
+
+def test_predict_into_memory_that_x_is_read_from():
+    model = hubel.Sequential([hubel.Dense(4)], (4,), seed=1)
+    memory = np.random.default_rng(0).normal(size=(41, 4)).astype("f")
+    wanted = model.predict(memory[:40])
+    assert np.array_equal(model.predict(memory[:40], out=memory[1:], batch_size=8), wanted)

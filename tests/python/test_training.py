@@ -270,6 +270,46 @@ def test_what_no_checkpoint_holds(tmp_path):
             small_model().fit(x, y, epochs=2, verbose=0, resume_from=tmp_path / "c", callbacks=[callback])
 
 
+def test_nan_is_never_the_best(tmp_path):
+    stopping = callbacks.EarlyStopping(patience=2)
+    best = callbacks.ModelCheckpoint(tmp_path / "{epoch}", save_best_only=True)
+    model = small_model()
+    for callback in (stopping, best):
+        callback.set_model(model)
+        callback.on_train_begin()
+        for epoch, loss in enumerate([float("nan"), 0.5, 0.6, 0.4]):
+            callback.on_epoch_end(epoch, {"val_loss": loss})
+    assert stopping.stopped_epoch is None
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["2", "4"]
+
+
+def test_what_a_callback_adds_goes_to_those_behind_it_and_the_history():
+    def add(epoch, logs):
+        logs["f1"] = 1.0 - epoch
+
+    history = small_model().fit(*bars(30), epochs=5, verbose=0, callbacks=[add, callbacks.EarlyStopping("f1", mode="max")])
+    assert history.history["f1"] == [1.0, 0.0] and history.epoch == [0, 1]
+
+
+@pytest.mark.parametrize(
+    "options, error, said",
+    [
+        ({"validation_data": (np.zeros((0, 6, 6, 1), "f"), [])}, ValueError, "validation_data has no samples"),
+        ({"validation_steps": 1}, ValueError, "validation_steps goes with batches"),
+        ({"callbacks": [callbacks.EarlyStopping]}, TypeError, "the class EarlyStopping"),
+        ({"class_weight": "balanced"}, TypeError, "class_weight must be a dict"),
+    ],
+)
+def test_what_would_mean_nothing_is_refused(options, error, said):
+    x, y = bars(30)
+    if "validation_data" in options:
+        options = {"validation_data": (x[:0], y[:0])}
+    with pytest.raises(error, match=said):
+        small_model().fit(x, y, verbose=0, **options)
+    with pytest.raises(ValueError, match="patience"):
+        callbacks.EarlyStopping(patience=-1)
+
+
 def test_learning_rates_of_schedules_with_options():
     x, y = bars(32)
     model = small_model()
