@@ -1,9 +1,11 @@
 // U-Net: an encoder that halves four times, a decoder that doubles as often, and a connection at each size.
 #include <array>
+#include <stdexcept>
 #include <vector>
 
 #include "hubel/zoo.hpp"
 #include "nn/zoo_blocks.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel::zoo {
 
@@ -50,6 +52,14 @@ Graph build(const Padding& padding, std::int64_t classes, const Shape& input_sha
 }  // namespace
 
 Graph unet(std::int64_t classes, const Shape& input_shape) { return build(Padding::valid(), classes, input_shape); }
-Graph unet_same(std::int64_t classes, const Shape& input_shape) { return build(Padding::same(), classes, input_shape); }
+Graph unet_same(std::int64_t classes, const Shape& input_shape) {
+  constexpr std::int64_t kHalvings = 1 << kFilters.size();
+  if (input_shape.rank() == 3 && (input_shape[0] % kHalvings != 0 || input_shape[1] % kHalvings != 0)) {
+    throw std::invalid_argument(
+        detail::formatted("unet_same: input_shape is {}, its height and width must be multiples of {}",
+                          input_shape.to_string(), kHalvings));
+  }
+  return build(Padding::same(), classes, input_shape);
+}
 
 }  // namespace hubel::zoo

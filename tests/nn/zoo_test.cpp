@@ -142,6 +142,11 @@ TEST(Zoo, NonTrainableParametersAreThoseOfBatchNorms) {
   EXPECT_EQ(parameters_of(zoo::alexnet()).other, 0);
 }
 
+TEST(Zoo, UnetWithPaddingWantsMultiplesOf16) {
+  for (const Shape& shape : {Shape{30, 32, 1}, Shape{32, 8, 1}})
+    EXPECT_TRUE(refuses([&] { zoo::unet_same(2, shape); }, "unet_same", {shape.to_string(), "16"}));
+}
+
 TEST(Zoo, VariantsForSmallImages) {
   EXPECT_EQ(parameters_of(zoo::resnet18(10, {32, 32, 3}, true)).trainable, 11'173'962);
   EXPECT_EQ(parameters_of(zoo::vgg16_bn(10, {32, 32, 3}, true)).trainable, 14'728'266);
