@@ -1,6 +1,8 @@
 // See train_log.hpp.
 #include "cli/train_log.hpp"
 
+#include <cerrno>
+#include <cstring>
 #include <nlohmann/json.hpp>
 #include <vector>
 
@@ -13,7 +15,7 @@ TrainLog::TrainLog(const std::string& lines_path, const std::string& events_fold
     : path_(lines_path), every_(every) {
   if (!lines_path.empty()) {
     lines_.emplace(lines_path, goes_on ? std::ios::app : std::ios::trunc);
-    if (!*lines_) throw IoError(detail::formatted("{}: cannot be written", lines_path));
+    if (!*lines_) throw IoError(detail::formatted("{}: cannot be written: {}", lines_path, std::strerror(errno)));
   }
   if (!events_folder.empty()) events_.emplace(events_folder);
 }
@@ -21,7 +23,7 @@ TrainLog::TrainLog(const std::string& lines_path, const std::string& events_fold
 // Whole lines, each on the disk's way before the next step: a killed training leaves no half of one.
 void TrainLog::write_line(const std::string& line) {
   *lines_ << line + "\n" << std::flush;
-  if (!*lines_) throw IoError(detail::formatted("{}: cannot be written", path_));
+  if (!*lines_) throw IoError(detail::formatted("{}: cannot be written: {}", path_, std::strerror(errno)));
 }
 
 void TrainLog::step(const TrainProgress& p) {
