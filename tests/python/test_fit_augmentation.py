@@ -4,28 +4,11 @@ import hubel
 import numpy as np
 import pytest
 
+from small_models import bars, small_model, weight_bytes
+
 CHANGES = hubel.Augmentation(zoom=(0.9, 1.1), rotation=10, shift=0.1, crop_padding=1, flip_horizontal=0.5,
                              brightness=0.1, contrast=0.1, cutout=2, erase=0.2)  # fmt: skip
 MIXES = hubel.Augmentation(crop_padding=1, mixup=0.4, cutmix=1.0)
-
-
-def small_model(seed=0, units=3, activation="softmax"):
-    layers = [hubel.Conv2D(4, 3, activation="relu"), hubel.MaxPool2D(), hubel.Flatten(), hubel.Dense(units, activation)]
-    return hubel.Sequential(layers, input_shape=(8, 8, 1), seed=seed)
-
-
-def bars(count, seed=0):
-    """Images of noise with a bright bar in one of three places, which is the label."""
-    rng = np.random.default_rng(seed)
-    labels = rng.integers(0, 3, count)
-    images = rng.uniform(0, 0.3, (count, 8, 8, 1)).astype(np.float32)
-    for image, label in zip(images, labels):
-        image[:, 2 * label : 2 * label + 2] += 0.6
-    return images, labels
-
-
-def weight_bytes(model):
-    return [weight.tobytes() for weight in model.get_weights()]
 
 
 def trained(x, y, model=None, **options):

@@ -7,7 +7,8 @@ import hubel
 import numpy as np
 import pytest
 
-from test_fit_augmentation import CHANGES, MIXES, bars, small_model, weight_bytes
+from small_models import bars, small_model, weight_bytes
+from test_fit_augmentation import CHANGES, MIXES
 
 
 def batches(x, y, size=16):

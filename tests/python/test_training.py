@@ -8,33 +8,13 @@ import numpy as np
 import pytest
 from hubel import callbacks, losses
 
-
-def small_model(seed=0, units=3, activation="softmax"):
-    return hubel.Sequential(
-        [hubel.Conv2D(4, 3, activation="relu"), hubel.MaxPool2D(), hubel.Flatten(), hubel.Dense(units, activation)],
-        input_shape=(8, 8, 1),
-        seed=seed,
-    )
-
-
-def bars(count, seed=0):
-    """Images of noise with a bright bar in one of three places, which is the label."""
-    rng = np.random.default_rng(seed)
-    labels = rng.integers(0, 3, count)
-    images = rng.uniform(0, 0.3, (count, 8, 8, 1)).astype(np.float32)
-    for image, label in zip(images, labels):
-        image[:, 2 * label : 2 * label + 2] += 0.6
-    return images, labels
+from small_models import bars, small_model, weight_bytes
 
 
 def plane(count, seed=0):
     """What two linear functions make of noise."""
     x = np.random.default_rng(seed).normal(size=(count, 3)).astype(np.float32)
     return x, np.stack([x[:, 0] - 2 * x[:, 1], 0.5 + x[:, 2]], axis=1)
-
-
-def weight_bytes(model):
-    return [weight.tobytes() for weight in model.get_weights()]
 
 
 @pytest.mark.parametrize(
