@@ -32,6 +32,8 @@ class Callback:
     """To be derived from: each method does nothing."""
 
     model: Model
+    # Whether it counts or keeps something from epoch to epoch, which no checkpoint holds: see fit's resume_from.
+    remembers = False
 
     def set_model(self, model: Model) -> None:
         """Before anything else, the model that is trained."""

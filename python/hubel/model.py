@@ -231,7 +231,8 @@ class Model:
         loss : str or Loss
             A name of Keras's, such as "mse", or an object such as ``hubel.losses.Huber(0.5)``: see `hubel.losses`.
         metrics : str or sequence of str
-            "accuracy" (or as Keras has it for the loss, "sparse_categorical_accuracy", ...), which is reported whenever the loss has one, and "top_5_accuracy", or with another number.
+            "accuracy" (or as Keras has it for the loss, "sparse_categorical_accuracy", ...), which is reported whenever
+            the loss has one, and "top_5_accuracy", or with another number.
         """
         self.optimizer = optimizer_of(optimizer)
         self.loss = loss_of(loss)
@@ -306,7 +307,8 @@ class Model:
             A sample whose label has a probability above this has no gradient, and little is computed backward for it.
         callbacks : callback or sequence of them
             Each a function, or an object with a method on_epoch_end, called after each epoch with its number from 0 and
-            a dict as in the history, to which it may add, for those after it and the history; or one of `hubel.callbacks`. Setting ``model.stop_training = True`` in one ends the training.
+            a dict as in the history, to which it may add, for those after it and the history; or one of
+            `hubel.callbacks`. Setting ``model.stop_training = True`` in one ends the training.
         restore_best_weights : bool
             At the end the weights are those of the epoch with the best validation accuracy.
         class_weight : {class: weight} or sequence
@@ -747,13 +749,14 @@ def _plateau(callbacks: Sequence[Callback], validates: bool) -> Dict[str, Any]:
     plateaus = [callback for callback in callbacks if isinstance(callback, ReduceLROnPlateau)]
     if len(plateaus) > 1:
         raise ValueError(f"fit: there may be one ReduceLROnPlateau, callbacks have {len(plateaus)}")
-    for callback in plateaus:
-        if callback.monitor.startswith("val_") != validates:
-            watched = "validation samples" if not validates else "the validation, which there is: 'val_loss'"
-            raise ValueError(f"fit: ReduceLROnPlateau(monitor={callback.monitor!r}) needs {watched}")
-        values = asdict(callback)
-        return {"plateau": {**values, "maximum": values.pop("monitor").endswith("accuracy")}}
-    return {}
+    if not plateaus:
+        return {}
+    values = asdict(plateaus[0])
+    monitor = values.pop("monitor")
+    if monitor.startswith("val_") != validates:
+        watched = "validation samples" if not validates else "the validation, which there is: 'val_loss'"
+        raise ValueError(f"fit: ReduceLROnPlateau(monitor={monitor!r}) needs {watched}")
+    return {"plateau": {**values, "maximum": monitor.endswith("accuracy")}}
 
 
 def _check_resumable(callbacks: Sequence[Callback]) -> None:
