@@ -8,6 +8,7 @@
 
 #include "cli/shared.hpp"
 #include "text/formatted.hpp"
+#include "text/number.hpp"
 
 namespace hubel::cli {
 
@@ -35,23 +36,22 @@ void set(double& field, double value) { field = value; }
 void set(std::int64_t& field, double value) {
   constexpr double kMost = 1e9;
   if (value != std::floor(value) || std::abs(value) > kMost)
-    throw std::invalid_argument(detail::formatted("--augment: {} is not a whole number", value));
+    throw std::invalid_argument(detail::formatted("{} is not a whole number", value));
   field = static_cast<std::int64_t>(value);
 }
 
 void set_named(Augmentation& augmentation, const std::string& part) {
   const std::size_t equals = std::min(part.find('='), part.size());
   const std::string name = part.substr(0, equals), text = part.substr(std::min(equals + 1, part.size()));
-  const auto number = finite_number(text);
+  const auto number = detail::finite_number(text);
   bool known = false;
   for_each_number(augmentation, [&](std::string_view own, auto& field) {
     if (name != own) return;
     known = true;
     if (number) set(field, *number);
   });
-  if (!known)
-    throw std::invalid_argument(detail::formatted("--augment: there is no '{}', there are {}", name, augment_names()));
-  if (!number) throw std::invalid_argument(detail::formatted("--augment: {} wants a number, as in {}=0.1", name, name));
+  if (!known) throw std::invalid_argument(detail::formatted("there is no '{}', there are {}", name, augment_names()));
+  if (!number) throw std::invalid_argument(detail::formatted("{} wants a number, as in {}=0.1", name, name));
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include "hubel/benchmark.hpp"
 #include "hubel/hubel.hpp"
 #include "text/formatted.hpp"
+#include "text/number.hpp"
 
 namespace hubel::cli {
 
@@ -53,7 +54,7 @@ nlohmann::json to_json(const Timing& t, const MachineLimits& limits) {
 // What is wrong with a text that shall be a number of seconds, or nothing.
 std::string is_time(const std::string& text) {
   constexpr double kLeast = 0.001, kMost = 600;
-  const double seconds = finite_number(text).value_or(0);
+  const double seconds = detail::finite_number(text).value_or(0);
   return seconds >= kLeast && seconds <= kMost
              ? ""
              : detail::formatted("a time is a number of seconds from {} to {}, not {}", kLeast, kMost, text);

@@ -2,8 +2,6 @@
 #include "cli/shared.hpp"
 
 #include <algorithm>
-#include <charconv>
-#include <cmath>
 #include <filesystem>
 #include <span>
 #include <stdexcept>
@@ -16,13 +14,6 @@
 #include "text/formatted.hpp"
 
 namespace hubel::cli {
-
-std::optional<double> finite_number(const std::string& text) {
-  double number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  const bool right = error == std::errc() && end == text.data() + text.size() && std::isfinite(number);
-  return right ? std::optional(number) : std::nullopt;
-}
 
 void add_threads_option(CLI::App& command) {
   command

@@ -24,9 +24,6 @@ inline constexpr const char* kDataHelp =
     "class "
     "a subfolder, an .npz file, or an http(s):// URL of one (read into memory, not saved)";
 
-// The number that all of a text is, if it is a finite one: CLI11's own checks take NaN for a number in any range.
-std::optional<double> finite_number(const std::string& text);
-
 // --threads; the callback sets it before the command runs.
 void add_threads_option(CLI::App& command);
 

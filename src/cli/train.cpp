@@ -1,7 +1,6 @@
 // `hubel train`: trains a network on a data set and saves it.
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <filesystem>
 #include <optional>
@@ -23,22 +22,30 @@ namespace hubel::cli {
 
 namespace {
 
+// One file for two things would lose one of them.
+void check_distinct(const TrainArguments& o) {
+  struct File {
+    const char* option;
+    const std::string& path;
+  };
+  const auto compare = [](const File& one, const File& other) {
+    if (one.path.empty() || other.path.empty()) return;
+    std::error_code ignored;
+    if (std::filesystem::weakly_canonical(one.path, ignored) == std::filesystem::weakly_canonical(other.path, ignored))
+      throw std::runtime_error(
+          detail::formatted("{} and {} are the same file, {}", one.option, other.option, other.path));
+  };
+  const File out = {"--out", o.out}, log = {"--log", o.log};
+  const File checkpoint = {o.checkpoint.empty() ? "--resume" : "--checkpoint", o.checkpoint_path()};
+  compare(out, checkpoint);
+  compare(out, log);
+  compare(checkpoint, log);
+}
+
 // Found out before the training rather than after it, by beginning to write and leaving it at that.
 void check_writable(const TrainArguments& o) {
   if (o.out.empty()) throw std::runtime_error("--out is empty, but must name the file to write");
-  const std::array<std::pair<const char*, std::string>, 3> files = {
-      {{"--out", o.out}, {o.checkpoint.empty() ? "--resume" : "--checkpoint", o.checkpoint_path()}, {"--log", o.log}}};
-  for (std::size_t i = 0; i < files.size(); ++i) {
-    for (std::size_t j = i + 1; j < files.size(); ++j) {
-      std::error_code ignored;
-      const auto& [one, path] = files[i];
-      const auto& [other, other_path] = files[j];
-      if (path.empty() || other_path.empty()) continue;
-      const auto full = std::filesystem::weakly_canonical(path, ignored);
-      if (full == std::filesystem::weakly_canonical(other_path, ignored))
-        throw std::runtime_error(detail::formatted("{} and {} are the same file, {}", one, other, other_path));
-    }
-  }
+  check_distinct(o);
   const detail::AtomicFile begun(o.out);
   if (!o.checkpoint_path().empty()) const detail::AtomicFile checkpoint(o.checkpoint_path());
 }

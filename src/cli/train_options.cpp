@@ -5,6 +5,7 @@
 
 #include "cli/augment_option.hpp"
 #include "text/formatted.hpp"
+#include "text/number.hpp"
 
 namespace hubel::cli {
 
@@ -14,16 +15,19 @@ constexpr std::int64_t kMany = 1'000'000;
 
 // Checks of options: what is wrong with the text, or nothing.
 std::string is_rate(const std::string& text) {
-  return finite_number(text).value_or(0) > 0 ? ""
-                                             : detail::formatted("a learning rate is a number above 0, not {}", text);
+  return detail::finite_number(text).value_or(0) > 0
+             ? ""
+             : detail::formatted("a learning rate is a number above 0, not {}", text);
 }
 
 std::string is_size(const std::string& text) {
-  return finite_number(text).value_or(-1) >= 0 ? "" : detail::formatted("it must be a number from 0 on, not {}", text);
+  return detail::finite_number(text).value_or(-1) >= 0
+             ? ""
+             : detail::formatted("it must be a number from 0 on, not {}", text);
 }
 
 std::string is_part(const std::string& text) {
-  const double part = finite_number(text).value_or(-1);
+  const double part = detail::finite_number(text).value_or(-1);
   return part >= 0 && part < 1 ? "" : detail::formatted("it must be a number in [0, 1), not {}", text);
 }
 
@@ -35,10 +39,11 @@ std::string is_seed(const std::string& text) {
 }
 
 std::string is_schedule(const std::string& text) {
+  constexpr std::string_view kWho = "--schedule";
   try {
-    schedule_from_text(text, "it");
+    schedule_from_text(text, kWho);
   } catch (const std::invalid_argument& error) {
-    return error.what();
+    return std::string(error.what()).substr(kWho.size() + 2);  // CLI11 puts the option's name before it
   }
   return "";
 }

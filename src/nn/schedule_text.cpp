@@ -1,7 +1,7 @@
 // A schedule with options, as text.
 #include <algorithm>
-#include <charconv>
 #include <cmath>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -10,6 +10,7 @@
 
 #include "hubel/schedule.hpp"
 #include "text/formatted.hpp"
+#include "text/number.hpp"
 
 namespace hubel {
 
@@ -26,11 +27,9 @@ std::vector<std::string_view> parts_of(std::string_view text, char separator) {
 }
 
 double number_of(std::string_view text) {
-  double number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(number))
-    throw std::invalid_argument(detail::formatted("{} is not a number", text));
-  return number;
+  const std::optional<double> number = detail::finite_number(text);
+  if (!number) throw std::invalid_argument(detail::formatted("{} is not a number", text));
+  return *number;
 }
 
 std::int64_t whole_number_of(std::string_view text) {

@@ -1,5 +1,5 @@
 // Texts made by fmt, with its formats checked by the compiler. fmt's machinery is compiled once, in formatted.cpp: as
-// headers only it would be part of every file that has a message, and of that file's time to compile some 4 of 5 seconds.
+// headers only it would be compiled in every file that has a message, which took four of such a file's five seconds.
 #pragma once
 
 #include <fmt/core.h>
