@@ -128,6 +128,7 @@ struct TrainOptions {
 
 struct TrainResult {
   std::vector<EpochResult> epochs;  // the whole ones; after resuming, those since
+  std::int64_t epochs_done = 0;     // the whole ones of all the training, those before a resuming too
   bool stopped = false;             // by a callback
   bool stopped_early = false;       // by early_stopping
   std::int64_t best_epoch = 0;      // with keep_best: whose weights these are, 0 for none
@@ -138,7 +139,9 @@ struct TrainResult {
 // Nothing is allocated from one step to the next.
 // Throws std::invalid_argument when there are no samples, they do not fit the network or the loss, a label is out of
 // range, an option is out of its range, or the state to resume is of another training (it says in what they differ);
-// std::runtime_error when the loss is no longer finite.
+// std::runtime_error when the loss is no longer finite. Whatever is thrown once the steps have begun, be it by a
+// callback, save_state or a source, leaves the network with the weights that stopping there would have left: the best
+// so far with keep_best.
 TrainResult fit(Network<float>& network, const SampleSource& train, const TrainOptions& options,
                 const SampleSource* validation = nullptr);
 

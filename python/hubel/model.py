@@ -342,8 +342,9 @@ class Model:
 
         An iterable's samples cannot be asked for by number, so that checkpoint, resume_from, hard_share and
         validation_split do not go with it. Ctrl-C ends the training at once with KeyboardInterrupt, and an exception of
-        the iterable's does so too; the weights stay as they are then (the best so far, with restore_best_weights, unless
-        it was in the midst of a validation). Each fit starts with fresh moments of the optimizer.
+        the iterable's or of a callback's does so too, or OSError for a checkpoint that cannot be written: the model then
+        has the weights trained so far (the best so far, with restore_best_weights), and the last checkpoint stays. Each
+        fit starts with fresh moments of the optimizer.
         """
         with self._lock:
             classes, size = self.output_shape[-1], _optional_size("batch_size", batch_size)

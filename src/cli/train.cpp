@@ -14,6 +14,7 @@
 #include "cli/terminal.hpp"
 #include "cli/train_log.hpp"
 #include "cli/train_options.hpp"
+#include "cli/train_outcome.hpp"
 #include "files/atomic_file.hpp"
 #include "hubel/hubel.hpp"
 #include "text/formatted.hpp"
@@ -66,8 +67,6 @@ std::int64_t held_out(const TrainArguments& o, const DatasetSplits& data) {
   return *o.validation;
 }
 
-std::string percent(double share) { return detail::formatted("{:.2f} %", 100 * share); }
-
 // Prints training as it goes: a progress line within the epoch, a lasting line after it.
 class Reporter {
  public:
@@ -75,6 +74,7 @@ class Reporter {
       : network_(network), test_(test), log_(log) {}
 
   bool step(const TrainProgress& p) {
+    so_far_ = {p.all_steps, p.epoch - 1};
     log_.step(p);
     if (progress_.due()) {
       const double rate = static_cast<double>(p.samples) / std::max(p.seconds, 1e-9);
@@ -88,6 +88,7 @@ class Reporter {
   }
 
   bool epoch(const EpochResult& e) {
+    so_far_.epochs = e.epoch;
     log_.epoch(e);
     progress_.clear();
     std::string line =
@@ -100,6 +101,7 @@ class Reporter {
   }
 
   void done() { progress_.clear(); }
+  SoFar so_far() const { return so_far_; }
 
  private:
   static std::string epoch_label(std::int64_t epoch, std::int64_t epochs) {
@@ -110,6 +112,7 @@ class Reporter {
   const Dataset& test_;
   TrainLog& log_;
   Progress progress_;
+  SoFar so_far_;
   std::int64_t epochs_ = 0;
 };
 
@@ -121,47 +124,6 @@ void print_start(const DatasetSplits& data, const std::string& model, const std:
                 data.train.sample_shape().to_string(), data.train.classes);
   detail::print("Model: {}; {}, {}\n", model, training, threads_in_use());
   std::fflush(stdout);
-}
-
-std::map<std::string, std::string> notes(const DatasetSplits& data, const std::string& training,
-                                         const TrainResult& trained, const Evaluation& test) {
-  std::map<std::string, std::string> n;
-  n["data"] = data.source;
-  n["training"] =
-      detail::formatted("{} epochs, {}", trained.epochs.empty() ? 0 : trained.epochs.back().epoch, training);
-  if (test.count > 0) n["test_accuracy"] = detail::formatted("{:.4f}", test.accuracy);
-  return n;
-}
-
-// What came of it, in words, and the exit code. Weights that have not seen all images once replace no file.
-int finish(const TrainArguments& o, const DatasetSplits& data, Network<float>& network, const std::string& training,
-           const TrainResult& trained) {
-  const bool first_epoch = trained.stopped && trained.epochs.empty() && o.resume.empty();
-  if (first_epoch && std::filesystem::exists(o.out)) {
-    detail::print("Stopped in the first epoch. {} stays as it was.\n", printable(o.out));
-    return interrupted_code();
-  }
-  if (trained.stopped) {
-    detail::print("Stopped. Keeping the weights {}.\n",
-                  trained.best_epoch > 0 ? detail::formatted("of epoch {}, the best so far", trained.best_epoch)
-                                         : std::string("as they are"));
-    if (!o.checkpoint_path().empty()) detail::print("To go on: --resume {}\n", printable(o.checkpoint_path()));
-  }
-  if (trained.stopped_early) detail::print("Stopped early: the loss in validation gets no better.\n");
-  Evaluation test;
-  if (data.test.count() > 0) {
-    std::vector<std::int64_t> confusion;
-    test = evaluate(network, data.test, 256, &confusion);
-    detail::print(
-        "\n{}\nTest accuracy {} ({} of {} right), loss {:.4f}{}\n",
-        confusion_table(confusion, printable_names(data.class_names)), percent(test.accuracy),
-        with_commas(std::llround(test.accuracy * static_cast<double>(test.count))), with_commas(test.count), test.loss,
-        trained.best_epoch > 0 ? detail::formatted(" (weights of epoch {}, the best in validation)", trained.best_epoch)
-                               : std::string());
-  }
-  save_model(Model{network, data.class_names, notes(data, training, trained, test)}, o.out);
-  detail::print("Saved {}\n", printable(o.out));
-  return trained.stopped ? interrupted_code() : 0;
 }
 
 // Images to train on, with those to validate held out.
@@ -216,10 +178,17 @@ int train(const TrainArguments& o) {
     options.save_state = [&](const TrainingState& state) { save_checkpoint(state, network, o.checkpoint_path()); };
   if (checkpoint) options.resume = &checkpoint->state;
   const TrainingImages images(data.train, o.augment);
-  const TrainResult trained =
-      fit(network, images.source(), options, data.validation.count() > 0 ? &data.validation : nullptr);
-  reporter.done();
-  return finish(o, data, network, training, trained);
+  const Trained trained = {o, data, network, training};
+  TrainResult result;
+  try {
+    result = fit(network, images.source(), options, data.validation.count() > 0 ? &data.validation : nullptr);
+    reporter.done();
+  } catch (const std::exception& error) {
+    reporter.done();
+    save_after(error, trained, reporter.so_far());
+    throw;
+  }
+  return finish(trained, result);
 }
 
 // A training that a recipe settles. The clock runs while fit does: memory, the order of images, batches, steps. Nothing
@@ -243,7 +212,7 @@ int train_by_recipe(const TrainArguments& o) {
   }
   detail::print("Trained in {:.3f} s on {} (without reading the data and testing)\n", seconds.count(),
                 threads_in_use());
-  return finish(o, data, recipe.network, training, trained);
+  return finish({o, data, recipe.network, training}, trained);
 }
 
 }  // namespace
@@ -254,7 +223,7 @@ void add_train(CLI::App& app, int& exit_code) {
   add_train_options(*c, *o);
   c->footer(R"(After each epoch a line is printed; on a terminal a progress bar runs within it. At the end the weights
 of the best epoch in validation are saved, with test accuracy and confusion matrix printed. Ctrl-C stops
-cleanly and saves the best so far.
+cleanly and saves the best so far; so does an error on the way, such as a full disk under the log.
 
 With --checkpoint the training can be ended at any time, even by a power cut, and gone on with later: the same
 command with --resume FILE. Ctrl-C writes a checkpoint too.

@@ -29,6 +29,24 @@ std::int64_t saturating_sum(std::int64_t a, std::int64_t b) {
   return b > std::numeric_limits<std::int64_t>::max() - a ? std::numeric_limits<std::int64_t>::max() : a + b;
 }
 
+// The average, if there is one, in the weights' place for as long as this lives.
+class InPlace {
+ public:
+  InPlace(std::optional<WeightAverage<float>>& average, Network<float>& network)
+      : average_(average), network_(network) {
+    if (average_) average_->apply(network_.parameters());
+  }
+  ~InPlace() {
+    if (average_) average_->restore(network_.parameters());
+  }
+  InPlace(const InPlace&) = delete;
+  InPlace& operator=(const InPlace&) = delete;
+
+ private:
+  std::optional<WeightAverage<float>>& average_;
+  Network<float>& network_;
+};
+
 }  // namespace
 
 Training::Training(Network<float>& network, const SampleSource& train, const TrainOptions& options,
@@ -66,15 +84,21 @@ TrainingLength Training::length() const {
 
 TrainResult Training::run() {
   TrainResult result;
-  while (epoch_ <= options_.epochs && !stopped_early_ && !result.stopped)
-    result.stopped = !run_epoch() || !end_epoch(result);
-  if (result.stopped && options_.save_state) save();
+  try {
+    while (epoch_ <= options_.epochs && !stopped_early_ && !result.stopped)
+      result.stopped = !run_epoch() || !end_epoch(result);
+    if (result.stopped && options_.save_state) save();
+  } catch (...) {
+    finish(result);  // whatever failed, what was learnt before is not lost
+    throw;
+  }
   finish(result);
   return result;
 }
 
 void Training::finish(TrainResult& result) {
   result.stopped_early = stopped_early_;
+  result.epochs_done = epoch_ - 1;
   if (best_) result.best_epoch = best_->epoch();
   if (result.best_epoch > 0) {
     best_->put_back(network_);
@@ -134,11 +158,11 @@ TrainProgress Training::progress() const {
   return p;
 }
 
-// Validation and what follows from it. False when a callback stopped training.
-bool Training::end_epoch(TrainResult& result) {
+// Validation and what follows from it, with the average in the weights' place. False when a callback stopped training.
+bool Training::judge_epoch(TrainResult& result) {
   EpochResult epoch{epoch_,         totals_.count, totals_.mean_loss(),     totals_.accuracy(), std::nullopt,
                     learning_rate_, seconds_,      totals_.top_k_accuracy()};
-  if (average_) average_->apply(network_.parameters());
+  const InPlace average(average_, network_);
   if (validation_) {
     EvaluateOptions how;
     how.loss = options_.loss;
@@ -148,8 +172,11 @@ bool Training::end_epoch(TrainResult& result) {
   if (best_) best_->offer(network_, epoch_, *epoch.validation);
   result.epochs.push_back(epoch);
   stopped_early_ = watch(epoch);
-  const bool goes_on = !options_.on_epoch || options_.on_epoch(epoch);
-  if (average_) average_->restore(network_.parameters());
+  return !options_.on_epoch || options_.on_epoch(epoch);
+}
+
+bool Training::end_epoch(TrainResult& result) {
+  const bool goes_on = judge_epoch(result);
   const bool due = is_due(true);
   ++epoch_;
   step_ = 0;

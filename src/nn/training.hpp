@@ -32,6 +32,7 @@ class Training {
   double clip();
   double learning_factor() const;
   TrainProgress progress() const;
+  bool judge_epoch(TrainResult& result);
   bool end_epoch(TrainResult& result);
   bool watch(const EpochResult& epoch);
   double watched(const EpochResult& epoch, Goal goal) const;

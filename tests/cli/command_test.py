@@ -466,10 +466,44 @@ class Command(unittest.TestCase):
         run = hubel(*arguments, "--out", out, "--checkpoint", checkpoint, largest_file=len(good) // 2)
         self.refuses(run, 1, checkpoint, "File too large")
         self.assertEqual(checkpoint.read_bytes(), good)
-        self.assertFalse(out.exists())
-        self.assertEqual([path.name for path in self.folder.glob("full.*")], ["full.checkpoint"])
+        self.assertEqual(sorted(path.name for path in self.folder.glob("full.*")),
+                         ["full.checkpoint", "full.safetensors"])
+        self.assertIn(f"Saved {out}, with the best weights so far", run.stdout)
+        self.assertEqual(hubel("evaluate", out, "--data", self.data).returncode, 0)
         self.assertEqual(hubel(*arguments, "--out", out, "--resume", checkpoint).returncode, 0)
         self.assertEqual(read_tensors(out), read_tensors(whole))
+
+    def test_full_disk_under_the_log(self):
+        """What was learnt by then is saved."""
+        log, out, architecture = (self.folder / f"narrow.{ending}" for ending in ("jsonl", "safetensors", "json"))
+        architecture.write_text(json.dumps({"input_shape": [28, 28, 1], "layers": [
+            {"kind": "max_pool2d", "pool_size": [4, 4]}, {"kind": "flatten"},
+            {"kind": "dense", "units": 2, "activation": "softmax"}]}))
+        arguments = ["train", "--data", self.data, "--model", architecture, "--epochs", 40, "--out", out, "--log", log,
+                     "--log-every", 1]
+        run = hubel(*arguments, largest_file=4096)
+        self.refuses(run, 1, log, "File too large")
+        self.assertIn(f"Saved {out}, with the best weights so far", run.stdout)
+        done = sum('"event":"epoch"' in line for line in log.read_text().splitlines())
+        self.assertRegex(hubel("summary", out).stdout, rf"training: ({done}|{done + 1}) epochs, adam")
+        self.assertEqual(hubel("evaluate", out, "--data", self.data).returncode, 0)
+        saved = out.read_bytes()
+        self.refuses(hubel(*arguments, largest_file=len(saved) - 1), 1, log, out, "what was learnt so far is lost")
+        run = hubel(*arguments, largest_file=512)
+        self.refuses(run, 1, log, "File too large")
+        self.assertIn(f"Ended in the first epoch. {out} stays as it was.", run.stdout)
+        self.assertEqual(out.read_bytes(), saved)
+
+    def test_a_training_that_was_complete(self):
+        arguments, checkpoint = self.checkpointed(epochs=2), self.folder / "complete.checkpoint"
+        once, again = self.folder / "once.safetensors", self.folder / "again.safetensors"
+        self.assertEqual(hubel(*arguments, "--out", once, "--checkpoint", checkpoint).returncode, 0)
+        run = hubel(*arguments, "--out", again, "--resume", checkpoint)
+        self.assertEqual(run.returncode, 0, run.stderr)
+        self.assertIn(f"The training was already complete in {checkpoint}: 2 epochs.", run.stdout)
+        self.assertIn("Test accuracy", run.stdout)
+        self.assertEqual(read_tensors(again), read_tensors(once))
+        self.assertIn("2 epochs, adam", hubel("summary", again).stdout)
 
     def test_evaluate(self):
         run = hubel("evaluate", self.model, "--data", self.data, "--show", 2)

@@ -326,6 +326,54 @@ std::string failure(Network<float> network, const Samples& train, const TrainOpt
   return "none";
 }
 
+struct Ended {};
+
+// What a training leaves that a callback ends, by stopping it or by throwing; 5 steps an epoch.
+Network<float> ended(TrainOptions o, const std::function<void(TrainOptions&)>& end) {
+  const Samples train = quadrants(72, 1), validation = quadrants(20, 2);
+  end(o);
+  Network<float> network = quadrant_network(5);
+  try {
+    fit(network, train, o, &validation);
+  } catch (const Ended&) {
+  }
+  return network;
+}
+
+TEST(Fit, AnErrorLeavesWhatStoppingWouldHave) {
+  for (const int ways : {0, 1, 2, 3}) {
+    TrainOptions o = options(4, 0.05);
+    o.keep_best = (ways & 1) != 0;
+    if ((ways & 2) != 0) o.average = AverageOptions{.decay = 0.8};
+    for (const std::int64_t last : {3, 5, 12}) {
+      const auto at_step = [&](bool throws) {
+        return ended(o, [=](TrainOptions& own) {
+          own.on_step = [=](const TrainProgress& p) {
+            if (p.all_steps == last && throws) throw Ended();
+            return p.all_steps < last;
+          };
+        });
+      };
+      EXPECT_TRUE(same_weights(at_step(true), at_step(false))) << ways << ' ' << last;
+    }
+    const auto after_epoch = [&](bool throws) {
+      return ended(o, [=](TrainOptions& own) {
+        own.on_epoch = [=](const EpochResult& e) {
+          if (e.epoch == 2 && throws) throw Ended();
+          return e.epoch < 2;
+        };
+      });
+    };
+    const Network<float> stopped = after_epoch(false);
+    EXPECT_TRUE(same_weights(after_epoch(true), stopped)) << ways;
+    const auto unsaved = ended(o, [](TrainOptions& own) {
+      own.save_every_epochs = 2;
+      own.save_state = [](const TrainingState&) { throw Ended(); };
+    });
+    EXPECT_TRUE(same_weights(unsaved, stopped)) << ways;
+  }
+}
+
 TEST(Fit, TellsDivergence) {
   constexpr float nan = std::numeric_limits<float>::quiet_NaN();
   Tensor<float> x = quadrants(50, 1).x();

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 
 import hubel
 import numpy as np
@@ -239,6 +240,28 @@ def test_going_on_from_a_checkpoint(tmp_path):
         small_model().fit(x, y, resume_from=tmp_path / "none", **options)
     with pytest.raises(ValueError, match="another network"):
         small_model(units=4).fit(x, y, resume_from=tmp_path / "c", **options)
+
+
+@pytest.mark.parametrize("best", [False, True])
+def test_a_checkpoint_that_cannot_be_written(tmp_path, best):
+    """The model has what it had learnt by then: the last weights, or the best."""
+    x, y = bars(60)
+    model, seen = small_model(), []
+    folder = tmp_path / "folder"
+    folder.mkdir()
+
+    def keep(epoch, logs):
+        seen.append((-logs["val_accuracy"], logs["val_loss"], weight_bytes(model)))
+        if epoch == 3:
+            shutil.rmtree(folder)
+
+    model.compile(hubel.optimizers.Adam(0.1))
+    options = {"validation_data": bars(30, seed=1), "restore_best_weights": best, "verbose": 0}
+    with pytest.raises(OSError, match="folder"):
+        model.fit(x, y, epochs=9, checkpoint=folder / "c", callbacks=keep, **options)
+    assert len(seen) == 4
+    assert weight_bytes(model) == (min(seen) if best else seen[-1])[2]
+    assert model.history.epoch == [0, 1, 2, 3]
 
 
 def test_what_no_checkpoint_holds(tmp_path):
