@@ -18,6 +18,8 @@ struct TrainingState {
   std::map<std::string, double> numbers;
   // "network/conv2d_1.kernel", "optimizer/conv2d_1.kernel/first_moment", "average/...", "best/...", "losses/...".
   std::vector<NamedView<float>> tensors;
+  // Where it was read from, for messages; empty where it was not.
+  std::string origin = {};
 };
 
 }  // namespace hubel

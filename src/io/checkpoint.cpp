@@ -7,6 +7,7 @@
 
 #include "hubel/errors.hpp"
 #include "hubel/model_file.hpp"
+#include "io/checkpoint_source.hpp"
 #include "io/json_text.hpp"
 #include "io/safetensors.hpp"
 #include "text/formatted.hpp"
@@ -70,24 +71,28 @@ double read_number(const std::string& text, std::string_view key, std::string_vi
       detail::formatted("{}: {} is {}, not a number", who, detail::json_quoted(key), detail::json_quoted(text)));
 }
 
-Checkpoint read_checkpoint(const std::string& path, const Network<float>& network) {
-  const detail::FileSource source(path);
-  const detail::SafetensorsHeader header = detail::read_safetensors_header(source, path);
-  check_format(header.metadata, path);
-  check_architecture(metadata_value(header.metadata, kArchitecture, path), network, path);
+}  // namespace
+
+namespace detail {
+
+Checkpoint read_checkpoint(const ByteSource& source, const std::string& who, const Network<float>& network) {
+  const SafetensorsHeader header = read_safetensors_header(source, who);
+  check_format(header.metadata, who);
+  check_architecture(metadata_value(header.metadata, kArchitecture, who), network, who);
   Checkpoint checkpoint;
+  checkpoint.state.origin = who;
   for (const auto& [key, text] : header.metadata) {
     if (key.starts_with(kSetting)) checkpoint.state.settings[key.substr(kSetting.size())] = text;
-    if (key.starts_with(kNumber)) checkpoint.state.numbers[key.substr(kNumber.size())] = read_number(text, key, path);
+    if (key.starts_with(kNumber)) checkpoint.state.numbers[key.substr(kNumber.size())] = read_number(text, key, who);
   }
-  for (const detail::SafetensorsEntry& entry : header.tensors) {
-    checkpoint.tensors.push_back(detail::read_float_tensor(source, entry, path));
+  for (const SafetensorsEntry& entry : header.tensors) {
+    checkpoint.tensors.push_back(read_float_tensor(source, entry, who));
     checkpoint.state.tensors.push_back({entry.name, std::as_const(checkpoint.tensors.back()).view()});
   }
   return checkpoint;
 }
 
-}  // namespace
+}  // namespace detail
 
 void save_checkpoint(const TrainingState& state, const Network<float>& network, const std::string& path) {
   Metadata metadata = {
@@ -103,7 +108,7 @@ void save_checkpoint(const TrainingState& state, const Network<float>& network, 
 
 Checkpoint load_checkpoint(const std::string& path, const Network<float>& network) {
   try {
-    return read_checkpoint(path, network);
+    return detail::read_checkpoint(detail::FileSource(path), path, network);
   } catch (const std::bad_alloc&) {
     throw IoError(detail::formatted("{}: cannot be read: there is not enough memory for its tensors", path));
   }

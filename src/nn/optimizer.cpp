@@ -73,6 +73,9 @@ std::vector<std::string> moment_names(const AdamOptions&) {
   return {"first_moment", "second_moment"};
 }
 
+// Which of them are of squares, and so never negative.
+constexpr std::string_view kSquares[] = {"/square_average", "/accumulator", "/second_moment"};
+
 template <class Options>
 double start_of_moments(const Options& o) {
   if constexpr (requires { o.initial_accumulator; }) return o.initial_accumulator;
@@ -288,6 +291,23 @@ std::vector<NamedView<T>> Optimizer<T>::state() const {
   return state;
 }
 
+namespace {
+
+// Averages and sums of squares are taken the root of.
+template <class T>
+void check_squares(const NamedView<T>& moment) {
+  const bool squares =
+      std::ranges::any_of(kSquares, [&](std::string_view name) { return moment.name.ends_with(name); });
+  if (!squares) return;
+  for (const T value : moment.value) {
+    if (!(value < 0)) continue;
+    throw std::invalid_argument(
+        detail::formatted("Optimizer: \"{}\" has the element {}, but it is of squares", moment.name, value));
+  }
+}
+
+}  // namespace
+
 template <class T>
 void Optimizer<T>::load_state(std::span<const NamedView<T>> state, std::int64_t steps) {
   if (steps < 0) throw std::invalid_argument(detail::formatted("Optimizer: steps = {}, it must be at least 0", steps));
@@ -296,6 +316,7 @@ void Optimizer<T>::load_state(std::span<const NamedView<T>> state, std::int64_t 
     for (Moment& moment : moments_)
       if (!is_statistic(i)) places.push_back({names_[i] + "/" + moment.name, moment.tensors[i]});
   }
+  for (const NamedView<T>& tensor : state) check_squares(tensor);
   detail::load_named<T>("Optimizer", state, places);
   steps_ = steps;
 }

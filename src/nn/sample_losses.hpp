@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <numeric>
 #include <span>
@@ -53,6 +54,11 @@ class SampleLosses {
     std::vector<NamedPlace<float>> places;
     const Shape shape{std::ssize(now_)};
     if (!now_.empty()) places = {{"now", {now_.data(), shape}}, {"at_start", {at_start_.data(), shape}}};
+    for (const NamedView<float>& tensor : state) {
+      // There would be no order of the hardest.
+      if (std::any_of(tensor.value.begin(), tensor.value.end(), [](float loss) { return std::isnan(loss); }))
+        throw std::invalid_argument(formatted("fit (losses of the samples): \"{}\" has a NaN", tensor.name));
+    }
     load_named<float>("fit (losses of the samples)", state, places);
   }
 

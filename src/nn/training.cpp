@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <limits>
 #include <numeric>
 #include <stdexcept>
 #include <utility>
@@ -23,11 +22,6 @@ double seconds_since(Clock::time_point start) { return std::chrono::duration<dou
 
 // Streams of random numbers below this belong to the parameters (network.cpp); epoch e is shuffled by kShuffles + e.
 constexpr std::uint64_t kShuffles = std::uint64_t{1} << 32;
-
-// Of numbers that are not negative.
-std::int64_t saturating_sum(std::int64_t a, std::int64_t b) {
-  return b > std::numeric_limits<std::int64_t>::max() - a ? std::numeric_limits<std::int64_t>::max() : a + b;
-}
 
 // The average, if there is one, in the weights' place for as long as this lives.
 class InPlace {
@@ -110,8 +104,8 @@ void Training::finish(TrainResult& result) {
 // ---- An epoch --------------------------------------------------------------------------------------------------
 
 void Training::put_in_order() {
-  const bool all = epoch_ == 1 || later_count_ == count_;
-  const std::int64_t count = all ? count_ : later_count_;
+  const std::int64_t count = samples_of_epoch();
+  const bool all = count == count_;
   std::vector<std::int32_t> hardest;
   if (!all) hardest = losses_.hardest(count);
   if (options_.shuffle) {

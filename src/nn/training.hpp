@@ -1,16 +1,23 @@
 // One training, with its memory: steps, epochs, and what it takes to go on from between two of them.
 #pragma once
 
+#include <limits>
 #include <optional>
 #include <vector>
 
 #include "hubel/trainer.hpp"
 #include "nn/best_weights.hpp"
 #include "nn/sample_losses.hpp"
+#include "nn/state_numbers.hpp"
 #include "nn/train_batch.hpp"
 #include "ops/loss_rows.hpp"
 
 namespace hubel::detail {
+
+// Of numbers that are not negative.
+inline std::int64_t saturating_sum(std::int64_t a, std::int64_t b) {
+  return b > std::numeric_limits<std::int64_t>::max() - a ? std::numeric_limits<std::int64_t>::max() : a + b;
+}
 
 class Training {
  public:
@@ -24,6 +31,7 @@ class Training {
 
  private:
   std::int64_t steps_of(std::int64_t samples) const { return (samples + batch_size_ - 1) / batch_size_; }
+  std::int64_t samples_of_epoch() const { return epoch_ == 1 ? count_ : later_count_; }
   TrainingLength length() const;
   void put_in_order();
   bool run_epoch();
@@ -42,7 +50,10 @@ class Training {
   void save() const;
   std::map<std::string, std::string> settings() const;
   std::map<std::string, double> numbers() const;
-  void load_numbers(const std::map<std::string, double>& numbers);
+  void load(const TrainingState& state);
+  void load_numbers(const StateNumbers& numbers);
+  void check_position(const StateNumbers& numbers) const;
+  void load_best(const StateNumbers& numbers, const TrainingState& state);
 
   Network<float>& network_;
   const SampleSource& source_;

@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <cmath>
 #include <iterator>
+#include <limits>
 #include <stdexcept>
 #include <utility>
 
+#include "nn/state_numbers.hpp"
 #include "nn/training.hpp"
 #include "nn/training_settings.hpp"
 #include "text/formatted.hpp"
@@ -16,9 +18,7 @@ namespace {
 
 using Tensors = std::vector<NamedView<float>>;
 
-[[noreturn]] void refuse(const std::string& what) {
-  throw std::invalid_argument(detail::formatted("fit: the state to go on from {}", what));
-}
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 constexpr const char* kNetwork = "network/";
 constexpr const char* kOptimizer = "optimizer/";
@@ -42,7 +42,7 @@ void check_groups(const Tensors& all) {
   for (const NamedView<float>& tensor : all) {
     const auto is_its = [&](const char* group) { return tensor.name.starts_with(group); };
     if (std::none_of(std::begin(kGroups), std::end(kGroups), is_its))
-      refuse(detail::formatted("has a tensor \"{}\", which is no part of a training", tensor.name));
+      refuse_state(detail::formatted("has a tensor \"{}\", which is no part of a training", tensor.name));
   }
 }
 
@@ -55,42 +55,14 @@ void check_settings(const std::map<std::string, std::string>& given, const std::
         const auto found = settings.find(name);
         return found == settings.end() ? std::string("none") : found->second;
       };
-      refuse(detail::formatted("is of a training with {} = {}, but this one has {}", name, in(given), in(own)));
+      refuse_state(detail::formatted("is of a training with {} = {}, but this one has {}", name, in(given), in(own)));
     }
   };
   compare(own, given);
   compare(given, own);
 }
 
-// The numbers that a state holds, one by one; each must be there.
-class Numbers {
- public:
-  explicit Numbers(const std::map<std::string, double>& numbers) : numbers_(numbers) {}
-
-  void read(const char* name, double& value) const {
-    const auto found = numbers_.find(name);
-    if (found == numbers_.end()) refuse(detail::formatted("has no number \"{}\"", name));
-    value = found->second;
-  }
-  void read(const char* name, std::int64_t& value) const {
-    constexpr double kMost = 0x1p53;
-    double number = 0;
-    read(name, number);
-    if (!(number >= 0 && number <= kMost && number == std::floor(number)))
-      refuse(detail::formatted("has {} for its number \"{}\"", number, name));
-    value = static_cast<std::int64_t>(number);
-  }
-  void read(const char* name, bool& value) const {
-    double number = 0;
-    read(name, number);
-    value = number != 0;
-  }
-
- private:
-  const std::map<std::string, double>& numbers_;
-};
-
-// Writes the same.
+// Writes what StateNumbers reads.
 class NumberWriter {
  public:
   template <class Number>
@@ -135,6 +107,23 @@ void visit_best(Visitor& v, Epoch&& epoch, Of&& validation) {
   v.read("best.samples", validation.count);
 }
 
+// An epoch's value has been taken in at the end of each.
+void check_early_stopping(const StateNumbers& numbers, std::int64_t epochs_done) {
+  const double done = static_cast<double>(epochs_done);
+  numbers.check_range("early_stopping.epochs", done, done);
+  numbers.check_range("early_stopping.best_epoch", 0, done);
+  const double waited = done - numbers["early_stopping.best_epoch"];
+  numbers.check_range("early_stopping.waited", waited, waited);
+  numbers.check_range("early_stopping.best", -kInfinity, kInfinity);
+}
+
+void check_plateau(const StateNumbers& numbers, const PlateauOptions& options, double first_rate) {
+  numbers.check_range("plateau.learning_rate", 0, first_rate);
+  numbers.check_range("plateau.bad_epochs", 0, static_cast<double>(options.patience));
+  numbers.check_range("plateau.cooling", 0, static_cast<double>(options.cooldown));
+  numbers.check_range("plateau.best", -kInfinity, kInfinity);
+}
+
 }  // namespace
 
 std::map<std::string, std::string> Training::settings() const {
@@ -175,46 +164,81 @@ void Training::save() const {
   options_.save_state(state);
 }
 
-void Training::load_numbers(const std::map<std::string, double>& given) {
-  const Numbers numbers(given);
+void Training::load_numbers(const StateNumbers& numbers) {
   numbers.read("epoch", epoch_);
   numbers.read("step", step_);
   numbers.read("learning_rate", learning_rate_);
   numbers.read("seconds", seconds_);
   numbers.read("stopped_early", stopped_early_);
   visit_totals(numbers, totals_);
+  check_position(numbers);
   if (early_stopping_) {
     EarlyStopping::State state;
     visit_early_stopping(numbers, state);
+    check_early_stopping(numbers, epoch_ - 1);
     early_stopping_->load_state(state);
   }
   if (plateau_) {
     ReduceOnPlateau::State state;
     visit_plateau(numbers, state);
+    check_plateau(numbers, *options_.plateau, hubel::learning_rate(options_.optimizer));
     plateau_->load_state(state);
   }
 }
 
-// The network's weights last, when nothing can fail any more.
-void Training::resume(const TrainingState& state) {
+// Where a training of these settings can be.
+void Training::check_position(const StateNumbers& numbers) const {
+  const auto whole = [&](const char* name, std::int64_t least, std::int64_t most) {
+    numbers.check_range(name, static_cast<double>(least), static_cast<double>(most));
+  };
+  whole("epoch", 1, saturating_sum(options_.epochs, 1));
+  const std::int64_t first = steps_of(count_), later = steps_of(later_count_), samples = samples_of_epoch();
+  whole("step", 0, epoch_ > options_.epochs ? 0 : steps_of(samples));
+  const std::int64_t before = epoch_ == 1 ? 0 : saturating_sum(first, saturating_product({epoch_ - 2, later}));
+  const std::int64_t all_steps = saturating_sum(before, step_);
+  whole("all_steps", all_steps, all_steps);
+  const std::int64_t seen = std::min(step_ * batch_size_, samples);
+  whole("samples", seen, seen);
+  numbers.check_range("stopped_early", 0, early_stopping_ ? 1 : 0);
+  for (const char* name : {"learning_rate", "seconds", "weight", "correct", "top_k", "answers"})
+    numbers.check_range(name, 0, std::numeric_limits<double>::max());
+  numbers.check_range("loss", std::numeric_limits<double>::lowest(), std::numeric_limits<double>::max());
+}
+
+void Training::load_best(const StateNumbers& numbers, const TrainingState& state) {
+  std::int64_t epoch = 0;
+  Evaluation validation;
+  visit_best(numbers, epoch, validation);
+  numbers.check_range("best.epoch", 0, static_cast<double>(epoch_ - 1));
+  numbers.check_range("best.accuracy", 0, 1);
+  numbers.check_range("best.top_k_accuracy", 0, 1);
+  best_->load_state(group_of(state.tensors, kBest), epoch, validation);
+}
+
+void Training::load(const TrainingState& state) {
   check_settings(state.settings, settings_);
   check_groups(state.tensors);
-  load_numbers(state.numbers);
-  const Numbers numbers(state.numbers);
+  const StateNumbers numbers(state.numbers);
+  load_numbers(numbers);
   std::int64_t all_steps = 0;
   numbers.read("all_steps", all_steps);
   optimizer_.load_state(group_of(state.tensors, kOptimizer), all_steps);
   if (average_) average_->load_state(group_of(state.tensors, kAverage), all_steps);
   losses_.load_state(group_of(state.tensors, kLosses));
-  if (best_) {
-    std::int64_t epoch = 0;
-    Evaluation validation;
-    visit_best(numbers, epoch, validation);
-    best_->load_state(group_of(state.tensors, kBest), epoch, validation);
-  }
+  if (best_) load_best(numbers, state);
+  // The network's weights last, when nothing can fail any more.
   std::vector<NamedPlace<float>> places;
   for (Parameter<float>& p : network_.parameters()) places.push_back({p.name, p.value});
   load_named<float>("fit (weights)", group_of(state.tensors, kNetwork), places);
+}
+
+void Training::resume(const TrainingState& state) {
+  try {
+    load(state);
+  } catch (const std::invalid_argument& error) {
+    if (state.origin.empty()) throw;
+    throw std::invalid_argument(detail::formatted("{} (in {})", error.what(), state.origin));
+  }
 }
 
 }  // namespace hubel::detail

@@ -107,6 +107,12 @@ TEST(Checkpoint, RefusesWhatIsNone) {
   wrong[at + std::string_view("\"number.step\":\"").size()] = 'x';
   write_file(folder / "wrong", wrong);
   EXPECT_TRUE(refused("wrong", network, {"number.step", "not a number"}));
+  wrong[at + std::string_view("\"number.step\":\"").size()] = '9';  // an epoch has 4
+  write_file(folder / "wrong", wrong);
+  const Checkpoint checkpoint = load_checkpoint(folder / "wrong", network);
+  TrainOptions o = options();
+  o.resume = &checkpoint.state;
+  EXPECT_TRUE(fails<std::invalid_argument>([&] { fit(network, train, o); }, {"has 9", "\"step\"", folder / "wrong"}));
 }
 
 }  // namespace

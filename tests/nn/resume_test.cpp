@@ -1,6 +1,8 @@
 // Going on from a state: stopped after any number of steps, a training ends with the bits of one that never was.
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <limits>
 #include <numeric>
 
 #include "nn/nn_testing.hpp"
@@ -211,6 +213,86 @@ TEST(Resume, RefusesAnotherTraining) {
   wrong.numbers["step"] = 1.5;
   EXPECT_TRUE(refuses([&] { with(train, same, wrong); }, "fit", {"1.5"}));
   EXPECT_TRUE(same_weights(network, before));
+}
+
+// Whatever a number is replaced by, it is refused, or is one that a training can come to: then the rest of it runs.
+TEST(Resume, ImpossibleNumbers) {
+  const Samples train = quadrants(72, 1), validation = quadrants(20, 2);
+  Kept kept;
+  TrainOptions o = busy_options();
+  o.save_state = [&](const TrainingState& state) { kept = Kept(state); };
+  o.on_step = [](const TrainProgress& p) { return p.all_steps < 13; };
+  Network<float> network = busy_network();
+  fit(network, train, o, &validation);
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  const auto refused = [&](const std::string& name, double number) {
+    TrainingState state = kept.state();
+    state.origin = "my.file";
+    state.numbers.at(name) = number;
+    TrainOptions own = busy_options();
+    own.resume = &state;
+    Network<float> other = busy_network();
+    try {
+      fit(other, train, own, &validation);
+    } catch (const std::invalid_argument& error) {
+      const std::string said = error.what();
+      EXPECT_TRUE(said.starts_with("fit: the state to go on from has ")) << said;
+      const bool named = said.find('"' + name + '"') != std::string::npos;
+      EXPECT_TRUE(named || name == "epoch" || name == "step") << said;  // with which others may no longer agree
+      EXPECT_TRUE(said.ends_with("(in my.file)")) << said;
+      return true;
+    }
+    return false;
+  };
+  const TrainingState state = kept.state();
+  for (const auto& [name, number] : state.numbers) {
+    EXPECT_FALSE(refused(name, number)) << name;
+    for (const double wrong : {-1.0, std::nan(""), -kInfinity, kInfinity, 1e300, 0x1p53, 0.5, 1000.0}) {
+      // Losses may be any, and sums and times of any size.
+      const bool any = name.ends_with("loss") || name.ends_with(".best");
+      const bool large = name == "seconds" || name == "weight" || name == "correct" || name == "top_k" ||
+                         name == "answers" || name == "learning_rate" || name == "best.samples";
+      const bool share = name.ends_with("accuracy") || name == "stopped_early" || name == "plateau.learning_rate";
+      if (any && !std::isnan(wrong)) continue;
+      if (name == "best.loss") continue;
+      if (large && std::isfinite(wrong) && wrong > 0) continue;
+      if (share && wrong == 0.5) continue;
+      EXPECT_TRUE(refused(name, wrong)) << name << ' ' << wrong;
+    }
+  }
+  for (const char* name : {"epoch", "step", "all_steps", "samples", "early_stopping.epochs", "early_stopping.waited"}) {
+    EXPECT_TRUE(refused(name, state.numbers.at(name) + 1)) << name;
+  }
+  EXPECT_TRUE(refused("epoch", 0));
+  EXPECT_TRUE(refused("best.epoch", 3));  // the epoch that is not over yet
+}
+
+TEST(Resume, ImpossibleTensors) {
+  const Samples train = quadrants(72, 1);
+  TrainOptions o = busy_options();
+  o.early_stopping = {};
+  o.hard_share = 0.5;
+  Kept kept;
+  TrainOptions saving = o;
+  saving.save_state = [&](const TrainingState& state) { kept = Kept(state); };
+  saving.on_step = [](const TrainProgress& p) { return p.step < 3; };
+  Network<float> network = busy_network();
+  fit(network, train, saving);
+  const auto with = [&](const std::string& name, float number) {
+    TrainingState state = kept.state();
+    const auto found = std::ranges::find_if(state.tensors, [&](const auto& t) { return t.name == name; });
+    Tensor<float> changed = Tensor<float>::uninitialized(found->value.shape());
+    std::copy(found->value.begin(), found->value.end(), changed.begin());
+    changed[1] = number;
+    found->value = changed;
+    TrainOptions own = o;
+    own.resume = &state;
+    fit(network, train, own);
+  };
+  EXPECT_TRUE(refuses([&] { with("optimizer/dense_1.kernel/second_moment", -1e-9f); }, "Optimizer",
+                      {"dense_1.kernel/second_moment", "-1e-09", "squares"}));
+  EXPECT_TRUE(
+      refuses([&] { with("losses/at_start", std::nanf("")); }, "fit (losses of the samples)", {"at_start", "NaN"}));
 }
 
 }  // namespace
