@@ -139,6 +139,7 @@ class AugmentedTargets : public TargetSource {
   std::int64_t count() const override { return source_.count(); }
   Shape sample_shape() const override { return source_.sample_shape(); }
   Shape target_shape() const override { return source_.target_shape(); }
+  TensorView<const float> all_targets() const override { return source_.all_targets(); }
   void begin_epoch(std::int64_t epoch, std::uint64_t seed) const override;
   std::int64_t begin_batch(std::int64_t n) const override { return source_.begin_batch(n); }
   std::string changes() const override { return augmentation_text(options_); }

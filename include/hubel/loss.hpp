@@ -122,4 +122,11 @@ LossResult compute_loss(const Loss& loss, TensorView<const float> outputs, std::
 LossResult compute_loss(const Loss& loss, TensorView<const double> outputs, std::span<const std::int32_t> labels,
                         TensorView<double> doutputs = {});
 
+// Whether targets (m, ...), a sample along each first axis, are what the loss is of. The binary cross-entropy's are in
+// [0, 1]; the cross-entropy's and the KL divergence's are rows of probabilities: finite, at least 0, and of a sum
+// within 1e-3 of 1. Other losses take any. Throws std::invalid_argument that begins with `who` and names the first
+// sample, from 0, whose are not.
+void check_target_values(const Loss& loss, TensorView<const float> targets, std::string_view who = "targets");
+void check_target_values(const Loss& loss, TensorView<const double> targets, std::string_view who = "targets");
+
 }  // namespace hubel

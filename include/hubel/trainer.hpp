@@ -48,6 +48,10 @@ class TargetSource : public SampleSource {
   virtual Shape target_shape() const = 0;  // one sample's: the network's output_shape, or (classes) of a classifier
   // Writes samples indices[0..n) to out (n, ...sample_shape) and their targets to targets (n, ...target_shape).
   virtual void gather_targets(const std::int32_t* indices, std::int64_t n, float* out, float* targets) const = 0;
+  // The targets of all samples (count, ...target_shape), where they lie in memory as such and are known beforehand:
+  // they are then checked before the first step. Without them it is for the source to see to it that they are the
+  // loss's.
+  virtual TensorView<const float> all_targets() const { return {}; }
   // There are no labels: std::logic_error.
   void gather(const std::int32_t* indices, std::int64_t n, float* out, std::int32_t* labels) const final;
 };
@@ -137,11 +141,11 @@ struct TrainResult {
 // Trains on `train`. The last batch of an epoch may be smaller. The order of samples depends on (seed, epoch) alone, so
 // that the same seed gives the same bits on any number of threads.
 // Nothing is allocated from one step to the next.
-// Throws std::invalid_argument when there are no samples, they do not fit the network or the loss, a label is out of
-// range, an option is out of its range, or the state to resume is of another training (it says in what they differ);
-// std::runtime_error when the loss is no longer finite. Whatever is thrown once the steps have begun, be it by a
-// callback, save_state or a source, leaves the network with the weights that stopping there would have left: the best
-// so far with keep_best.
+// Throws std::invalid_argument when there are no samples, they do not fit the network or the loss (see
+// check_target_values), a label is out of range, an option is out of its range, or the state to resume is of another
+// training (it says in what they differ); std::runtime_error when the loss is no longer finite. Whatever is thrown once
+// the steps have begun, be it by a callback, save_state or a source, leaves the network with the weights that stopping
+// there would have left: the best so far with keep_best.
 TrainResult fit(Network<float>& network, const SampleSource& train, const TrainOptions& options,
                 const SampleSource* validation = nullptr);
 

@@ -17,7 +17,7 @@ import numpy as np
 from . import _core
 from ._progress import Progress
 from ._samples import as_labels, as_row_labels, as_samples, as_targets
-from ._sources import Source, gives_batches, raw_samples, source_of, training_source_of
+from ._sources import Source, gives_batches, raw_samples, source_of, training_source_of, validation_source_of
 from .augmentation import Augmentation
 from .callbacks import ReduceLROnPlateau
 from .data import FolderImages
@@ -338,7 +338,7 @@ class Model:
             len(), gone through from its beginning. A generator has no len().
         validation_steps : int, optional
             How many batches of an iterable in validation_data are a validation; without it all. A validation begins at
-            the beginning, but for a generator, which goes on.
+            the beginning, but for a generator, which goes on: it must be told, since a generator may have no end.
 
         An iterable's samples cannot be asked for by number, so that checkpoint, resume_from, hard_share and
         validation_split do not go with it. Ctrl-C ends the training at once with KeyboardInterrupt, and an exception of
@@ -445,16 +445,27 @@ class Model:
 
     def _labels_or_targets(self, who: str, y: Any) -> AnyArray:
         rows, classes = self.output_shape[:-1], self.output_shape[-1]
+        if self.loss.name == "cross_entropy" and classes == 1:
+            raise ValueError(
+                f"{who}: {type(self.loss).__name__} tells at least two classes apart, but the model has one output; for "
+                "one probability, as of Dense(1, 'sigmoid'), compile it with loss=hubel.losses.BinaryCrossentropy()"
+            )
         if self.loss.takes == "targets":
-            return as_targets(who, y, self.output_shape)
+            return self._targets(who, y, self.output_shape)
         ignored = getattr(self.loss, "ignore_class", None)
         if any(extent != 1 for extent in rows) or ignored is not None:
             return as_row_labels(who, y, () if all(extent == 1 for extent in rows) else rows, classes, ignored)
         if self.loss.takes == "either":
             values = np.asarray(y)
             if values.ndim == 2 and values.shape[1] == classes > 1 and values.dtype.kind == "f":
-                return as_targets(who, values, (classes,))
+                return self._targets(who, values, (classes,))
         return as_labels(who, y, classes)
+
+    def _targets(self, who: str, y: Any, shape: Tuple[int, ...]) -> AnyArray:
+        """Targets that the loss is of: probabilities, of a loss of such."""
+        targets = as_targets(who, y, shape)
+        _core.check_targets(who, *self.loss.as_tuple(), targets)
+        return targets
 
     def _ready(self, who: str, x: Any, y: Any) -> Tuple[AnyArray, AnyArray]:
         """Samples, and their labels or targets, as _core reads them."""
@@ -470,7 +481,7 @@ class Model:
                 x, y = data
             elif not isinstance(data, FolderImages) and not gives_batches(data):
                 raise TypeError("fit: validation_data must be a pair (x, y), a folder's images or batches")
-            validation = source_of("fit (validation)", x, y, self._ready, steps, self.output_shape[-1])
+            validation = validation_source_of("fit (validation)", x, y, self._ready, steps, self.output_shape[-1])
             if not validation.is_stream and len(validation.x) == 0:
                 raise ValueError("fit: validation_data has no samples")
             return train, validation

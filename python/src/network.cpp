@@ -21,6 +21,7 @@
 #include "changed_source.hpp"
 #include "files.hpp"
 #include "files/atomic_file.hpp"
+#include "files/file_lock.hpp"
 #include "hubel/checkpoint.hpp"
 #include "hubel/image_folder.hpp"
 #include "hubel/model_file.hpp"
@@ -242,10 +243,12 @@ void PythonNetwork::fit(nb::handle x, nb::handle y, nb::handle x_val, nb::handle
   if (!settings["augmentation"].is_none())
     augment_sources(nb::cast<nb::dict>(settings["augmentation"]), network().output_shape().back(), train, validation);
   TrainOptions options = train_options(settings);
+  std::optional<hubel::detail::FileLock> lock;
   if (!settings["checkpoint"].is_none()) {
+    const std::string path = path_of(nb::cast<nb::bytes>(settings["checkpoint"]));
+    lock.emplace(path);
     options.save_every_epochs = integer({"fit", "checkpoint_epochs", "an integer"}, settings["checkpoint_epochs"]);
-    options.save_state = [this, path = path_of(nb::cast<nb::bytes>(settings["checkpoint"]))](
-                             const TrainingState& state) { save_checkpoint(state, network(), path); };
+    options.save_state = [this, path](const TrainingState& state) { save_checkpoint(state, network(), path); };
   }
   std::optional<Checkpoint> checkpoint;
   if (!settings["resume_from"].is_none()) {

@@ -90,6 +90,19 @@ PlateauOptions plateau_options(const nb::dict& values) {
   return options;
 }
 
+// Of float32 targets, a sample along each first axis.
+void check_targets(const nb::str& who, const nb::str& name, const nb::dict& values, nb::handle targets) {
+  if (!PyArray_Check(targets.ptr()) || !PyArray_ISCARRAY_RO(as_array(targets)) ||
+      PyArray_TYPE(as_array(targets)) != NPY_FLOAT ||
+      PyArray_NDIM(as_array(targets)) > static_cast<int>(Shape::kMaxRank))
+    throw std::logic_error("targets must be a C-contiguous float32 array");
+  std::vector<std::int64_t> extents;
+  for (int i = 0; i < PyArray_NDIM(as_array(targets)); ++i) extents.push_back(PyArray_DIM(as_array(targets), i));
+  const TensorView<const float> view(static_cast<const float*>(PyArray_DATA(as_array(targets))),
+                                     Shape(std::span<const std::int64_t>(extents)));
+  check_target_values(loss_options(name, values), view, utf8(who));
+}
+
 // An object of Python that holds a file.
 class PythonEventFile {
  public:
@@ -196,6 +209,7 @@ std::unique_ptr<SampleSource> source_of(nb::handle x, nb::handle y, Watch& watch
 void bind_training(nb::module_& m) {
   m.def("check_optimizer", [](const nb::str& name, const nb::dict& values) { optimizer_options(name, values); });
   m.def("check_loss", [](const nb::str& name, const nb::dict& values) { loss_options(name, values); });
+  m.def("check_targets", &check_targets);
   nb::class_<PythonStream>(m, "Stream").def("__init__", &construct_stream);
   nb::class_<PythonEventFile>(m, "EventFile").def(nb::init<const nb::bytes&>()).def("write", &PythonEventFile::write);
 }

@@ -45,10 +45,21 @@ inline void check_top_k(const char* who, const SampleSource& source, const Loss&
     throw std::invalid_argument(detail::formatted("{}: top_k goes with labels only, none of them ignored", who));
 }
 
+// One class has the probability 1 whatever the output: there would be nothing to learn, and every answer right.
+inline void check_classes(const char* who, const Network<float>& network, const Loss& loss) {
+  if (!std::holds_alternative<CrossEntropy>(loss) || network.output_shape().back() != 1) return;
+  throw std::invalid_argument(detail::formatted(
+      "{}: the cross-entropy tells at least two classes apart, but the network's output is {}; for one "
+      "probability take BinaryCrossEntropy and targets",
+      who, network.output_shape().to_string()));
+}
+
 inline void check_source(const char* who, const Network<float>& network, const SampleSource& source, const Loss& loss,
                          std::int64_t top_k) {
+  check_classes(who, network, loss);
   if (const auto* targets = dynamic_cast<const TargetSource*>(&source)) {
     check_targets(who, network, *targets, loss);
+    check_target_values(loss, targets->all_targets(), who);
   } else {
     check_labels_each(who, network, source.labels_per_sample());
   }

@@ -23,6 +23,7 @@ class Targets : public TargetSource {
   std::int64_t count() const override { return x_.shape()[0]; }
   Shape sample_shape() const override { return x_.shape().without_first(); }
   Shape target_shape() const override { return targets_.shape().without_first(); }
+  TensorView<const float> all_targets() const override { return targets_; }
   void gather_targets(const std::int32_t* indices, std::int64_t n, float* out, float* targets) const override {
     const std::int64_t size = sample_shape().elements(), target_size = target_shape().elements();
     for (std::int64_t i = 0; i < n; ++i) {
@@ -368,6 +369,28 @@ TEST(TrainingOptions, RefusesWhatDoesNotFit) {
                               o.loss = CrossEntropy{.class_weights = {1, 2}};
                             }); },
                       "softmax_cross_entropy", {"class_weights has 2 elements"}));
+}
+
+// Before any step, and by evaluate as by fit.
+TEST(Fit, ChecksTheTargetsValues) {
+  Tensor<float> x = random_tensor<float>(Shape{20, 3}, 1), y(Shape{20, 2});
+  for (std::int64_t i = 0; i < 20; ++i) y[2 * i + i % 2] = 1;
+  y[2 * 17] = -1;
+  const Targets wrong(x, y);
+  Network<float> network(Shape{3}, {Dense{.units = 2}}, 1);
+  const Network<float> before = network;
+  for (const Loss& loss : {Loss(CrossEntropy{}), Loss(BinaryCrossEntropy{.from_logits = true})}) {
+    TrainOptions o = options(2);
+    o.loss = loss;
+    EXPECT_TRUE(refuses([&] { fit(network, wrong, o); }, "fit", {"sample 17", "-1"}));
+    EvaluateOptions how;
+    how.loss = loss;
+    EXPECT_TRUE(refuses([&] { evaluate(network, wrong, how); }, "evaluate", {"sample 17", "-1"}));
+  }
+  EXPECT_TRUE(same_weights(network, before));
+  TrainOptions o = options(1);
+  o.loss = Hinge{};
+  EXPECT_NO_THROW(fit(network, wrong, o));
 }
 
 }  // namespace

@@ -148,8 +148,11 @@ def test_validation_on_batches():
     assert trained(x, y, validation_data=batches(*test), validation_steps=1) == first
     pieces = trained(x, y, validation_data=batches(*test, size=24))  # two batches, which are pairs themselves
     assert pieces[0] == expected[0] and pieces[1]["val_accuracy"] == expected[1]["val_accuracy"]
-    with pytest.raises(ValueError, match=r"^fit \(validation\): there are no batches: an iterator can be"):
-        trained(x, y, validation_data=iter(parts))
+    for endless in (forever(parts), iter(parts)):
+        with pytest.raises(ValueError, match=r"^fit \(validation\): .* an iterator.* validation_steps must tell"):
+            trained(x, y, validation_data=endless)
+    with pytest.raises(ValueError, match=r"^fit \(validation\): the batches ended after 0 of 1|no batches: an iterator"):
+        trained(x, y, validation_data=iter(parts), validation_steps=1)
 
 
 def test_the_best_weights_are_kept():
@@ -227,7 +230,7 @@ GOOD = (X[:16], Y[:16])
         ([GOOD], {"hard_share": 0.5}, ValueError, "fit: hard_share needs"),
         ([GOOD], {"validation_split": 0.5}, ValueError, "fit: validation_split goes with arrays only"),
         ([GOOD], {"validation_data": 7}, TypeError, "fit: validation_data must be"),
-        ([GOOD], {"validation_data": iter([])}, ValueError, r"fit \(validation\): there are no batches"),
+        ([GOOD], {"validation_data": iter([]), "validation_steps": 1}, ValueError, "there are no batches"),
     ],
 )  # fmt: skip
 def test_wrong_batches(parts, options, error, said):

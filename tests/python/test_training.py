@@ -377,6 +377,74 @@ def test_wrong_fits(options, error, said):
         small_model().fit(*bars(20), **{"verbose": 0, **options})
 
 
+@pytest.mark.parametrize(
+    "loss, units, wrong, said",
+    [
+        (losses.BinaryCrossentropy(), 3, -1.0, r"must be in \[0, 1\], but sample 7 has -1"),
+        (losses.BinaryCrossentropy(from_logits=True), 3, 2.0, "sample 7 has 2"),
+        (losses.BinaryCrossentropy(), 3, np.nan, "sample 7 has nan"),
+        (losses.CategoricalCrossentropy(), 3, 0.5, "rows of probabilities, but sample 7 has a row of sum 0.5"),
+        (losses.CategoricalCrossentropy(), 3, -1.0, "sample 7 has -1"),
+        (losses.CategoricalCrossentropy(label_smoothing=0.1), 3, np.inf, "sample 7 has inf"),
+        (losses.KLDivergence(), 3, 2.0, "KL divergence's targets .* sample 7 has a row of sum 2"),
+    ],
+    ids=str,
+)
+def test_targets_that_no_loss_is_of(loss, units, wrong, said):
+    x, labels = bars(20)
+    rows = np.eye(units)[labels]
+    model = small_model()
+    model.compile("adam", loss)
+    before = weight_bytes(model)
+    model.evaluate(x, rows)
+    rows[7] = [wrong, 0, 0]
+    for who, call in (
+        ("fit", lambda: model.fit(x, rows, verbose=0)),
+        (r"fit \(validation\)", lambda: model.fit(x[:5], rows[:5], validation_data=(x, rows), verbose=0)),
+        (r"fit \(batch 1\)", lambda: model.fit([(x, rows)], verbose=0)),
+        ("evaluate", lambda: model.evaluate(x, rows)),
+    ):
+        with pytest.raises(ValueError, match=f"^{who}: the .*{said}"):
+            call()
+    assert weight_bytes(model) == before
+
+
+def test_targets_that_losses_are_of():
+    """Mixed and smoothed rows, thirds written with three digits, and what hinges take."""
+    x, labels = bars(20)
+    rows = np.eye(3)[labels]
+    model = small_model()
+    model.compile("adam", losses.CategoricalCrossentropy(label_smoothing=0.1))
+    model.fit(x, rows, augmentation=hubel.Augmentation(mixup=0.4, cutmix=0.4), verbose=0)
+    model.fit(x, np.full((20, 3), 0.333), verbose=0)
+    model.fit(x, labels, augmentation=hubel.Augmentation(mixup=0.4), verbose=0)
+    for loss in (losses.Hinge(), losses.SquaredHinge(), losses.MeanSquaredError()):
+        model.compile("adam", loss)
+        model.fit(x, 2 * rows - 1, verbose=0)
+
+
+def test_one_output_has_no_classes():
+    x, _ = bars(20)
+    model = small_model(units=1, activation="sigmoid")
+    for call in (model.fit, model.evaluate):
+        with pytest.raises(ValueError, match=r"two classes.* one output.*loss=hubel.losses.BinaryCrossentropy\(\)"):
+            call(x, np.arange(20) % 2)
+    model.compile("adam", losses.BinaryCrossentropy())
+    model.fit(x, np.arange(20) % 2, verbose=0)
+
+
+def test_two_trainings_into_one_checkpoint(tmp_path):
+    x, y = bars(20)
+
+    def second(epoch, logs):
+        with pytest.raises(OSError, match="c: another training is writing to it"):
+            small_model().fit(x, y, checkpoint=tmp_path / "c", verbose=0)
+
+    for _ in range(2):
+        small_model().fit(x, y, epochs=2, checkpoint=tmp_path / "c", callbacks=second, verbose=0)
+    assert [path.name for path in tmp_path.iterdir()] == ["c"]
+
+
 def test_wrong_targets():
     x, y = plane(20)
     model = hubel.Sequential([hubel.Dense(2)], input_shape=(3,))

@@ -1,0 +1,62 @@
+// Which targets a loss is of.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "hubel/loss.hpp"
+#include "testing.hpp"
+
+namespace hubel::test {
+namespace {
+
+template <class T>
+void check(const Loss& loss, const Shape& shape, const std::vector<T>& values) {
+  check_target_values(loss, TensorView<const T>(values.data(), shape), "fit");
+}
+
+template <class T>
+class TargetValues : public ::testing::Test {};
+using Types = ::testing::Types<float, double>;
+TYPED_TEST_SUITE(TargetValues, Types);
+
+TYPED_TEST(TargetValues, OfTheBinaryCrossEntropy) {
+  using T = TypeParam;
+  const T inf = std::numeric_limits<T>::infinity();
+  for (const bool from_logits : {false, true}) {
+    const Loss loss = BinaryCrossEntropy{.from_logits = from_logits};
+    EXPECT_NO_THROW(check<T>(loss, {3, 2}, {0, 1, T(0.5), T(0.1), 1, 0}));
+    EXPECT_NO_THROW(check<T>(loss, {0, 2}, {}));
+    for (const T wrong : {T(-1), T(1.5), T(255), std::numeric_limits<T>::quiet_NaN(), inf, -inf}) {
+      EXPECT_TRUE(refuses(
+          [&] {
+            check<T>(loss, {3, 1, 2}, {0, 1, 0, wrong, wrong, 0});
+          },
+          "fit", {"in [0, 1]", "sample 1 has"}));
+    }
+  }
+}
+
+TYPED_TEST(TargetValues, OfRowsOfProbabilities) {
+  using T = TypeParam;
+  const T inf = std::numeric_limits<T>::infinity();
+  for (const Loss& loss : {Loss(CrossEntropy{.label_smoothing = 0.1}), Loss(KLDivergence{})}) {
+    EXPECT_NO_THROW(check<T>(loss, {3, 3}, {0, 1, 0, T(0.2), T(0.3), T(0.5), T(0.333), T(0.333), T(0.333)}));
+    EXPECT_NO_THROW(check<T>(loss, {0, 3}, {}));
+    EXPECT_TRUE(refuses([&] { check<T>(loss, {2, 2}, {0, 1, T(0.5), T(0.4)}); }, "fit", {"sample 1", "sum 0.9"}));
+    EXPECT_TRUE(refuses([&] { check<T>(loss, {2, 2}, {0, 0, 1, 0}); }, "fit", {"sample 0", "sum 0"}));
+    EXPECT_TRUE(refuses([&] { check<T>(loss, {2, 2, 1}, {1, 1, 1, 2}); }, "fit", {"sample 1", "sum 2"}));
+    for (const T wrong : {T(-0.5), std::numeric_limits<T>::quiet_NaN(), inf, -inf})
+      EXPECT_TRUE(refuses([&] { check<T>(loss, {2, 2}, {0, 1, wrong, T(1.5)}); }, "fit", {"sample 1 has"}));
+  }
+}
+
+TYPED_TEST(TargetValues, OthersTakeAny) {
+  using T = TypeParam;
+  for (const Loss& loss : {Loss(MeanSquaredError{}), Loss(MeanAbsoluteError{}), Loss(Huber{}), Loss(Hinge{}),
+                           Loss(SquaredHinge{}), Loss(CategoricalHinge{})})
+    EXPECT_NO_THROW(check<T>(loss, {2, 2}, {-1, 1, 7, std::numeric_limits<T>::infinity()}));
+}
+
+}  // namespace
+}  // namespace hubel::test
