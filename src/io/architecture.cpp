@@ -241,9 +241,6 @@ void add_from_json(Graph& graph, const json& object, std::string_view who) {
 
 // More layers than in any published network, and little memory.
 constexpr std::size_t kMaxLayers = 10'000;
-// Activations of one sample, all layers together: 4 GiB in float32. A few hundred bytes of hostile architecture could
-// otherwise ask for any amount when the network runs.
-constexpr std::int64_t kMaxActivations = std::int64_t{1} << 30;
 
 Shape input_shape_from_json(const json& value, std::string_view who) {
   const bool fits = value.is_array() && !value.empty() && value.size() < Shape::kMaxRank &&
@@ -253,20 +250,6 @@ Shape input_shape_from_json(const json& value, std::string_view who) {
           detail::formatted("1 to {} whole numbers from 1 on, below 2^31", Shape::kMaxRank - 1));
   }
   return Shape(value.get<std::vector<std::int64_t>>());
-}
-
-void check_activations(const detail::NetworkPlan& plan, std::string_view who) {
-  std::int64_t total = 0;
-  for (const LayerInfo& layer : plan.info) {
-    const std::int64_t elements = layer.output_shape.elements();
-    if (elements <= kMaxActivations - total) {
-      total += elements;
-      continue;
-    }
-    throw FormatError(
-        detail::formatted("{}: with {}, of output {}, the activations of one sample are more than {} numbers", who,
-                          layer.name, layer.output_shape.to_string(), kMaxActivations));
-  }
 }
 
 }  // namespace
@@ -289,7 +272,6 @@ Architecture read_architecture(std::string_view text, std::string_view who) {
     for (std::size_t i = 0; i < layers.size(); ++i)
       add_from_json(graph, layers[i], detail::formatted("{}: layer {}", who, i + 1));
     NetworkPlan plan = plan_network(graph);
-    check_activations(plan, who);
     return {std::move(graph), std::move(plan)};
   } catch (const std::invalid_argument& error) {
     throw FormatError(detail::formatted("{}: {}", who, error.what()));

@@ -15,8 +15,8 @@ struct Architecture {
   NetworkPlan plan;
 };
 
-// Throws FormatError, its message beginning with `who`, for text that is no architecture, layers that do not fit, or
-// activations beyond any use (see kMaxActivations).
+// Throws FormatError, its message beginning with `who`, for text that is no architecture, or one that no network can be
+// built of (see plan_network).
 Architecture read_architecture(std::string_view text, std::string_view who);
 
 }  // namespace hubel::detail

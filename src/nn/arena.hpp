@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "hubel/tensor.hpp"
+#include "nn/machine_memory.hpp"
 #include "nn/memory_plan.hpp"
 #include "nn/network_plan.hpp"
 
@@ -29,8 +30,11 @@ class Arena {
   void share(T*& where, Block block) { pointers_.emplace_back(&where, block); }
   void extend(Block block, std::int64_t time) { plan_.extend(block, time); }
 
+  // Throws std::runtime_error for more than the machine has: touching it would end the process, with nobody told why.
   void make() {
-    memory_ = Tensor<T>(Shape{plan_.arrange(kAlignment / sizeof(T))});  // zeros: pages are touched here, not in a step
+    const std::int64_t elements = plan_.arrange(kAlignment / sizeof(T));
+    check_memory(static_cast<double>(elements) * sizeof(T));
+    memory_ = Tensor<T>(Shape{elements});  // zeros: pages are touched here, not in a step
     for (const auto& [where, block] : pointers_) *where = memory_.data() + plan_.place(block);
     pointers_.clear();
   }

@@ -70,6 +70,24 @@ void check_all_feed(const Graph& graph) {
   }
 }
 
+// Activations of one sample, all layers together: 256 GiB in float32. A few hundred bytes of architecture could
+// otherwise ask for any amount, and sums of it would not fit 64 bits. What this lets pass is built, saved and read
+// alike; whether this machine can run it shows when that is asked for (Arena).
+constexpr std::int64_t kMaxActivations = std::int64_t{1} << 36;
+
+void check_activations(const NetworkPlan& plan) {
+  std::int64_t total = 0;
+  for (const LayerInfo& layer : plan.info) {
+    const std::int64_t elements = layer.output_shape.elements();
+    if (elements > kMaxActivations - total) {
+      throw std::invalid_argument(
+          detail::formatted("Network: with {}, of output {}, the activations of one sample are more than {} numbers",
+                            layer.name, layer.output_shape.to_string(), kMaxActivations));
+    }
+    total += elements;
+  }
+}
+
 }  // namespace
 
 NetworkPlan plan_network(const Graph& graph) {
@@ -98,6 +116,7 @@ NetworkPlan plan_network(const Graph& graph) {
     }
     network.info.push_back(std::move(info));
   }
+  check_activations(network);
   return network;
 }
 

@@ -21,7 +21,8 @@ struct NetworkPlan {
 // `who`.
 LayerPlan plan_layer(const Layer& layer, std::span<const Shape> inputs, std::string_view who);
 
-// Throws std::invalid_argument when there are no layers, or one feeds none and is not the last.
+// Throws std::invalid_argument when there are no layers, one feeds none and is not the last, or the activations of one
+// sample are more than 2^36 numbers.
 NetworkPlan plan_network(const Graph& graph);
 
 // The layer whose softmax over the classes, of a sample or of each of its pixels, is the network's output, if it ends

@@ -9,6 +9,7 @@
 #include "hubel/trainer.hpp"
 #include "io/io_testing.hpp"
 #include "io/model_source.hpp"
+#include "nn/nn_testing.hpp"
 #include "testing.hpp"
 #include "text/formatted.hpp"
 
@@ -196,7 +197,7 @@ TEST(Architecture, BoundsWhatAHostileOneAsksFor) {
                               parts);
   };
   EXPECT_TRUE(says(R"({"kind":"conv2d","filters":1,"padding":[[2000000000,0],[2000000000,0]]})", {"conv2d_1"}));
-  EXPECT_TRUE(says(R"({"kind":"conv2d","filters":100000000})", {"conv2d_1", "more than"}));
+  EXPECT_TRUE(says(R"({"kind":"conv2d","filters":2000000000})", {"conv2d_1", "more than"}));
   EXPECT_TRUE(says(R"({"kind":"conv2d","filters":2147483647,"kernel_size":[2147483647,2147483647]})", {"conv2d_1"}));
   EXPECT_TRUE(says(R"({"kind":"conv2d","filters":2147483647,"padding":"same","kernel_size":[2147483647,2147483647],)"
                    R"("dilation_rate":[2147483647,2147483647],"strides":[2147483647,2147483647]})",
@@ -204,6 +205,24 @@ TEST(Architecture, BoundsWhatAHostileOneAsksFor) {
   std::string many = R"({"kind":"flatten"})";
   for (int i = 0; i < 10'000; ++i) many += R"(,{"kind":"flatten"})";
   EXPECT_TRUE(says(many, {"1 to 10000 layers"}));
+}
+
+// One limit for both: more activations than this machine may have memory for, and more than any has.
+TEST(ModelFile, WhatCanBeBuiltCanBeReadAgain) {
+  const Folder folder;
+  const Shape input{16384, 16384, 1};
+  const auto layers = [](std::int64_t filters) {
+    return std::vector<Layer>{Conv2D{.filters = filters, .kernel_size = {1, 1}}, GlobalPool2D{}};
+  };
+  const Network<float> network(input, layers(16), 1);  // 2^32 numbers a sample
+  save_model(network, folder / "large");
+  const Model read = load_model(folder / "large");
+  EXPECT_TRUE(same_weights(read.network, network));
+  using Mode = Execution<float>::Mode;
+  EXPECT_TRUE(fails<std::runtime_error>([&] { const Execution<float> run(read.network, 1 << 20, Mode::frozen); },
+                                        {"Execution: ", "GiB", "the machine has"}));
+  EXPECT_TRUE(fails<std::invalid_argument>([&] { const Network<float> built(input, layers(1 << 10), 1); },
+                                           {"Network: with conv2d_1", "more than"}));
 }
 
 // ---- Hostile files ---------------------------------------------------------------------------------------------
