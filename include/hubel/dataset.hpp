@@ -39,6 +39,7 @@ struct DatasetSplits {
   std::vector<std::string> class_names;  // as many as classes: "0" ... "9", or the data set's own names
   std::string source;                    // for messages: the folder, file or URL it was read from
   std::vector<std::string> skipped;      // images of a folder that were left out as broken: what was wrong with each
+  std::string made_alike;                // what images of a folder were made into: "32x40, colour"; else empty
 };
 
 // Reads a data set from `where`:

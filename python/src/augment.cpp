@@ -6,11 +6,14 @@
 #include <algorithm>
 #include <cstdint>
 #include <memory>
+#include <stdexcept>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "arguments.hpp"
 #include "bindings.hpp"
+#include "data/augment_ranges.hpp"
 #include "numpy_api.hpp"
 #include "samples.hpp"
 #include "text/formatted.hpp"
@@ -42,6 +45,11 @@ Border border(nb::handle value) {
 // All that can be told without images: of as many channels as the options speak of.
 void check_augmentation_(const nb::dict& fields) {
   const Augmentation options = augmentation_options(fields);
+  const auto python_name = [](std::string_view name, const void*) {
+    return name == "zoom_min" ? "zoom[0]" : name == "zoom_max" ? "zoom[1]" : name;
+  };
+  if (const auto wrong = hubel::detail::out_of_range(options, python_name))
+    throw std::invalid_argument("Augmentation: " + *wrong);
   const std::size_t channels = std::max({options.mean.size(), options.stddev.size(), std::size_t{1}});
   check_augmentation("Augmentation", options, Shape{1, 1, static_cast<std::int64_t>(channels)});
 }

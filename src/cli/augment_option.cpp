@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cli/shared.hpp"
+#include "data/augment_ranges.hpp"
 #include "text/formatted.hpp"
 #include "text/number.hpp"
 
@@ -54,6 +55,18 @@ void set_named(Augmentation& augmentation, const std::string& part) {
   if (!number) throw std::invalid_argument(detail::formatted("{} wants a number, as in {}=0.1", name, name));
 }
 
+// What is out of its range is told by the name that it was given by.
+void check_ranges(Augmentation& augmentation) {
+  const auto given_name = [&](const char*, const void* wrong) {
+    std::string_view given;
+    for_each_number(augmentation, [&](std::string_view name, const auto& field) {
+      if (&field == wrong) given = name;
+    });
+    return given;
+  };
+  if (const auto wrong = detail::out_of_range(augmentation, given_name)) throw std::invalid_argument(*wrong);
+}
+
 }  // namespace
 
 std::string augment_names() {
@@ -70,6 +83,7 @@ Augmentation augment_option(const std::string& text) {
     set_named(augmentation, text.substr(begin, end - begin));
     begin = end + 1;
   }
+  check_ranges(augmentation);
   return augmentation;
 }
 

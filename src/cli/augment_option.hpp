@@ -7,8 +7,7 @@
 
 namespace hubel::cli {
 
-// Throws std::invalid_argument, one sentence, for an unknown name, or a value that is no number. What is out of range
-// is told where it is used (check_augmentation).
+// Throws std::invalid_argument, one sentence, for an unknown name, or a value that is no number or out of its range.
 Augmentation augment_option(const std::string& text);
 
 // "shift, rotation, ...": the names that there are, for the help.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <stdexcept>
 
 #include "cli/commands.hpp"
 #include "cli/interrupt.hpp"
@@ -52,6 +53,11 @@ int run(const Options& o) {
   const Evaluation e = evaluate_shown(model.network, images, o.batch, "Evaluating", &confusion);
   if (interrupted()) {
     detail::print("Stopped after {} of {} images.\n", with_commas(e.count), with_commas(images.count()));
+  }
+  if (!std::isfinite(e.loss)) {
+    throw std::runtime_error(
+        detail::formatted("the output of {} is not finite for all images of {} (the loss is {}), so it has no accuracy",
+                          o.model, data.source, e.loss));
   }
   // A model file may name fewer classes than the network tells apart.
   const std::size_t classes = model.class_names.size();

@@ -1,6 +1,7 @@
 // `hubel predict`: what a saved model sees in image files.
 
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 #include <numeric>
 
@@ -37,6 +38,14 @@ std::vector<std::int64_t> ranking(const Tensor<float>& p) {
   std::iota(order.begin(), order.end(), 0);
   std::stable_sort(order.begin(), order.end(), [&](std::int64_t a, std::int64_t b) { return p[a] > p[b]; });
   return order;
+}
+
+// NaN has no place in a ranking, and what comes of an infinite number is NaN.
+void check_finite(const Tensor<float>& output, const std::string& path, const std::string& model) {
+  const auto wrong = std::find_if(output.begin(), output.end(), [](float p) { return !std::isfinite(p); });
+  if (wrong == output.end()) return;
+  throw FormatError(detail::formatted("{}: the output of {} for it is not finite: it has {}, so it says nothing", path,
+                                      model, *wrong));
 }
 
 void print_text(const Options& o, const Model& model, const std::string& path, const Tensor<float>& x,
@@ -86,6 +95,7 @@ int run(const Options& o) {
     try {
       const Tensor<float> x = prepared(path, input, knows_digits(model) && !o.whole);
       Tensor<float> p = predict(model.network, x);
+      check_finite(p, path, o.model);
       if (!model.network.ends_in_softmax()) activation_forward(p, Activation::softmax, p);
       o.json ? print_json(model, path, p) : print_text(o, model, path, x, p);
     } catch (const IoError& error) {
@@ -120,7 +130,8 @@ void add_predict(CLI::App& app, int& exit_code) {
   c->add_flag("--json", o->json, "Print one JSON object a line, with the probabilities of all classes");
   add_threads_option(*c);
   c->footer(
-      "An image that cannot be read is told on standard error; the others are still done, and the exit code is 1.");
+      "An image that cannot be read, or whose output is not finite, is told on standard error; the others are still "
+      "done, and the exit code is 1.");
   c->callback([o, &exit_code] { exit_code = run(*o); });
 }
 

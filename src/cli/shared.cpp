@@ -5,6 +5,9 @@
 #include <filesystem>
 #include <span>
 #include <stdexcept>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 #include "cli/interrupt.hpp"
 #include "cli/terminal.hpp"
@@ -87,6 +90,10 @@ DatasetSplits load_shown(const std::string& where) {
   try {
     DatasetSplits data = load_dataset(where, limits);
     progress.clear();
+    if (!data.made_alike.empty()) {
+      detail::print("Images are taken as {}, as the first of {} are; others are resized.\n", data.made_alike,
+                    printable(data.source));
+    }
     return data;
   } catch (...) {
     progress.clear();  // for the message to stand alone
@@ -95,9 +102,16 @@ DatasetSplits load_shown(const std::string& where) {
 }
 
 const Dataset& choose_split(const DatasetSplits& data, const std::string& split) {
-  const Dataset& chosen = split == "train" ? data.train : split == "validation" ? data.validation : data.test;
-  if (chosen.count() == 0) throw std::runtime_error(detail::formatted("{} has no {} images", data.source, split));
-  return chosen;
+  const std::pair<std::string_view, const Dataset&> splits[] = {
+      {"train", data.train}, {"validation", data.validation}, {"test", data.test}};
+  std::vector<std::string> there;
+  for (const auto& [name, images] : splits) {
+    if (images.count() == 0) continue;
+    if (name == split) return images;
+    there.push_back(detail::formatted("{} ({})", name, with_commas(images.count())));
+  }
+  throw std::runtime_error(detail::formatted("{} has no {} images; there are: {}", data.source, split,
+                                             there.empty() ? "none" : detail::joined(there, ", ")));
 }
 
 void check_fits(const Model& model, const std::string& model_path, const Dataset& images, const std::string& source) {

@@ -21,8 +21,8 @@ inline constexpr const char* kDefaultModel = "lenet5.safetensors";
 inline constexpr const char* kDataHelp =
     "The data set: mnist, fashion-mnist, kmnist, cifar10 or cifar100 (downloaded into ~/.cache/hubel when they are "
     "nowhere else; not with HUBEL_OFFLINE=1 in the environment), a folder of IDX files, of CIFAR's, or of images, a "
-    "class "
-    "a subfolder, an .npz file, or an http(s):// URL of one (read into memory, not saved)";
+    "class a subfolder (resized to the size of the first; in colour, unless the first of every class is grey), an .npz "
+    "file, or an http(s):// URL of one (read into memory, not saved)";
 
 // --threads; the callback sets it before the command runs.
 void add_threads_option(CLI::App& command);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
+#include <list>
 #include <optional>
 #include <stdexcept>
 
@@ -16,6 +17,7 @@
 #include "cli/train_options.hpp"
 #include "cli/train_outcome.hpp"
 #include "files/atomic_file.hpp"
+#include "files/file_lock.hpp"
 #include "hubel/hubel.hpp"
 #include "text/formatted.hpp"
 
@@ -49,7 +51,21 @@ void check_writable(const TrainArguments& o) {
   check_distinct(o);
   const detail::AtomicFile begun(o.out);
   if (!o.checkpoint_path().empty()) const detail::AtomicFile checkpoint(o.checkpoint_path());
+  if (!o.log.empty()) check_log(o.log);
 }
+
+// Of what is written while the training goes on: two of them at once would mix their lines, or undo each other's
+// states.
+class Locks {
+ public:
+  explicit Locks(const TrainArguments& o) {
+    for (const std::string& path : {o.checkpoint_path(), o.log})
+      if (!path.empty()) locks_.emplace_back(path);
+  }
+
+ private:
+  std::list<detail::FileLock> locks_;
+};
 
 // Training images to hold out, so that the best epoch is chosen without a look at the test images. As many as asked
 // for, else a twelfth, at most 5,000 (which tells accuracies apart to about 0.1 %).
@@ -126,10 +142,18 @@ void print_start(const DatasetSplits& data, const std::string& model, const std:
   std::fflush(stdout);
 }
 
+DatasetSplits load_to_train(const TrainArguments& o) {
+  DatasetSplits data = load_shown(o.data);
+  if (choose_split(data, "train").classes < 2) {
+    throw std::runtime_error(detail::formatted("{} has images of one class only, {}: there is nothing to tell apart",
+                                               data.source, data.class_names[0]));
+  }
+  return data;
+}
+
 // Images to train on, with those to validate held out.
 DatasetSplits load_for_training(const TrainArguments& o) {
-  DatasetSplits data = load_shown(o.data);
-  choose_split(data, "train");
+  DatasetSplits data = load_to_train(o);
   const std::int64_t hold = held_out(o, data), count = data.train.count();
   if (hold == 0) return data;
   data.validation = data.train.slice(count - hold, count);
@@ -159,6 +183,7 @@ class TrainingImages {
 
 int train(const TrainArguments& o) {
   check_writable(o);
+  const Locks locks(o);
   const DatasetSplits data = load_for_training(o);
   Network<float> network =
       chosen_network({o.model, o.small_images}, data.train.classes, data.train.sample_shape(), o.seed);
@@ -195,8 +220,7 @@ int train(const TrainArguments& o) {
 // is printed and nothing evaluated in that time, and no test image is looked at before it is over.
 int train_by_recipe(const TrainArguments& o) {
   check_writable(o);
-  const DatasetSplits data = load_shown(o.data);
-  choose_split(data, "train");
+  const DatasetSplits data = load_to_train(o);
   Recipe recipe = recipe_from_name(o.recipe, o.seed, data.train.classes, data.train.sample_shape());
   catch_interrupts();
   const std::string training = detail::formatted("recipe {}, seed {}", o.recipe, o.seed);

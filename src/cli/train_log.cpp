@@ -1,15 +1,34 @@
 // See train_log.hpp.
 #include "cli/train_log.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <nlohmann/json.hpp>
+#include <string_view>
 #include <vector>
 
 #include "hubel/errors.hpp"
 #include "text/formatted.hpp"
 
 namespace hubel::cli {
+
+void check_log(const std::string& path) {
+  if (!std::filesystem::is_regular_file(path)) return;  // it is to be made, or is a pipe
+  constexpr std::string_view kBegins[] = {R"({"event":"step")", R"({"event":"epoch")"};
+  std::string begin(kBegins[1].size(), '\0');
+  std::ifstream file(path, std::ios::binary);
+  file.read(begin.data(), std::ssize(begin));
+  begin.resize(static_cast<std::size_t>(file.gcount()));
+  // What a full disk has left of a first line will do.
+  const auto fits = [&](std::string_view ours) { return begin.starts_with(ours) || ours.starts_with(begin); };
+  if (std::ranges::any_of(kBegins, fits)) return;
+  throw IoError(
+      detail::formatted("{}: is there and is no log of a training, so it is left as it is; name another file "
+                        "for --log",
+                        path));
+}
 
 TrainLog::TrainLog(const std::string& lines_path, const std::string& events_folder, std::int64_t every, bool goes_on)
     : path_(lines_path), every_(every) {

@@ -10,6 +10,9 @@
 
 namespace hubel::cli {
 
+// Throws IoError when there is a file of that name that is no log of a training: it shall not be written over.
+void check_log(const std::string& path);
+
 class TrainLog {
  public:
   // Without a name there is no such log. goes_on: the lines are added to those of the training so far. Throws IoError.

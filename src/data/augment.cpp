@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "data/affine.hpp"
+#include "data/augment_ranges.hpp"
 #include "hubel/random.hpp"
 #include "ops/parallel.hpp"
 #include "ops/workspace.hpp"
@@ -150,11 +151,6 @@ void augment_one(const Augmentation& o, const Shape& shape, const Draws& draws, 
   if (draws.chance(kErase, o.erase)) erase(shape, draws, image);
 }
 
-void check_range(const char* who, const char* name, double value, double low, double high) {
-  if (value >= low && value <= high) return;
-  throw std::invalid_argument(detail::formatted("{}: {} = {}, it must be in [{}, {}]", who, name, value, low, high));
-}
-
 void check_per_channel(const char* who, const char* name, const std::vector<double>& values, std::int64_t channels) {
   if (!values.empty() && values.size() != 1 && std::ssize(values) != channels) {
     throw std::invalid_argument(
@@ -174,23 +170,9 @@ void check_augmentation(const char* who, const Augmentation& o, const Shape& sam
     throw std::invalid_argument(
         detail::formatted("{}: the samples have shape {}, but images are (h, w, c)", who, sample_shape.to_string()));
   }
-  constexpr double kLeastZoom = 0.01, kMostZoom = 100, kMostAlpha = 1e6;
-  constexpr std::int64_t kMostPixels = 65536;
-  check_range(who, "zoom_min", o.zoom_min, kLeastZoom, kMostZoom);
-  check_range(who, "zoom_max", o.zoom_max, o.zoom_min, kMostZoom);
-  check_range(who, "rotation", o.rotation, 0, 180);
-  check_range(who, "crop_padding", static_cast<double>(o.crop_padding), 0, kMostPixels);
-  check_range(who, "cutout", static_cast<double>(o.cutout), 0, kMostPixels);
-  for (const auto& [name, value] : {std::pair{"shift", o.shift},
-                                    {"flip_horizontal", o.flip_horizontal},
-                                    {"flip_vertical", o.flip_vertical},
-                                    {"brightness", o.brightness},
-                                    {"contrast", o.contrast},
-                                    {"erase", o.erase}}) {
-    check_range(who, name, value, 0, 1);
-  }
-  check_range(who, "mixup", o.mixup, 0, kMostAlpha);
-  check_range(who, "cutmix", o.cutmix, 0, kMostAlpha);
+  const auto own_name = [](const char* name, const void*) { return name; };
+  if (const auto wrong = detail::out_of_range(o, own_name))
+    throw std::invalid_argument(detail::formatted("{}: {}", who, *wrong));
   check_per_channel(who, "mean", o.mean, sample_shape[2]);
   check_per_channel(who, "stddev", o.stddev, sample_shape[2]);
   for (const double value : o.stddev) {

@@ -66,6 +66,8 @@ DatasetSplits load_image_folder(const std::string& folder, const ImageFolderOpti
     }
     DatasetSplits splits;
     splits.source = folder;
+    splits.made_alike =
+        detail::formatted("{}x{}, {}", form.shape[0], form.shape[1], form.shape[2] == 1 ? "grey" : "colour");
     splits.class_names = std::move(listing.class_names);
     const auto load = [&](const std::vector<ListedImage>& images) {
       return load_part(images, form, options.on_broken, limits, folder, splits.skipped);

@@ -35,7 +35,8 @@ void finish_splits(DatasetSplits& splits) {
   const std::array parts{NamedPart{"training", &splits.train}, NamedPart{"validation", &splits.validation},
                          NamedPart{"test", &splits.test}};
   NamedPart first{};
-  auto classes = std::max<std::int32_t>(2, static_cast<std::int32_t>(splits.class_names.size()));
+  // Two at least, where nothing says how many there are: labels may be those of a part of a data set.
+  auto classes = splits.class_names.empty() ? 2 : static_cast<std::int32_t>(splits.class_names.size());
   for (const NamedPart& part : parts) {
     const auto& [name, data] = part;
     classes = std::max(classes, data->classes);

@@ -505,6 +505,86 @@ class Command(unittest.TestCase):
         self.assertEqual(read_tensors(again), read_tensors(once))
         self.assertIn("2 epochs, adam", hubel("summary", again).stdout)
 
+    def test_two_trainings_into_one_file(self):
+        """The second is refused, whoever has begun; a training that was killed is in nobody's way."""
+        arguments = self.checkpointed(epochs=100000)
+        checkpoint, log, out = (self.folder / f"shared.{ending}" for ending in ("checkpoint", "jsonl", "safetensors"))
+        first = [*arguments, "--out", out, "--checkpoint", checkpoint, "--log", log]
+        process = subprocess.Popen([HUBEL, *map(str, first)], stdout=subprocess.PIPE, text=True, env=ENVIRONMENT)
+        try:
+            for line in process.stdout:
+                if line.startswith("epoch 2/"):
+                    break
+            other = self.folder / "other"
+            self.refuses(hubel(*arguments, "--out", other, "--checkpoint", checkpoint), 1, checkpoint, "another training")
+            self.refuses(hubel(*arguments, "--out", other, "--resume", checkpoint), 1, checkpoint, "another training")
+            self.refuses(hubel(*arguments, "--out", other, "--log", log), 1, log, "another training")
+            self.assertGreater(len(log.read_text()), 0)
+        finally:
+            process.kill()
+            process.stdout.close()
+            process.wait()
+        again = [*self.checkpointed(epochs=1), "--out", out, "--checkpoint", checkpoint, "--log", log]
+        self.assertEqual(hubel(*again).returncode, 0)
+        self.assertEqual(list(self.folder.glob(".hubel-*.lock")), [])
+
+    def test_a_log_that_is_none(self):
+        other, out = self.folder / "thesis.txt", self.folder / "unwritten.safetensors"
+        for text in ("three years of work", '{"event": "login"}\n', "{}\n", '{"event":"other"}\n'):
+            other.write_text(text)
+            for options in ([], ["--resume", self.folder / "c"]):
+                run = hubel("train", "--data", self.data, "--log", other, "--out", out, *options)
+                self.refuses(run, 1, other, "no log of a training")
+            self.assertEqual(other.read_text(), text)
+        for text in ("", '{"event":"st', '{"event":"epoch","epoch":1}\n'):
+            other.write_text(text)
+            run = hubel("train", "--data", self.data, "--epochs", 1, "--log", other, "--out", out)
+            self.assertEqual(run.returncode, 0, run.stderr)
+
+    def test_outputs_that_are_not_finite(self):
+        model, image = self.folder / "nan.safetensors", self.folder / "stroke.png"
+        whole = self.model.read_bytes()
+        begin = 8 + int.from_bytes(whole[:8], "little")
+        write_png(image, stroke(1, random.Random(3)))
+        for number in (b"\x00\x00\xc0\x7f", b"\x00\x00\x80\x7f"):  # NaN, infinity
+            model.write_bytes(whole[:begin] + number * ((len(whole) - begin) // 4))
+            for options in ([], ["--json"]):
+                run = hubel("predict", image, image, "--model", model, "--whole", *options)
+                self.assertEqual((run.returncode, run.stdout), (1, ""))
+                self.assertEqual(run.stderr.count("\n"), 2)
+                self.assertRegex(run.stderr, rf"hubel: {image}: the output of {model} for it is not finite: it has -?nan")
+            run = hubel("evaluate", model, "--data", self.data)
+            self.refuses(run, 1, model, "not finite", "no accuracy")
+            self.assertEqual(run.stdout, "")
+
+    def write_folder(self, name, classes):
+        folder, rng = self.folder / name, random.Random(8)
+        for label in classes:
+            (folder / str(label)).mkdir(parents=True)
+            for i in range(24):
+                write_png(folder / str(label) / f"{i:02}.png", stroke(label, rng), scale=1 if i < 12 else 2)
+        return folder
+
+    def test_folders_of_images(self):
+        folder, out = self.write_folder("pictures", (0, 1)), self.folder / "pictures.safetensors"
+        run = hubel("train", "--data", folder, "--epochs", 1, "--out", out)
+        self.assertEqual(run.returncode, 0, run.stderr)
+        note = f"Images are taken as 28x28, grey, as the first of {folder} are; others are resized.\n"
+        self.assertTrue(run.stdout.startswith(note), run.stdout)
+        run = hubel("evaluate", out, "--data", folder, "--split", "train")
+        self.assertEqual(run.returncode, 0, run.stderr)
+        self.assertTrue(run.stdout.startswith(note), run.stdout)
+        self.refuses(hubel("evaluate", out, "--data", folder), 1, folder, "no test images; there are: train (48)")
+        single = self.write_folder("single", (1,))
+        self.refuses(hubel("train", "--data", single, "--out", out), 1, single, "images of one class only, 1")
+        self.assertEqual(hubel("evaluate", out, "--data", single, "--split", "train").returncode, 0)
+
+    def test_ranges_are_told_by_the_names_given(self):
+        for option, said in (("crop=-1", "crop = -1, it must be in [0, 65536]"), ("zoom-min=0", "zoom-min = 0"),
+                             ("flip=2", "flip = 2, it must be in [0, 1]"), ("shift=0.1,cutmix=-1", "cutmix = -1")):
+            run = hubel("train", "--data", self.data, "--augment", option)
+            self.refuses(run, 2, "--augment: " + said)
+
     def test_evaluate(self):
         run = hubel("evaluate", self.model, "--data", self.data, "--show", 2)
         self.assertEqual(run.returncode, 0, run.stderr)

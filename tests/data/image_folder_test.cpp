@@ -104,7 +104,8 @@ TEST_F(ImageFolder, PassesOverHiddenAndOtherFilesAndLinksOutOfIt) {
   fs::create_directory_symlink(elsewhere.path(), folder_.path() + "/b");
   const DatasetSplits splits = load();
   EXPECT_EQ(bytes_of(splits.train), std::vector<std::uint8_t>(8, 1));
-  EXPECT_EQ(splits.class_names, (std::vector<std::string>{"a", "1"}));  // two classes at least: the second has no name
+  EXPECT_EQ(splits.class_names, std::vector<std::string>{"a"});
+  EXPECT_EQ(splits.train.classes, 1);  // as there is one folder
 }
 
 TEST_F(ImageFolder, TellsWhatHasNoImages) {
@@ -146,6 +147,8 @@ TEST_F(ImageFolder, ResizesAndConverts) {
   splits = load();
   EXPECT_EQ(splits.train.shape, (Shape{2, 4, 6, 3}));
   EXPECT_EQ(bytes_of(splits.train)[3], samples[1]);  // of the same size: exactly as they are
+  EXPECT_EQ(splits.made_alike, "4x6, colour");
+  EXPECT_EQ(load(options).made_alike, "2x3, grey");
 }
 
 TEST_F(ImageFolder, BrokenImagesAreNamed) {
