@@ -48,7 +48,7 @@ def source_of(who: str, x: Any, y: Any, ready: Ready, steps: Optional[int], clas
 
 
 def validation_source_of(who: str, x: Any, y: Any, ready: Ready, steps: Optional[int], classes: int) -> Source:
-    """The same, epoch after epoch: what can be gone through only once, or has no end, must come with a number of steps."""
+    """The same, epoch after epoch: an iterator, which may have no end, must come with a number of steps."""
     if steps is None and y is None and gives_batches(x) and hasattr(x, "__next__") and _length(x) is None:
         raise ValueError(
             f"{who}: validation_data is an iterator, which may have no end and can be gone through only once, so "

@@ -319,7 +319,7 @@ class Model:
             Unless 0, an average of the weights that fades by this is validated and kept in the end.
         checkpoint : path
             The file that all of the training's state is written to after every `checkpoint_epochs` epochs, and when it
-            is stopped.
+            is stopped. OSError when another training is writing to it.
         resume_from : path
             A checkpoint that this training, with the same arguments, goes on from, to the same bits as without the
             interruption. It does not hold what callbacks remember: EarlyStopping and ModelCheckpoint(save_best_only=True)

@@ -151,7 +151,7 @@ def test_validation_on_batches():
     for endless in (forever(parts), iter(parts)):
         with pytest.raises(ValueError, match=r"^fit \(validation\): .* an iterator.* validation_steps must tell"):
             trained(x, y, validation_data=endless)
-    with pytest.raises(ValueError, match=r"^fit \(validation\): the batches ended after 0 of 1|no batches: an iterator"):
+    with pytest.raises(ValueError, match=r"^fit \(validation\): there are no batches: an iterator can be"):
         trained(x, y, validation_data=iter(parts), validation_steps=1)
 
 
