@@ -109,8 +109,8 @@ class Reporter {
     progress_.clear();
     std::string line =
         detail::formatted("{}  loss {:.4f}  accuracy {}", epoch_label(e.epoch, epochs_), e.loss, percent(e.accuracy));
-    if (e.validation) line += "  validation " + percent(e.validation->accuracy);
-    if (test_.count() > 0 && !interrupted()) line += "  test " + percent(evaluate(network_, test_).accuracy);
+    if (e.validation) line += "  validation " + accuracy_text(*e.validation);
+    if (test_.count() > 0 && !interrupted()) line += "  test " + accuracy_text(evaluate(network_, test_));
     detail::print("{}  {:.1f} s\n", line, e.seconds);
     std::fflush(stdout);
     return !interrupted();

@@ -7,12 +7,31 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string_view>
+#include <system_error>
 #include <vector>
 
 #include "hubel/errors.hpp"
 #include "text/formatted.hpp"
 
 namespace hubel::cli {
+
+namespace {
+
+// A full disk may have left half a line at the end, with which the next would make one that is none.
+void cut_half_line(const std::string& path) {
+  if (!std::filesystem::is_regular_file(path)) return;
+  constexpr std::uintmax_t kLongest = 4096;  // of a line, by far
+  const std::uintmax_t size = std::filesystem::file_size(path), begin = size - std::min(size, kLongest);
+  std::string end(static_cast<std::size_t>(size - begin), '\0');
+  std::ifstream file(path, std::ios::binary);
+  file.seekg(static_cast<std::streamoff>(begin)).read(end.data(), std::ssize(end));
+  const std::size_t newline = end.rfind('\n');
+  if (!file || end.ends_with('\n')) return;
+  std::error_code ignored;  // where it cannot be cut it cannot be written either, which is told
+  std::filesystem::resize_file(path, newline == std::string::npos ? begin : begin + newline + 1, ignored);
+}
+
+}  // namespace
 
 void check_log(const std::string& path) {
   if (!std::filesystem::is_regular_file(path)) return;  // it is to be made, or is a pipe
@@ -33,6 +52,7 @@ void check_log(const std::string& path) {
 TrainLog::TrainLog(const std::string& lines_path, const std::string& events_folder, std::int64_t every, bool goes_on)
     : path_(lines_path), every_(every) {
   if (!lines_path.empty()) {
+    if (goes_on) cut_half_line(lines_path);
     lines_.emplace(lines_path, goes_on ? std::ios::app : std::ios::trunc);
     if (!*lines_) throw IoError(detail::formatted("{}: cannot be written: {}", lines_path, std::strerror(errno)));
   }

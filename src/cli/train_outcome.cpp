@@ -54,6 +54,10 @@ void print_ending(const TrainArguments& o, const TrainResult& result) {
 Evaluation print_test(const Trained& trained, std::int64_t best_epoch) {
   std::vector<std::int64_t> confusion;
   const Evaluation test = evaluate(trained.network, trained.data.test, 256, &confusion);
+  if (!std::isfinite(test.loss)) {
+    detail::print("\nTest accuracy {}\n", accuracy_text(test));
+    return {};
+  }
   detail::print(
       "\n{}\nTest accuracy {} ({} of {} right), loss {:.4f}{}\n",
       confusion_table(confusion, printable_names(trained.data.class_names)), percent(test.accuracy),
@@ -71,6 +75,10 @@ bool is_finite(const Network<float>& network) {
 }  // namespace
 
 std::string percent(double share) { return detail::formatted("{:.2f} %", 100 * share); }
+
+std::string accuracy_text(const Evaluation& evaluation) {
+  return std::isfinite(evaluation.loss) ? percent(evaluation.accuracy) : "none (the output is not finite)";
+}
 
 int finish(const Trained& trained, const TrainResult& result) {
   const TrainArguments& o = trained.arguments;

@@ -23,6 +23,8 @@ struct SoFar {
 };
 
 std::string percent(double share);
+// The accuracy in percent, or that there is none where an output is not finite.
+std::string accuracy_text(const Evaluation& evaluation);
 
 // Tests, saves the model and says what came of it. Returns the exit code.
 int finish(const Trained& trained, const TrainResult& result);

@@ -51,8 +51,8 @@ void check_settings(const std::map<std::string, std::string>& given, const std::
     for (const auto& [name, value] : from) {
       const auto other = to.find(name);
       if (other != to.end() && other->second == value) continue;
-      const auto in = [&name](const auto& settings) {
-        const auto found = settings.find(name);
+      const auto in = [&key = name](const auto& settings) {  // a binding itself is not captured by older compilers
+        const auto found = settings.find(key);
         return found == settings.end() ? std::string("none") : found->second;
       };
       refuse_state(detail::formatted("is of a training with {} = {}, but this one has {}", name, in(given), in(own)));

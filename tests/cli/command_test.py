@@ -437,6 +437,7 @@ class Command(unittest.TestCase):
         self.assertEqual(code, 130, printed)
         self.assertIn(f"--resume {checkpoint}", printed)
         before = log.read_text()
+        log.write_text(before + '{"event":"step","ep')  # as a full disk leaves it
         run = hubel(*arguments, "--out", parts, "--resume", checkpoint, "--log", log, "--log-every", 10)
         self.assertEqual(run.returncode, 0, run.stderr)
         self.assertEqual(read_tensors(parts), read_tensors(whole))
@@ -556,6 +557,12 @@ class Command(unittest.TestCase):
             run = hubel("evaluate", model, "--data", self.data)
             self.refuses(run, 1, model, "not finite", "no accuracy")
             self.assertEqual(run.stdout, "")
+
+    def test_a_training_whose_last_step_went_too_far(self):
+        run = hubel("train", "--data", self.data, "--epochs", 1, "--batch", 1000, "--lr", 1e38, "--optimizer", "sgd",
+                    "--schedule", "constant", "--out", self.folder / "far.safetensors")
+        self.assertRegex(run.stdout, r"(?m)^epoch 1/1 .* validation none \(the output is not finite\)  test none \(")
+        self.assertRegex(run.stdout, r"(?m)^Test accuracy none \(the output is not finite\)$")
 
     def write_folder(self, name, classes):
         folder, rng = self.folder / name, random.Random(8)
