@@ -30,6 +30,7 @@ struct Parameter {
   std::string name;
   Tensor<T> value;
   ParameterRole role = ParameterRole::weight;
+  bool frozen = false;  // training leaves it as it is: see Network::freeze
 };
 
 // One line of a network's summary. Shapes are those of one sample, without the batch axis.
@@ -39,7 +40,7 @@ struct LayerInfo {
   std::string options;              // as the summary gives them: "6 @ 5x5, same, relu"
   Shape input_shape, output_shape;  // of several inputs, the first's
   std::int64_t parameters = 0;
-  std::int64_t trainable = 0;  // of the parameters, those that follow a gradient: all but batch norms' statistics
+  std::int64_t trainable = 0;  // of the parameters, those that follow a gradient: no statistics, nothing frozen
   std::int64_t macs = 0;       // multiply-adds of a forward pass on one sample
   // The height and width, in pixels of the network's input and regardless of its edges, that an output pixel depends
   // on by windows (Araujo, Norris & Sim, "Computing receptive fields of convolutional neural networks", 2019), along
@@ -85,18 +86,34 @@ class Network {
   const Parameter<T>& parameter(std::string_view name) const;
   std::int64_t parameter_count() const;
 
+  // Holds parameters fixed in training, as when the last layers of a trained network learn something new: those of the
+  // layers whose names match the pattern, and those whose own names do. * stands for any characters: "conv2d_1",
+  // "stage_2_*", "*.bias", "*". Backward goes no further than to the first layer that learns. A batch normalisation
+  // whose running statistics are frozen uses them in training too, as Keras has it. An Execution, Optimizer,
+  // WeightAverage or training goes by what is frozen when it is made. Model files do not say what was frozen. Throws
+  // std::invalid_argument when nothing matches.
+  void freeze(std::string_view pattern) { set_frozen(pattern, true); }
+  void unfreeze(std::string_view pattern) { set_frozen(pattern, false); }
+
+  // Copies from another network each parameter that is there by the same name and in the same shape, as to begin with
+  // the weights of a network that has other last layers. Returns the names of those that it left as they are.
+  std::vector<std::string> copy_weights(const Network& other);
+
   // True when the network ends in softmax over its classes, or those of each pixel: its output is probabilities, and
   // its training loss is the cross-entropy of them. (Without it the output is logits and the training loss takes their
   // softmax.)
   bool ends_in_softmax() const;
 
-  // hubel::summary of its graph.
-  std::string summary() const { return hubel::summary(graph_, sizeof(T)); }
+  // hubel::summary of its graph, with what is frozen.
+  std::string summary() const;
 
   // Puts the network's starting weights back, from `seed`.
   void reset(std::uint64_t seed);
 
  private:
+  void set_frozen(std::string_view pattern, bool frozen);
+  void count_trainable();
+
   Graph graph_;
   Shape output_shape_;
   std::vector<LayerInfo> info_;
@@ -154,6 +171,7 @@ class Execution {
   // The gradients are replaced. Returns dL/dx.
   TensorView<const T> backward(TensorView<const T> dout);
 
+  // In parameters()' order; an empty view (default-constructed) for what is frozen.
   std::span<const TensorView<T>> gradients();
 
   // For the last batch: what goes into the final softmax, (m, classes); without one, the output. Where a sample's

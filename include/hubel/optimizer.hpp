@@ -92,12 +92,14 @@ class Optimizer {
  public:
   // Throws std::invalid_argument for a learning rate that is negative or not finite, a momentum, beta or rho outside
   // [0, 1), a negative epsilon, weight decay or accumulator, or nesterov without momentum.
+  // Frozen parameters have no moments, and no step changes them, whatever is given for their gradients.
   Optimizer(const OptimizerOptions& options, std::span<const Parameter<T>> parameters);
 
   // One step: parameters (in the order given to the constructor) and their gradients. The learning rate is
-  // scale * options.learning_rate; a schedule sets the scale. Of the parameters' roles (network.hpp) only weights decay,
-  // and statistics just move by what is given for their gradient. Allocates nothing, and the result has the same bits on
-  // any number of threads. Throws std::invalid_argument when shapes are not those of the constructor's parameters.
+  // scale * options.learning_rate; a schedule sets the scale. Of the parameters' roles (network.hpp) only weights
+  // decay, and statistics just move by what is given for their gradient. Allocates nothing, and the result has the same
+  // bits on any number of threads. Throws std::invalid_argument when shapes are not those of the constructor's
+  // parameters.
   void step(std::span<Parameter<T>> parameters, std::span<const TensorView<T>> gradients, double scale = 1.0);
 
   std::int64_t steps() const { return steps_; }
@@ -131,6 +133,7 @@ class Optimizer {
   void move_statistics(std::span<Parameter<T>> parameters, std::span<const TensorView<T>> steps) const;
   bool decays(std::size_t i) const { return roles_[i] == ParameterRole::weight; }
   bool is_statistic(std::size_t i) const { return roles_[i] == ParameterRole::statistic; }
+  bool has_moments(std::size_t i) const { return !is_statistic(i) && !frozen_[i]; }
 
   OptimizerOptions options_;
   std::int64_t steps_ = 0;
@@ -138,6 +141,7 @@ class Optimizer {
   std::vector<std::string> names_;
   std::vector<Shape> shapes_;
   std::vector<ParameterRole> roles_;
+  std::vector<bool> frozen_;
   std::vector<Moment> moments_;  // at most kMostMoments
   std::vector<Piece> pieces_;
   // For LAMB: the sums of squares of each piece's weights and their direction, and each parameter's ratio of norms.

@@ -214,6 +214,49 @@ class Model:
                 weights = [weights[name] for name in names]
             self._network.set_parameters(list(weights))
 
+    def copy_weights(self, other: Union[Model, str, "os.PathLike[str]"]) -> List[str]:
+        """Takes from another model, or a file, each weight that has the same name and shape here.
+
+        So begins a model that has other last layers than one that was trained; see `freeze` too. Returns the names of
+        those of its own weights that it left as they are. Raises OSError and ValueError as `load` does.
+        """
+        if not isinstance(other, Model):
+            other = Model.load(other)
+        with self._lock:
+            return self._network.copy_weights(other._network)
+
+    def freeze(self, *names: str) -> None:
+        """Holds layers fixed: `fit` leaves their weights as they are, to the bit.
+
+        Names of layers, or of weights, as `summary` and `parameters` have them; * stands for any characters, and no name
+        for all: ``model.freeze("conv2d_*", "dense_1.bias")``. A frozen batch normalisation uses its running statistics in
+        training too, as in Keras. Training goes back no further than to the first layer that learns. It holds from the
+        next `fit` on and is not saved with the model. Raises ValueError, and changes nothing, for a name that is not there.
+        """
+        self._set_frozen(names, True)
+
+    def unfreeze(self, *names: str) -> None:
+        """Lets layers learn again that `freeze` holds; takes names as it does."""
+        self._set_frozen(names, False)
+
+    def _set_frozen(self, names: Sequence[str], frozen: bool) -> None:
+        with self._lock:
+            before = self._network.frozen()
+            try:
+                for name in names or ("*",):
+                    self._network.set_frozen(name, frozen)
+            except (TypeError, ValueError):
+                self._network.set_frozen("*", False)
+                for name in before:
+                    self._network.set_frozen(name, True)
+                raise
+
+    @property
+    def frozen(self) -> List[str]:
+        """The names of the weights that `freeze` holds."""
+        with self._lock:
+            return self._network.frozen()
+
     # --- training
 
     def compile(
@@ -592,7 +635,7 @@ class Model:
         """(output, dx, {name: gradient}): the samples through the network as in training, and back.
 
         dout, (m, ...output_shape), is dL/d(output) for any L that is a function of the output; dx is dL/dx and the dict
-        has dL/d(weight) for each of `parameters`. As in training batch normalisation uses the batch's statistics and
+        has dL/d(weight) for each of `parameters` that is not frozen. As in training batch normalisation uses the batch's statistics and
         Dropout is at work, with masks from (dropout_seed, dropout_step). What stands for the gradient of a running
         statistic is the step that the batch would move it back by.
         """
@@ -605,7 +648,7 @@ class Model:
             for seed in (dropout_seed, dropout_step):
                 _check_seed("gradients", seed)
             output, dx, gradients = self._network.gradients(x, dout, dropout_seed, dropout_step)
-            return output, dx, dict(zip(self.parameters(), gradients))
+            return output, dx, {n: g for n, g in zip(self.parameters(), gradients) if g is not None}
 
     # --- files and copies
 
@@ -633,6 +676,7 @@ class Model:
                 "input_shape": self.input_shape,
                 "layers": self._network.layers(),
                 "weights": self.get_weights(),
+                "frozen": self.frozen,
                 "class_names": self.class_names,
                 "notes": self.notes,
                 "optimizer": self.optimizer,
@@ -644,6 +688,8 @@ class Model:
     def __setstate__(self, state: Dict[str, Any]) -> None:
         self._set_up(_core.Network(state["input_shape"], state["layers"], 0), state["name"], state["next_seed"])
         self.set_weights(state["weights"])
+        if state["frozen"]:
+            self.freeze(*state["frozen"])
         self.class_names, self.notes = state["class_names"], state["notes"]
         self.optimizer, self.loss, self._top_k = state["optimizer"], state["loss"], state["top_k"]
 

@@ -298,8 +298,32 @@ nb::tuple PythonNetwork::gradients(nb::handle x, nb::handle dout, std::uint64_t 
     dx = execution.backward({static_cast<const float*>(PyArray_DATA(as_array(dout))), output.shape()});
   }
   nb::list gradients;
-  for (const TensorView<float>& gradient : execution.gradients()) gradients.append(copy_of(gradient));
+  for (const TensorView<float>& gradient : execution.gradients())
+    gradients.append(gradient.shape().rank() > 0 ? copy_of(gradient) : nb::none());
   return nb::make_tuple(copy_of(output.view()), copy_of(dx), gradients);
+}
+
+void set_frozen(PythonNetwork& self, nb::handle pattern, bool frozen) {
+  const std::string name = text({frozen ? "freeze" : "unfreeze", "names", "a str"}, pattern);
+  if (frozen) {
+    self.network().freeze(name);
+  } else {
+    self.network().unfreeze(name);
+  }
+}
+
+nb::list frozen(PythonNetwork& self) {
+  nb::list names;
+  for (const Parameter<float>& p : self.network().parameters())
+    if (p.frozen) names.append(python_text(p.name));
+  return names;
+}
+
+nb::list copy_weights(PythonNetwork& self, PythonNetwork& other) {
+  self.forget_weights();
+  nb::list left;
+  for (const std::string& name : self.network().copy_weights(other.network())) left.append(python_text(name));
+  return left;
 }
 
 nb::list parameters(PythonNetwork& self) {
@@ -428,6 +452,9 @@ void bind_network(nb::module_& m) {
       .def("gradients", &PythonNetwork::gradients)
       .def("parameters", &parameters)
       .def("set_parameters", &set_parameters)
+      .def("set_frozen", &set_frozen)
+      .def("frozen", &frozen)
+      .def("copy_weights", &copy_weights)
       .def("layers", &layers)
       .def("info", &info)
       .def("input_shape", [](PythonNetwork& self) { return python_shape(self.network().input_shape()); })

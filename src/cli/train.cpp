@@ -16,6 +16,7 @@
 #include "cli/train_log.hpp"
 #include "cli/train_options.hpp"
 #include "cli/train_outcome.hpp"
+#include "cli/transfer.hpp"
 #include "files/atomic_file.hpp"
 #include "files/file_lock.hpp"
 #include "hubel/hubel.hpp"
@@ -187,6 +188,8 @@ int train(const TrainArguments& o) {
   const DatasetSplits data = load_for_training(o);
   Network<float> network =
       chosen_network({o.model, o.small_images}, data.train.classes, data.train.sample_shape(), o.seed);
+  if (!o.weights.empty() && o.resume.empty()) begin_with_weights(network, o.weights);
+  freeze_layers(network, o.frozen);
   std::optional<Checkpoint> checkpoint;
   if (!o.resume.empty()) checkpoint = load_checkpoint(o.resume, network);
   catch_interrupts();

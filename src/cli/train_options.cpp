@@ -62,6 +62,19 @@ std::string is_interval(const std::string& text) {
   return detail::formatted("it must be such as 500steps or 2epochs, not {}", text);
 }
 
+// Options of learning from what was learnt before.
+void add_transfer_options(CLI::App& c, TrainArguments& o) {
+  c.add_option("--weights", o.weights,
+               "Begin with the weights of this model file, where its layers' names and shapes are the network's; the "
+               "others, such as of other classes, begin afresh")
+      ->type_name("FILE");
+  c.add_option("--freeze", o.frozen,
+               "Layers that training leaves as they are, by their names as `hubel summary` prints them; * stands for "
+               "any characters: --freeze 'conv2d_*,batch_norm_*'")
+      ->delimiter(',')
+      ->type_name("NAMES");
+}
+
 // Options of how it learns.
 void add_learning_options(CLI::App& c, TrainArguments& o) {
   c.add_option("--epochs", o.epochs, "How often to go through the training images")
@@ -178,6 +191,7 @@ void add_train_options(CLI::App& command, TrainArguments& o) {
       ->type_name("NAME|FILE.json")
       ->capture_default_str();
   command.add_flag("--small", o.small_images, "The named network's variant for images of about 32x32");
+  add_transfer_options(command, o);
   add_learning_options(command, o);
   add_regularisation_options(command, o);
   command
@@ -246,6 +260,7 @@ std::string described(const TrainArguments& o) {
   if (o.label_smoothing > 0) text += detail::formatted(", label smoothing {}", o.label_smoothing);
   if (!o.augment.empty()) text += detail::formatted(", augmented by {}", o.augment);
   if (o.ema > 0) text += detail::formatted(", average {}", o.ema);
+  if (!o.frozen.empty()) text += detail::formatted(", frozen {}", detail::joined(o.frozen, " "));
   return text;
 }
 

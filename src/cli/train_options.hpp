@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "cli/shared.hpp"
 #include "hubel/trainer.hpp"
@@ -20,6 +21,8 @@ struct TrainArguments {
   std::string data = "mnist";
   std::string model = "lenet5";
   bool small_images = false;
+  std::string weights;              // a model file to begin with, or empty
+  std::vector<std::string> frozen;  // patterns of layers' names
   std::int64_t epochs = 5;
   std::int64_t batch = 32;
   double lr = 1e-3;

@@ -206,12 +206,12 @@ double Execution<T>::Impl::forward_flops(const Segment& segment) const {
 // ---- Backward --------------------------------------------------------------------------------------------------
 
 // Down to which node of the segment backward goes: all of it when its input's gradient is wanted, else to the first
-// layer that has parameters.
+// layer that learns.
 template <class T>
 std::size_t Execution<T>::Impl::lowest(const Segment& segment) const {
   std::size_t i = segment.begin;
   if (wants(plan.nodes[i].inputs[0])) return i;
-  while (i < segment.end && plan.nodes[i].parameter_count == 0) ++i;
+  while (i < segment.end && !plan.nodes[i].learns) ++i;
   return i;
 }
 
@@ -420,7 +420,8 @@ void Execution<T>::Impl::backward(const Segment& segment, Samples samples, T* d,
 template <class T>
 void Execution<T>::Impl::finish_gradients() {
   double flops = static_cast<double>(part_count() * plan.part_size);
-  for (const Node<T>& node : plan.nodes) flops += node.dense ? static_cast<double>(m) * node.dense->flops() : 0;
+  for (const Node<T>& node : plan.nodes)
+    flops += node.dense && node.learns ? static_cast<double>(m) * node.dense->flops() : 0;
   detail::parallel_for(std::ssize(plan.rests), flops,
                        [&](std::int64_t i) { finish(plan.rests[static_cast<std::size_t>(i)]); });
 }

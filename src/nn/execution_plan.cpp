@@ -36,8 +36,10 @@ ExecutionPlan<T>::ExecutionPlan(const Network<T>& net, std::int64_t max_batch_, 
     place_gradients();
   }
   arena_.make();
-  for (std::size_t i = 0; i < gradient_places_.size(); ++i)
-    gradients.emplace_back(gradient_places_[i], net.parameters()[i].value.shape());
+  for (std::size_t i = 0; i < gradient_places_.size(); ++i) {
+    const Parameter<T>& p = net.parameters()[i];
+    gradients.push_back(p.frozen ? TensorView<T>() : TensorView<T>(gradient_places_[i], p.value.shape()));
+  }
 }
 
 // ---- Nodes -----------------------------------------------------------------------------------------------------
@@ -57,6 +59,10 @@ void ExecutionPlan<T>::make_nodes() {
     node.first_parameter = parameter;
     node.parameter_count = plan.parameter_counts[i];
     parameter += node.parameter_count;
+    const std::span<const Parameter<T>> own = parameters_of(node);
+    node.learns = std::ranges::any_of(own, [](const Parameter<T>& p) { return !p.frozen; });
+    if (std::ranges::any_of(own, [](const auto& p) { return p.role == ParameterRole::statistic && p.frozen; }))
+      node.training = false;
     for (const std::int64_t input : layers[i].inputs) {
       node.inputs.push_back(static_cast<std::size_t>(input + 1));
       node.input_shapes.push_back(network->graph().shape(network->graph().value(input)));
@@ -229,7 +235,7 @@ void ExecutionPlan<T>::find_needed() {
   values[0].needed = {false, true};
   for (std::size_t i = 0; i < nodes.size(); ++i) {
     for (const std::size_t flag : {0, 1}) {
-      bool needed = nodes[i].parameter_count > 0;
+      bool needed = nodes[i].learns;
       for (const std::size_t input : nodes[i].inputs) needed = needed || values[input].needed[flag];
       values[i + 1].needed[flag] = needed;
     }
@@ -252,7 +258,8 @@ void ExecutionPlan<T>::place_gradients() {
   place_parts();
   gradient_places_.resize(network->parameters().size());
   for (std::size_t i = 0; i < gradient_places_.size(); ++i)
-    arena_.place(gradient_places_[i], network->parameters()[i].value.size(), 0, end_time());
+    if (!network->parameters()[i].frozen)
+      arena_.place(gradient_places_[i], network->parameters()[i].value.size(), 0, end_time());
 }
 
 // The gradients of a segment's inputs, at its turn in backward.
@@ -285,12 +292,14 @@ void ExecutionPlan<T>::place_parts() {
   most_parts = std::min(most_parts, group_count(max_batch));
   arena_.place(sums, most_parts, Shape{std::max<std::int64_t>(part_size, 1)}, 0, end_time());
   for (std::size_t i = 0; i < nodes.size(); ++i) {
+    if (!nodes[i].learns) continue;
     if (nodes[i].pair) rests.push_back({Rest::Kind::pair, i});
     if (!nodes[i].dense) continue;
-    const std::int64_t rows = nodes[i].dense->n_in;
+    const auto own = parameters_of(nodes[i]);
+    const std::int64_t rows = own[0].frozen ? 0 : nodes[i].dense->n_in;
     for (std::int64_t row = 0; row < rows; row += kGradientRows)
       rests.push_back({Rest::Kind::rows, i, row, std::min(row + kGradientRows, rows)});
-    if (nodes[i].parameter_count > 1) rests.push_back({Rest::Kind::bias, i});
+    if (own.size() > 1 && !own[1].frozen) rests.push_back({Rest::Kind::bias, i});
   }
 }
 

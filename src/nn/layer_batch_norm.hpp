@@ -62,6 +62,13 @@ struct LayerKind<BatchNorm> : LayerTraits {
   static void backward(const BatchNorm& layer, const BackwardPass<T>& pass) {
     const NormParameters<const T> p = norm_parameters(layer, pass.parameters);
     const NormParameters<T> d = norm_gradients(layer, pass.gradients);
+    if (!pass.training) {
+      batch_norm_inference_backward(pass.d, pass.x(), pass.y, p.gamma, p.beta, p.rest[0], p.rest[1], layer.epsilon,
+                                    pass.activation, pass.dx[0], d.gamma, d.beta);
+      for (const TensorView<T>& step : d.rest)
+        if (is_given(step)) std::fill(step.begin(), step.end(), T(0));
+      return;
+    }
     const auto [mean, inv_std, variance] = statistics(pass);
     batch_norm_backward(pass.d, pass.x(), pass.y, p.gamma, p.beta, mean, inv_std, pass.activation, pass.dx[0], d.gamma,
                         d.beta);

@@ -60,10 +60,9 @@ struct LayerKind<Conv1D> : LayerTraits {
   static void backward(const Conv1D& layer, const BackwardPass<T>& pass) {
     const TensorView<const T> d = as_image(TensorView<const T>(pass.d)), x = as_image(pass.x()), W = as_kernel(pass);
     const TensorView<T> dx = is_given(pass.dx[0]) ? as_image(pass.dx[0]) : TensorView<T>();
-    const TensorView<T> dbias =
-        layer.use_bias ? TensorView<T>(pass.gradients[1].data(), Shape{1, 1, 1, layer.filters}) : TensorView<T>();
-    conv_backward(d, x, W, LayerKind<Conv2D>::options(as_conv(layer)), dx, {pass.gradients[0].data(), W.shape()},
-                  dbias);
+    const TensorView<T> dW =
+        is_given(pass.gradients[0]) ? TensorView<T>(pass.gradients[0].data(), W.shape()) : TensorView<T>();
+    conv_backward(d, x, W, LayerKind<Conv2D>::options(as_conv(layer)), dx, dW, bias_gradient(pass));
   }
 
  private:

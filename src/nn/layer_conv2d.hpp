@@ -75,10 +75,8 @@ struct LayerKind<Conv2D> : LayerTraits {
 
   template <class T>
   static void backward(const Conv2D& layer, const BackwardPass<T>& pass) {
-    TensorView<T> dbias;
-    if (layer.use_bias) dbias = {pass.gradients[1].data(), Shape{1, 1, 1, layer.filters}};
     conv_backward(pass.d, pass.x(), pass.parameters[0].value.view(), options(layer), pass.dx[0], pass.gradients[0],
-                  dbias);
+                  bias_gradient(pass));
   }
 
   static ConvOptions options(const Conv2D& layer) {

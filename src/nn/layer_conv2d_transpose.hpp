@@ -79,10 +79,8 @@ struct LayerKind<Conv2DTranspose> : LayerTraits {
 
   template <class T>
   static void backward(const Conv2DTranspose& layer, const BackwardPass<T>& pass) {
-    TensorView<T> dbias;
-    if (layer.use_bias) dbias = {pass.gradients[1].data(), Shape{1, 1, 1, layer.filters}};
     conv_transpose_backward(pass.d, pass.x(), pass.parameters[0].value.view(), options(layer), pass.dx[0],
-                            pass.gradients[0], dbias);
+                            pass.gradients[0], bias_gradient(pass));
   }
 
  private:

@@ -129,6 +129,13 @@ struct LayerTraits {
 template <class L>
 struct LayerKind;
 
+// Where a convolution's bias has its gradient, as (1, 1, 1, filters); an empty view where none is wanted.
+template <class T>
+TensorView<T> bias_gradient(const BackwardPass<T>& pass) {
+  if (pass.gradients.size() < 2 || !is_given(pass.gradients[1])) return {};
+  return {pass.gradients[1].data(), Shape{1, 1, 1, pass.gradients[1].size()}};
+}
+
 // The layer's activation; identity for a kind that has none.
 template <class L>
 Activation layer_activation(const L& layer) {

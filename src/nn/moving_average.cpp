@@ -21,6 +21,7 @@ WeightAverage<T>::WeightAverage(std::span<const Parameter<T>> parameters, const 
     names_.push_back(parameters[i].name);
     averages_.push_back(options.bias_correction ? Tensor<T>(value.shape()) : value);
     kept_.emplace_back(value.shape());
+    if (parameters[i].frozen) continue;  // its average, with the correction, could be a rounding away
     detail::cut_into_pieces(value.size(), [&](std::int64_t begin, std::int64_t end) {
       pieces_.push_back({i, begin, end});
     });

@@ -2,6 +2,7 @@
 #include "hubel/network.hpp"
 
 #include <algorithm>
+#include <map>
 #include <stdexcept>
 
 #include "nn/network_plan.hpp"
@@ -16,6 +17,26 @@ std::string parameter_names(std::span<const Parameter<T>> parameters) {
   std::string names;
   for (const Parameter<T>& p : parameters) names += (names.empty() ? "" : ", ") + p.name;
   return names.empty() ? "none" : names;
+}
+
+// Whether * in the pattern can be put as characters so that it becomes the name. Only the last * passed has to be
+// tried with more characters, so that the time is at most the product of both lengths.
+bool matches(std::string_view pattern, std::string_view name) {
+  std::size_t p = 0, n = 0, star = std::string_view::npos, after = 0;
+  while (n < name.size()) {
+    if (p < pattern.size() && pattern[p] == '*') {
+      star = p++;
+      after = n;
+    } else if (p < pattern.size() && pattern[p] == name[n]) {
+      ++p, ++n;
+    } else if (star != std::string_view::npos) {
+      p = star + 1;
+      n = ++after;
+    } else {
+      return false;
+    }
+  }
+  return pattern.find_first_not_of('*', p) == std::string_view::npos;
 }
 
 }  // namespace
@@ -49,6 +70,7 @@ Network<T>::Network(Graph graph, std::vector<Parameter<T>> parameters)
   }
   info_ = std::move(plan.info);
   output_shape_ = info_.back().output_shape;
+  count_trainable();
 }
 
 template <class T>
@@ -83,6 +105,57 @@ std::int64_t Network<T>::parameter_count() const {
   std::int64_t count = 0;
   for (const LayerInfo& layer : info_) count += layer.parameters;
   return count;
+}
+
+template <class T>
+void Network<T>::set_frozen(std::string_view pattern, bool frozen) {
+  bool found = false;
+  for (const LayerInfo& layer : info_) found = found || matches(pattern, layer.name);
+  for (Parameter<T>& p : parameters_) {
+    const std::string_view name = p.name, layer = name.substr(0, name.rfind('.'));
+    if (!matches(pattern, name) && !matches(pattern, layer)) continue;
+    p.frozen = frozen;
+    found = true;
+  }
+  count_trainable();
+  if (found) return;
+  throw std::invalid_argument(detail::formatted("Network: no layer or parameter is named '{}', its parameters are {}",
+                                                pattern, parameter_names<T>(parameters_)));
+}
+
+template <class T>
+void Network<T>::count_trainable() {
+  std::size_t i = 0;
+  for (LayerInfo& layer : info_) {
+    std::int64_t left = layer.parameters;
+    layer.trainable = 0;
+    for (; left > 0; ++i) {
+      const std::int64_t n = parameters_[i].value.size();
+      left -= n;
+      if (parameters_[i].role != ParameterRole::statistic && !parameters_[i].frozen) layer.trainable += n;
+    }
+  }
+}
+
+template <class T>
+std::vector<std::string> Network<T>::copy_weights(const Network& other) {
+  std::map<std::string_view, const Tensor<T>*> given;
+  for (const Parameter<T>& p : other.parameters_) given.emplace(p.name, &p.value);
+  std::vector<std::string> left;
+  for (Parameter<T>& p : parameters_) {
+    const auto found = given.find(p.name);
+    if (found != given.end() && found->second->shape() == p.value.shape()) {
+      std::copy(found->second->begin(), found->second->end(), p.value.begin());
+    } else {
+      left.push_back(p.name);
+    }
+  }
+  return left;
+}
+
+template <class T>
+std::string Network<T>::summary() const {
+  return detail::summary_of(graph_, info_, sizeof(T));
 }
 
 template <class T>

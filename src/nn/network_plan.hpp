@@ -33,6 +33,9 @@ std::optional<std::size_t> softmax_layer(const Graph& graph);
 // Throws std::invalid_argument, its message beginning with `who`, for another.
 std::int64_t class_count(const Shape& output, std::string_view who);
 
+// hubel::summary of a network with these layers (summary.cpp).
+std::string summary_of(const Graph& graph, std::span<const LayerInfo> layers, std::int64_t bytes_per_number);
+
 // One sample's shape with a batch axis before it.
 Shape batch_shape(std::int64_t m, const Shape& sample);
 

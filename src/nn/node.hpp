@@ -32,7 +32,8 @@ struct Node {
   bool absorbed = false;                // runs with a layer before
   std::optional<FrozenConv<T>> frozen;  // a convolution, with the batch normalisation that it absorbs
   std::optional<SmallDense> dense;      // a dense layer whose weights stay in the cache
-  bool training = false;
+  bool training = false;     // does what it does in training only: all layers, but a norm whose statistics are frozen
+  bool learns = false;       // has parameters that are not frozen
   std::uint64_t number = 0;  // among the layers
   // A few samples may pass through it, and through its neighbours, while others wait. Its gradients with respect to
   // parameters are then finished later: `sums` of a pair and `dz` of a dense layer hold what they are made of.
@@ -202,7 +203,7 @@ void Node<T>::backward(Parameters parameters, Gradients gradients, std::int64_t 
                           part + sums);
     }
   } else if (dense) {
-    std::copy_n(d, count * out_size, dz + begin * out_size);
+    if (learns) std::copy_n(d, count * out_size, dz + begin * out_size);
     if (is_given(dx[0])) dense->backward_data(d, parameters[0].value.data(), count, dx[0].data());
   } else if (!reshapes) {
     const TensorView<const T> some = view_x(begin, count);

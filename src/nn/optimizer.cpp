@@ -174,7 +174,8 @@ Optimizer<T>::Optimizer(const OptimizerOptions& options, std::span<const Paramet
     names_.push_back(parameters[i].name);
     shapes_.push_back(shape);
     roles_.push_back(parameters[i].role);
-    if (is_statistic(i)) continue;
+    frozen_.push_back(parameters[i].frozen);
+    if (!has_moments(i)) continue;
     elements_ += static_cast<double>(shape.elements());
     detail::cut_into_pieces(shape.elements(), [&](std::int64_t begin, std::int64_t end) {
       pieces_.push_back({i, begin, end});
@@ -185,7 +186,7 @@ Optimizer<T>::Optimizer(const OptimizerOptions& options, std::span<const Paramet
     Moment& moment = moments_.emplace_back();
     moment.name = std::move(name);
     for (std::size_t i = 0; i < shapes_.size(); ++i) {
-      moment.tensors.emplace_back(is_statistic(i) ? Shape{0} : shapes_[i]);
+      moment.tensors.emplace_back(has_moments(i) ? shapes_[i] : Shape{0});
       std::fill(moment.tensors.back().begin(), moment.tensors.back().end(), start);
     }
   }
@@ -210,7 +211,7 @@ template <class T>
 void Optimizer<T>::step(std::span<Parameter<T>> parameters, std::span<const TensorView<T>> gradients, double scale) {
   bool fits = parameters.size() == shapes_.size() && gradients.size() == shapes_.size();
   for (std::size_t i = 0; fits && i < shapes_.size(); ++i)
-    fits = parameters[i].value.shape() == shapes_[i] && gradients[i].shape() == shapes_[i];
+    fits = parameters[i].value.shape() == shapes_[i] && (frozen_[i] || gradients[i].shape() == shapes_[i]);
   if (!fits) throw std::invalid_argument("Optimizer: the parameters or gradients are not those it was made for");
 
   ++steps_;
@@ -232,7 +233,7 @@ void Optimizer<T>::step(std::span<Parameter<T>> parameters, std::span<const Tens
 template <class T>
 void Optimizer<T>::move_statistics(std::span<Parameter<T>> parameters, std::span<const TensorView<T>> steps) const {
   for (std::size_t i = 0; i < roles_.size(); ++i) {
-    if (!is_statistic(i)) continue;
+    if (!is_statistic(i) || frozen_[i]) continue;
     T* value = parameters[i].value.data();
     for (const T step : steps[i]) *value++ -= step;
   }
@@ -286,7 +287,7 @@ std::vector<NamedView<T>> Optimizer<T>::state() const {
   std::vector<NamedView<T>> state;
   for (std::size_t i = 0; i < names_.size(); ++i) {
     for (const Moment& moment : moments_)
-      if (!is_statistic(i)) state.push_back({names_[i] + "/" + moment.name, moment.tensors[i]});
+      if (has_moments(i)) state.push_back({names_[i] + "/" + moment.name, moment.tensors[i]});
   }
   return state;
 }
@@ -314,7 +315,7 @@ void Optimizer<T>::load_state(std::span<const NamedView<T>> state, std::int64_t 
   std::vector<detail::NamedPlace<T>> places;
   for (std::size_t i = 0; i < names_.size(); ++i) {
     for (Moment& moment : moments_)
-      if (!is_statistic(i)) places.push_back({names_[i] + "/" + moment.name, moment.tensors[i]});
+      if (has_moments(i)) places.push_back({names_[i] + "/" + moment.name, moment.tensors[i]});
   }
   for (const NamedView<T>& tensor : state) check_squares(tensor);
   detail::load_named<T>("Optimizer", state, places);

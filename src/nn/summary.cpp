@@ -109,7 +109,10 @@ std::string table(const std::vector<Row>& rows) {
 }  // namespace
 
 std::string summary(const Graph& graph, std::int64_t bytes_per_number) {
-  const std::vector<LayerInfo> layers = layer_infos(graph);
+  return detail::summary_of(graph, layer_infos(graph), bytes_per_number);
+}
+
+std::string detail::summary_of(const Graph& graph, std::span<const LayerInfo> layers, std::int64_t bytes_per_number) {
   std::int64_t parameters = 0, trainable = 0, macs = 0;
   for (const LayerInfo& layer : layers) {
     parameters += layer.parameters;

@@ -59,7 +59,8 @@ Training::Training(Network<float>& network, const SampleSource& train, const Tra
       losses_(count_, batch_size_, later_count_ < count_) {
   const std::span<const Parameter<float>> parameters = std::as_const(network).parameters();
   for (std::size_t i = 0; i < parameters.size(); ++i)
-    if (parameters[i].role != ParameterRole::statistic) clipped_.push_back(execution_.gradients()[i]);
+    if (parameters[i].role != ParameterRole::statistic && !parameters[i].frozen)
+      clipped_.push_back(execution_.gradients()[i]);
   const auto* entropy = std::get_if<CrossEntropy>(&options.loss);
   if (entropy && !batch_.has_targets() && train.labels_per_sample() == 1) by_sample_ = cross_entropy_options(*entropy);
   if (options.average) average_.emplace(parameters, *options.average);

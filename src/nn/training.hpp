@@ -64,7 +64,7 @@ class Training {
   Batch batch_;
   Execution<float> execution_;
   Optimizer<float> optimizer_;
-  std::vector<TensorView<float>> clipped_;        // the gradients that are: all but the statistics' steps
+  std::vector<TensorView<float>> clipped_;  // the gradients that are: not the statistics' steps, nor what is frozen
   std::optional<CrossEntropyOptions> by_sample_;  // the loss's, where it is a classifier's cross-entropy by labels
   SampleLosses losses_;
   std::optional<WeightAverage<float>> average_;

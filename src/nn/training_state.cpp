@@ -127,7 +127,12 @@ void check_plateau(const StateNumbers& numbers, const PlateauOptions& options, d
 }  // namespace
 
 std::map<std::string, std::string> Training::settings() const {
-  return training_settings(options_, source_, validation_);
+  auto settings = training_settings(options_, source_, validation_);
+  std::string frozen;
+  for (const Parameter<float>& p : std::as_const(network_).parameters())
+    if (p.frozen) frozen += (frozen.empty() ? "" : ", ") + p.name;
+  if (!frozen.empty()) settings["frozen"] = frozen;
+  return settings;
 }
 
 bool Training::is_due(bool epoch_ended) const {

@@ -413,7 +413,7 @@ void ConvPoolPlan<T>::add_gradients(const T* packed, const T* dz, const T* winne
 
 template <class T>
 void ConvPoolPlan<T>::put_gradients(const T* sums, T* dW, T* db) const {
-  for (std::int64_t r = 0; r < g_.kh; ++r) {
+  for (std::int64_t r = 0; dW && r < g_.kh; ++r) {
     for (std::int64_t e = 0; e < run_; ++e, dW += g_.c_new) {
       const T* at = sums + r * padded_run_ + e / g_.c_prev * pixel_ + e % g_.c_prev;
       for (std::int64_t n = 0; n < g_.c_new; ++n) dW[n] = at[n * g_.kh * padded_run_];

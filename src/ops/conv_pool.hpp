@@ -60,7 +60,7 @@ class ConvPoolPlan {
   // pre-activations.
   std::int64_t gradient_size() const { return g_.c_new * g_.kh * padded_run_ + g_.c_new; }
   void add_gradients(const T* packed, const T* dz, const T* winners, const T* x, T* dx, T* sums) const;
-  // The sums in the order of W and b. db may be null.
+  // The sums in the order of W and b. Either may be null.
   void put_gradients(const T* sums, T* dW, T* db) const;
 
  private:
