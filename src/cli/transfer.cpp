@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <stdexcept>
 
-#include "cli/shared.hpp"
+#include "cli/terminal.hpp"
 #include "hubel/model_file.hpp"
 #include "text/formatted.hpp"
 

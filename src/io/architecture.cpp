@@ -65,7 +65,11 @@ void from_json(const json& value, std::string_view where, bool& out) {
   out = value.get<bool>();
 }
 void from_json(const json& value, std::string_view where, Pair& out) {
-  if (!is_pair(value)) wrong(value, where, "two whole numbers below 2^31");
+  if (is_size(value)) {
+    out.fill(value.get<std::int64_t>());
+    return;
+  }
+  if (!is_pair(value)) wrong(value, where, "one or two whole numbers below 2^31");
   out = value.get<Pair>();
 }
 void from_json(const json& value, std::string_view where, double& out) {

@@ -457,6 +457,31 @@ class Command(unittest.TestCase):
         self.refuses(hubel(*arguments, "--out", parts, "--resume", self.folder / "none"), 1, "none")
         self.refuses(hubel(*arguments, "--out", parts, "--checkpoint", self.folder / "no" / "c"), 1, self.folder / "no")
 
+    def test_learning_from_what_was_learnt(self):
+        first, second = self.folder / "first.safetensors", self.folder / "second.safetensors"
+        arguments = ["train", "--data", self.data, "--epochs", 2, "--validation", 20]
+        self.assertEqual(hubel(*arguments, "--out", first).returncode, 0)
+        run = hubel(*arguments, "--seed", 5, "--weights", first, "--freeze", "conv2d_*,dense_1.bias", "--out", second)
+        self.assertEqual(run.returncode, 0, run.stderr)
+        self.assertIn(f"Weights: 10 of 10 from {first}\n", run.stdout)
+        self.assertRegex(run.stdout, r"Frozen: [\d,]+ of [\d,]+ parameters learn\n")
+        before, after = read_tensors(first), read_tensors(second)
+        held = {name for name in before if before[name] == after[name]}
+        self.assertEqual(held, {"conv2d_1.kernel", "conv2d_1.bias", "conv2d_2.kernel", "conv2d_2.bias", "dense_1.bias"})
+        layers = [{"kind": "conv2d", "filters": 6, "kernel_size": 5}, {"kind": "flatten"}, {"kind": "dense", "units": 3}]
+        other = self.folder / "other.json"
+        other.write_text(json.dumps({"input_shape": [28, 28, 1], "layers": layers}))
+        run = hubel(*arguments, "--model", other, "--weights", first, "--out", second)
+        self.assertIn(f"Weights: 2 of 4 from {first}; fresh: dense_1.kernel, dense_1.bias\n", run.stdout, run.stderr)
+        unlike = self.folder / "unlike.json"
+        unlike.write_text(json.dumps({"input_shape": [28, 28, 1], "layers": layers[1:]}))
+        for options, words in ((("--freeze", "conv2d_3"), ("--freeze conv2d_3", "no layer has that name")),
+                               (("--freeze", "*"), ("leaves no layer",)),
+                               (("--weights", self.folder / "none"), ("none",)),
+                               (("--weights", self.data / "train-labels-idx1-ubyte"), ("train-labels-idx1-ubyte",)),
+                               (("--model", unlike, "--weights", first), ("none of its weights",))):
+            self.refuses(hubel(*arguments, "--out", second, *options), 1, *words)
+
     def test_full_disk(self):
         """A limit on a file's size stands for it: the training is told of, and the last good checkpoint stays."""
         arguments, checkpoint = self.checkpointed(epochs=4), self.folder / "full.checkpoint"

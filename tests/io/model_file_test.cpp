@@ -184,11 +184,20 @@ TEST(Architecture, TellsTheKeyAtFault) {
   EXPECT_TRUE(layer(R"({"kind":"dense","units":3,"activation":"rleu"})", {"'activation' is \"rleu\""}));
   EXPECT_TRUE(layer(R"({"kind":"dense","units":3,"activation":null})", {"'activation' is null"}));
   EXPECT_TRUE(layer(R"({"kind":"dense","units":3,"kernel_initializer":"he"})", {"'kernel_initializer' is \"he\""}));
-  EXPECT_TRUE(layer(R"({"kind":"max_pool2d","pool_size":2})", {"'pool_size' is 2", "two whole numbers"}));
+  EXPECT_TRUE(layer(R"({"kind":"max_pool2d","pool_size":"2"})", {"'pool_size' is \"2\"", "one or two whole numbers"}));
   EXPECT_TRUE(layer(R"({"kind":"max_pool2d","pool_size":[2]})", {"'pool_size' is [2]"}));
   for (const char* padding : {"\"full\"", "1", "[1,1]", "[[1,1],[1]]", "[[1,1],[1,-1]]"})
     EXPECT_TRUE(layer(detail::formatted(R"({{"kind":"conv2d","filters":1,"padding":{}}})", padding), {"'padding' is"}));
   EXPECT_TRUE(layer(R"({"kind":"conv2d","filters":1})", {"conv2d_1", "(1, 64)"}));  // behind Flatten
+}
+
+TEST(Architecture, OneNumberIsOfBothAxes) {
+  const auto read = [&](const char* size, const char* strides) {
+    return architecture_from_json(detail::formatted(
+        R"({{"input_shape":[9,9,1],"layers":[{{"kind":"conv2d","filters":2,"kernel_size":{},"strides":{}}}]}})", size,
+        strides));
+  };
+  EXPECT_EQ(read("3", "2"), read("[3,3]", "[2,2]"));
 }
 
 TEST(Architecture, BoundsWhatAHostileOneAsksFor) {
