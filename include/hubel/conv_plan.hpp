@@ -37,6 +37,11 @@ class ConvPlan {
   // out = activation(A_prev * W + b); b may be an empty view. Throws std::invalid_argument for wrong shapes, and
   // std::logic_error without weights.
   void forward(TensorView<const T> A_prev, TensorView<const T> b, Activation activation, TensorView<T> out) const;
+  // out = activation(out + A_prev * W + b), as where a residual network adds a branch to its shortcut: no pass over out
+  // of its own. In place, so A_prev must not overlap out. Errors as forward's, and std::logic_error unless can_add().
+  void forward_add(TensorView<const T> A_prev, TensorView<const T> b, Activation activation, TensorView<T> out) const;
+  // False for depthwise convolutions and those with very few output channels, whose loops do not add.
+  bool can_add() const;
   // dA_prev from dZ, the gradient with respect to the pre-activation. Errors as forward's.
   void backward_data(TensorView<const T> dZ, TensorView<T> dA_prev) const;
   // dW from dZ and A_prev. Needs no weights. Throws std::invalid_argument for wrong shapes.

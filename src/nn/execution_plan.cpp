@@ -75,6 +75,7 @@ void ExecutionPlan<T>::make_nodes() {
   if (const auto final_softmax = softmax_layer(network->graph())) softmax = &nodes[*final_softmax];
   for (std::size_t i = 0; i < nodes.size(); ++i)
     if (!nodes[i].absorbed) choose_kind(i);
+  if (mode == Mode::frozen) absorb_additions();
 }
 
 // Whether layer i takes nothing but what the layer before it makes, which nothing else takes.
@@ -118,6 +119,40 @@ void ExecutionPlan<T>::freeze(std::size_t i) {
   node.activation = norm->activation;
   absorb(i);
   absorb_activation(i);
+}
+
+// A sum of two whose later one a frozen convolution makes, just before: the convolution adds to the other where that
+// lies, if nobody wants it afterwards.
+template <class T>
+void ExecutionPlan<T>::absorb_additions() {
+  std::vector<std::size_t> owners = {0};  // of each value the one in whose memory it lies
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    const Node<T>& node = nodes[i];
+    if (node.frozen) absorb_addition(i, owners);
+    const bool borrows = node.absorbed || (node.reshapes && !node.activates());
+    owners.push_back(node.adds_to ? owners[*node.adds_to] : borrows ? owners[node.inputs[0]] : i + 1);
+  }
+}
+
+// `owners`: of the values before node i's.
+template <class T>
+void ExecutionPlan<T>::absorb_addition(std::size_t i, std::span<const std::size_t> owners) {
+  Node<T>& node = nodes[i];
+  const std::size_t next = i + node.absorbs + 1;
+  if (next >= nodes.size() || node.activates() || values[next].consumers != std::vector{next}) return;
+  const Node<T>& sum = nodes[next];
+  if (!std::holds_alternative<Add>(*sum.layer) || sum.inputs.size() != 2 || &sum == softmax) return;
+  const std::size_t other = sum.inputs[0] == next ? sum.inputs[1] : sum.inputs[0];
+  if (owners[other] == 0 || !node.frozen->can_add()) return;  // the network's input is the caller's
+  for (std::size_t v = 0; v < owners.size(); ++v) {
+    if (owners[v] != owners[other]) continue;
+    if (std::ranges::any_of(values[v].consumers, [&](std::size_t c) { return c >= i && c != next; })) return;
+  }
+  const std::size_t more = sum.absorbs;
+  node.adds_to = other;
+  node.activation = sum.activation;
+  absorb(i);
+  node.absorbs += more;
 }
 
 template <class T>
@@ -206,11 +241,16 @@ void ExecutionPlan<T>::place_node(std::size_t segment, std::size_t i) {
   if (put_off && node.reshapes) keep(node.inputs[0], end_time());
   if (wants_z && node.activates() && !node.reshapes)
     arena_.place(node.z, max_batch, node.output, forward, put_off ? end_time() : backward);
-  if (node.activates() || !node.reshapes)
+  if (node.adds_to) {
+    memory_of_[i + 1] = memory_of_[*node.adds_to];
+    arena_.share(node.y, *memory_of_[i + 1]);
+    keep(i + 1, forward);
+  } else if (node.activates() || !node.reshapes) {
     memory_of_[i + 1] = arena_.place(node.y, max_batch, node.output, forward,
                                      put_off               ? end_time()
                                      : node.reads_output() ? backward
                                                            : forward);
+  }
   if (const auto [of_sample, of_batch] = node.kept_size; training() && of_sample + of_batch > 0)
     arena_.place(node.kept, batch_shape(max_batch, Shape{of_sample}).elements() + of_batch, forward, backward);
   if (node.dense && training()) {

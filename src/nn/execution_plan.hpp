@@ -83,6 +83,8 @@ struct ExecutionPlan {
   void absorb(std::size_t i);
   void absorb_activation(std::size_t i);
   void freeze(std::size_t i);
+  void absorb_additions();
+  void absorb_addition(std::size_t i, std::span<const std::size_t> owners);
   std::span<const Parameter<T>> parameters_of(const Node<T>& node) const {
     return network->parameters().subspan(node.first_parameter, node.parameter_count);
   }

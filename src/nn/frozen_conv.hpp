@@ -42,9 +42,12 @@ class FrozenConv {
     plan_.set_weights(kernel, false);
   }
 
-  void forward(TensorView<const T> x, Activation activation, TensorView<T> y) const {
-    plan_.forward(x, bias_.size() > 0 ? bias_.view() : TensorView<const T>(), activation, y);
+  // With `add`, if it can, the result before the activation is added to y.
+  void forward(TensorView<const T> x, Activation activation, bool add, TensorView<T> y) const {
+    const TensorView<const T> bias = bias_.size() > 0 ? bias_.view() : TensorView<const T>();
+    add ? plan_.forward_add(x, bias, activation, y) : plan_.forward(x, bias, activation, y);
   }
+  bool can_add() const { return plan_.can_add(); }
 
  private:
   static Shape batch_shape_of(const Shape& x) { return {1, x[0], x[1], x[2]}; }

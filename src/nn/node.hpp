@@ -31,6 +31,7 @@ struct Node {
   std::size_t absorbs = 0;              // layers behind it that run with it, whose last has y for its output
   bool absorbed = false;                // runs with a layer before
   std::optional<FrozenConv<T>> frozen;  // a convolution, with the batch normalisation that it absorbs
+  std::optional<std::size_t> adds_to;   // the value that a frozen convolution, which absorbs an Add, adds to in place
   std::optional<SmallDense> dense;      // a dense layer whose weights stay in the cache
   bool training = false;     // does what it does in training only: all layers, but a norm whose statistics are frozen
   bool learns = false;       // has parameters that are not frozen
@@ -173,7 +174,7 @@ void Node<T>::forward(Parameters parameters, std::int64_t begin, std::int64_t co
   const Activation own = fused ? activation : Activation::identity;
   T* to = (z ? z : y) + begin * out_size;
   if (frozen) {
-    frozen->forward(view_x(begin, count), own, {to, batch_shape(count, output)});
+    frozen->forward(view_x(begin, count), own, adds_to.has_value(), {to, batch_shape(count, output)});
   } else if (dense) {
     const T* bias = parameters.size() > 1 ? parameters[1].value.data() : nullptr;
     dense->forward(x_now() + begin * in_size, parameters[0].value.data(), bias, own, count, to);

@@ -7,6 +7,7 @@
 #include "ops/checks.hpp"
 #include "ops/conv_passes.hpp"
 #include "ops/depthwise.hpp"
+#include "ops/planar.hpp"
 #include "ops/scatter.hpp"
 #include "ops/winograd.hpp"
 #include "text/formatted.hpp"
@@ -65,6 +66,16 @@ struct ConvPlan<T>::Impl {
     g.m = A_prev[0];
     return g;
   }
+  // The forward pass, all but its pointers, for the geometry's images.
+  detail::Correlation<T> forward_of(const ConvGeometry& g) const {
+    auto k = detail::forward_correlation<T>(detail::flattened(g));
+    k.algorithm = forward;
+    k.kernel_is_kept = true;
+    return k;
+  }
+  // forward, or with `add` forward_add, for the function named.
+  void run(TensorView<const T> A_prev, TensorView<const T> b, Activation activation, bool add, TensorView<T> out,
+           const char* who) const;
   bool scatters(const ConvGeometry& g) const {
     return options.algorithm != ConvAlgorithm::winograd && detail::by_scatter<T>(g);
   }
@@ -109,15 +120,13 @@ void ConvPlan<T>::set_weights(TensorView<const T> W, bool for_backward) {
   p.finite = detail::all_finite(W.data(), W.size());
   ConvGeometry g = p.geometry;
   g.m = std::max<std::int64_t>(g.m, 1);
-  g = detail::flattened(g);
-  auto k = detail::forward_correlation<T>(g);
+  auto k = p.forward_of(g);
   k.weights = p.weights.data();
-  k.algorithm = p.forward;
-  k.kernel_is_kept = true;
   detail::pack_kernel(k, room_for(p.forward_kernel, detail::packed_elements(k)));
   p.has_weights = true;
   if (!for_backward) return;
   p.has_backward = true;
+  g = detail::flattened(g);
   if (p.scatters(g)) return;
   const auto each_phase = [&](const auto& f) {
     detail::for_each_phase<T>(g, !p.finite, [&](detail::Correlation<T>& phase, std::int64_t) {
@@ -135,28 +144,47 @@ void ConvPlan<T>::set_weights(TensorView<const T> W, bool for_backward) {
 }
 
 template <class T>
-void ConvPlan<T>::forward(TensorView<const T> A_prev, TensorView<const T> b, Activation activation,
-                          TensorView<T> out) const {
-  constexpr const char* who = "ConvPlan::forward";
-  const Impl& p = *impl_;
-  const ConvGeometry g = p.geometry_of(A_prev.shape(), who);
+void ConvPlan<T>::Impl::run(TensorView<const T> A_prev, TensorView<const T> b, Activation activation, bool add,
+                            TensorView<T> out, const char* who) const {
+  const ConvGeometry g = geometry_of(A_prev.shape(), who);
   if (b.data() || b.shape().rank() > 0) {
     detail::check_shape(who, "b", b.shape(), Shape{1, 1, 1, g.c_new}, "(1, 1, 1, c_new) with W's c_new");
   }
   detail::check_shape(who, "out", out.shape(), g.output_shape(), "(m, h_new, w_new, c_new)");
-  p.require(p.has_weights, who);
+  require(has_weights, who);
   if (out.size() == 0) return;
   const bool by_row = activation == Activation::softmax || activation == Activation::log_softmax;
-  auto k = detail::forward_correlation<T>(detail::flattened(g));
+  auto k = forward_of(g);
   k.source = A_prev.data();
-  k.weights = p.weights.data();
+  k.weights = weights.data();
   k.out = out.data();
   k.bias = b.data();
   k.activation = by_row ? Activation::identity : activation;
-  k.algorithm = p.forward;
-  k.kernel_is_kept = true;
-  detail::correlate(k, p.forward_kernel.data());
+  k.accumulate = add;
+  detail::correlate(k, forward_kernel.data());
   if (by_row) activation_forward(out, activation, out);
+}
+
+template <class T>
+void ConvPlan<T>::forward(TensorView<const T> A_prev, TensorView<const T> b, Activation activation,
+                          TensorView<T> out) const {
+  impl_->run(A_prev, b, activation, false, out, "ConvPlan::forward");
+}
+
+template <class T>
+bool ConvPlan<T>::can_add() const {
+  ConvGeometry g = impl_->geometry;
+  g.m = std::max<std::int64_t>(g.m, 1);
+  return !detail::by_depthwise(g) && !detail::by_planes(impl_->forward_of(g));
+}
+
+template <class T>
+void ConvPlan<T>::forward_add(TensorView<const T> A_prev, TensorView<const T> b, Activation activation,
+                              TensorView<T> out) const {
+  constexpr const char* who = "ConvPlan::forward_add";
+  if (!can_add())
+    throw std::logic_error(detail::formatted("{}: this convolution cannot add to its output (see can_add)", who));
+  impl_->run(A_prev, b, activation, true, out, who);
 }
 
 template <class T>

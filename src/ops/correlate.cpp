@@ -276,7 +276,7 @@ void correlate_blocks(const Correlation<T>& k, const Kernel<T>& kernel, const Gr
       t.tap_count = singles.size();
       t.channels = 1;
     }
-    t.accumulate = i > 0;
+    t.accumulate = i > 0 || k.accumulate;
     t.bounds = i + 1 == term_blocks ? simd::bounds_of<T>(k.activation) : simd::Bounds<T>();
     const T* in = input.in + terms.begin;
     t.in_at = input.places;
@@ -351,7 +351,7 @@ void correlate_position(const Correlation<T>& k, std::int64_t image, std::int64_
       }
     }
   }
-  std::copy(sums, sums + all, out);
+  for (std::int64_t n = 0; n < all; ++n) out[n] = k.accumulate ? out[n] + sums[n] : sums[n];
 }
 
 template <class T>

@@ -28,6 +28,9 @@ struct Correlation {
 
   const T* bias = nullptr;                       // groups * out_channels values
   Activation activation = Activation::identity;  // an elementwise one
+  // Adds to what is in out, before the activation. Not with a kernel of its own for each channel (depthwise.hpp) nor by
+  // planes (planar.hpp), and only with a packed kernel.
+  bool accumulate = false;
 
   ConvAlgorithm algorithm = ConvAlgorithm::automatic;  // winograd only where winograd_applies
 

@@ -138,6 +138,13 @@ void transform_kernel(const Correlation<T>& k, const KernelLayout<T>& layout, co
   }
 }
 
+// Memory as whole lines that an inner loop may ask for.
+template <class T>
+simd::Ahead whole_lines(const T* from, std::int64_t elements) {
+  const std::size_t bytes = static_cast<std::size_t>(elements) * sizeof(T);
+  return {reinterpret_cast<const char*>(from), (bytes + simd::kCacheLine - 1) / simd::kCacheLine};
+}
+
 // The outputs of tiles [begin, end) and one block of output channels, from the tiles' transformed inputs
 // v[(f * stride + tile - begin) * pixel + c].
 template <class T>
@@ -162,9 +169,13 @@ void multiply(const Correlation<T>& k, const TileGrid& tiles, const KernelLayout
     t.in = v + f * stride * pixel;
     t.weights = kernel + layout.at(block, f);
     t.out = sums + f * n * width;
+    t.next_weights =
+        f + 1 < kPoints ? whole_lines(kernel + layout.at(block, f + 1), k.channels * width) : simd::Ahead{};
     simd::conv_tiles(t);
   }
   simd::WinogradResult<T> result{};
+  result.accumulate = k.accumulate;
+  result.bounds = simd::bounds_of<T>(k.activation);
   result.point = n * width;
   result.next = width;
   result.bias = k.bias ? k.bias + block.first : nullptr;
@@ -178,7 +189,7 @@ void multiply(const Correlation<T>& k, const TileGrid& tiles, const KernelLayout
     result.rows = within(k.grid.grid_h - place.y, kOut);
     result.columns = within(k.grid.grid_w - place.x, kOut);
     simd::winograd_output(result);
-    if (k.activation == Activation::identity) continue;
+    if (simd::is_fused(k.activation)) continue;  // done in the registers
     for (std::size_t y = 0; y < result.rows; ++y) {
       for (std::size_t x = 0; x < result.columns; ++x) {
         T* at = result.out + static_cast<std::ptrdiff_t>(y) * k.out_row + static_cast<std::ptrdiff_t>(x) * k.out_pixel;

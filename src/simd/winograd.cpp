@@ -14,6 +14,7 @@
 // clang-format off
 #include "hwy/foreach_target.h"  // IWYU pragma: keep
 #include "hwy/highway.h"
+#include "simd/fused-inl.h"
 #include "simd/vectors-inl.h"
 // clang-format on
 
@@ -177,7 +178,7 @@ HWY_INLINE void transform_tile(const WinogradTile<T>& a) {
 
 // 36 sums into one vector of channels of the result's pixels: first along the columns, then along the rows. Without
 // kWhole only rows x columns of them are there.
-template <class Transform, bool kWhole, class T, class D>
+template <class Transform, bool kWhole, bool kAccumulate, class T, class D>
 HWY_INLINE void transform_back_vector(const WinogradResult<T>& a, D d, std::size_t i) {
   constexpr int kOut = Transform::kOut;
   using V = hn::Vec<D>;
@@ -197,6 +198,7 @@ HWY_INLINE void transform_back_vector(const WinogradResult<T>& a, D d, std::size
     for (int y = 0; y < kOut; ++y) half[y][x] = turned[y];
   }
   const V bias = a.bias ? hn::LoadU(d, a.bias + i) : hn::Zero(d);
+  const V low = hn::Set(d, a.bounds.low), high = hn::Set(d, a.bounds.high);
   T* out = a.out + i;
   const Multiples<kOut> pixel(a.pixel);
   HUBEL_UNROLL
@@ -207,19 +209,28 @@ HWY_INLINE void transform_back_vector(const WinogradResult<T>& a, D d, std::size
     HUBEL_UNROLL
     for (int x = 0; x < kOut; ++x) {
       if (!kWhole && static_cast<std::size_t>(x) >= a.columns) break;
-      hn::StoreU(hn::Add(turned[x], bias), d, out + pixel.at[x]);
+      T* to = out + pixel.at[x];
+      V value = hn::Add(turned[x], bias);
+      if constexpr (kAccumulate) value = hn::Add(hn::LoadU(d, to), value);
+      hn::StoreU(bounded(value, low, high), d, to);
     }
   }
 }
 
-template <class Transform, class T>
+template <class Transform, bool kAccumulate, class T>
 HWY_INLINE void transform_back(const WinogradResult<T>& a) {
   constexpr std::size_t kOut = Transform::kOut;
   if (a.rows == kOut && a.columns == kOut) {
-    for_each_vector<T>(a.n, [&](auto d, std::size_t i) HWY_ATTR { transform_back_vector<Transform, true>(a, d, i); });
+    for_each_vector<T>(
+        a.n, [&](auto d, std::size_t i) HWY_ATTR { transform_back_vector<Transform, true, kAccumulate>(a, d, i); });
   } else {
-    for_each_vector<T>(a.n, [&](auto d, std::size_t i) HWY_ATTR { transform_back_vector<Transform, false>(a, d, i); });
+    for_each_vector<T>(
+        a.n, [&](auto d, std::size_t i) HWY_ATTR { transform_back_vector<Transform, false, kAccumulate>(a, d, i); });
   }
+}
+template <class T>
+HWY_INLINE void transform_output(const WinogradResult<T>& a) {
+  a.accumulate ? transform_back<OutputTransform, true>(a) : transform_back<OutputTransform, false>(a);
 }
 
 // HWY_EXPORT takes plain functions, one for each type.
@@ -229,10 +240,10 @@ void GradientF32(const WinogradTile<float>& a) { transform_tile<GradientTransfor
 void GradientF64(const WinogradTile<double>& a) { transform_tile<GradientTransform>(a); }
 void KernelF32(const WinogradTile<float>& a) { transform_tile<KernelTransform>(a); }
 void KernelF64(const WinogradTile<double>& a) { transform_tile<KernelTransform>(a); }
-void OutputF32(const WinogradResult<float>& a) { transform_back<OutputTransform>(a); }
-void OutputF64(const WinogradResult<double>& a) { transform_back<OutputTransform>(a); }
-void KernelGradientF32(const WinogradResult<float>& a) { transform_back<KernelGradientTransform>(a); }
-void KernelGradientF64(const WinogradResult<double>& a) { transform_back<KernelGradientTransform>(a); }
+void OutputF32(const WinogradResult<float>& a) { transform_output(a); }
+void OutputF64(const WinogradResult<double>& a) { transform_output(a); }
+void KernelGradientF32(const WinogradResult<float>& a) { transform_back<KernelGradientTransform, false>(a); }
+void KernelGradientF64(const WinogradResult<double>& a) { transform_back<KernelGradientTransform, false>(a); }
 
 }  // namespace hubel::simd::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

@@ -9,6 +9,8 @@
 
 #include <cstddef>
 
+#include "simd/fused.hpp"
+
 namespace hubel::simd {
 
 inline constexpr std::size_t kWinogradOut = 4;                             // outputs of a tile, each way
@@ -36,7 +38,8 @@ void winograd_gradient(const WinogradTile<T>& tile);
 template <class T>
 void winograd_kernel(const WinogradTile<T>& tile);
 
-// out[y * line + x * pixel] for y < rows and x < columns, from the 36 sums in[f * point]; n values each.
+// out[y * line + x * pixel] for y < rows and x < columns, from the 36 sums in[f * point]; n values each. To them the
+// bias is added and, with accumulate, what is there; what is stored is kept within bounds.
 template <class T>
 struct WinogradResult {
   const T* in;
@@ -47,6 +50,8 @@ struct WinogradResult {
   std::ptrdiff_t line, pixel;
   std::size_t rows, columns;
   std::size_t n;
+  bool accumulate;
+  Bounds<T> bounds;
 };
 // A 4x4 tile of outputs; rows and columns are at most 4.
 template <class T>

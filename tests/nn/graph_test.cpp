@@ -5,6 +5,7 @@
 
 #include "hubel/network.hpp"
 #include "nn/check_gradients.hpp"
+#include "nn/nn_testing.hpp"
 #include "testing.hpp"
 
 namespace hubel::test {
@@ -95,14 +96,7 @@ Graph random_graph(std::uint64_t seed) {
       values.push_back(graph(conv(3, noise.chance(0.5) ? activation : Activation::identity), x));
     }
   }
-  std::vector<bool> used(graph.layers().size(), false);
-  for (const GraphLayer& layer : graph.layers())
-    for (const std::int64_t input : layer.inputs)
-      if (input >= 0) used[static_cast<std::size_t>(input)] = true;
-  std::vector<Graph::Value> ends = {graph.input()};
-  for (std::size_t i = 0; i < used.size(); ++i)
-    if (!used[i]) ends.push_back(graph.value(static_cast<std::int64_t>(i)));
-  graph(Flatten{}, graph(Add{}, ends));
+  graph(Flatten{}, graph(Add{}, ends(graph)));
   graph(Dense{.units = 2}, graph.value(std::ssize(graph.layers()) - 1));
   return graph;
 }
@@ -110,40 +104,6 @@ Graph random_graph(std::uint64_t seed) {
 TEST(GraphGradients, RandomGraphs) {
   for (std::uint64_t seed = 1; seed <= 60; ++seed)
     check_gradients(random_graph(seed), 1 + static_cast<std::int64_t>(seed % 3), seed);
-}
-
-// Batch normalisations with statistics that matter, folded or not, fused with what is behind them or not.
-TEST(Graph, FrozenIsInferenceUpToRounding) {
-  Graph graph({9, 10, 6});
-  const BatchNorm norm{.activation = Activation::relu}, plain{}, bare{.center = false, .scale = false};
-  auto x = graph(norm, graph(Conv2D{.filters = 16, .padding = Padding::same(), .use_bias = false}, graph.input()));
-  auto y = graph(plain, graph(DepthwiseConv2D{.padding = Padding::same()}, x));
-  y = graph(ActivationLayer{Activation::hard_swish}, y);
-  y = graph(Dropout{0.3}, graph(bare, graph(Conv2D{.filters = 16, .kernel_size = {1, 1}}, y)));
-  x = graph(Add{}, {x, y});
-  x = graph(ActivationLayer{Activation::relu}, x);
-  y = graph(Conv2D{.filters = 8, .kernel_size = {1, 1}, .activation = Activation::tanh}, x);
-  y = graph(norm, y);  // behind an activation: not to be folded
-  const auto z = graph(Conv2D{.filters = 8, .kernel_size = {1, 1}}, x);
-  y = graph(Concatenate{}, {y, graph(plain, z), z});  // z is taken twice: not to be folded
-  graph(Dense{.units = 5, .activation = Activation::softmax}, graph(GlobalPool2D{}, y));
-  Network<float> network(graph, 1);
-  for (Parameter<float>& p : network.parameters()) {
-    if (p.name.find("batch_norm") == std::string::npos) continue;
-    p.value = random_tensor<float>(p.value.shape(), 3, p.name.ends_with("variance") ? 0.5 : -1, 1.5);
-  }
-  const Tensor<float> t = random_tensor<float>({5, 9, 10, 6}, 2);
-  using FloatMode = Execution<float>::Mode;
-  Execution<float> inference(network, 5, FloatMode::inference), inspection(network, 5, FloatMode::inspection);
-  const auto wanted = inference.forward(t);
-  EXPECT_TRUE(same_bits(inspection.forward(t), wanted));
-  Execution<float> frozen(network, 5, FloatMode::frozen);
-  EXPECT_TRUE(close(frozen.forward(t), reference::Array::of(wanted), 1e-5));
-  // Of one image the result is the same in any batch.
-  const std::vector<float> before(frozen.forward(t).begin(), frozen.forward(t).end());
-  Execution<float> single(network, 1, FloatMode::frozen);
-  const auto first = single.forward({t.data(), Shape{1, 9, 10, 6}});
-  EXPECT_TRUE(std::equal(first.begin(), first.end(), before.begin()));
 }
 
 TEST(Graph, TheSameBitsInEveryModeAndOnAnyNumberOfThreads) {

@@ -70,6 +70,18 @@ inline std::vector<Layer> quadrant_layers() {
 
 inline Network<float> quadrant_network(std::uint64_t seed) { return {Shape{8, 8, 1}, quadrant_layers(), seed}; }
 
+// The graph's input, and what none of its layers takes.
+inline std::vector<Graph::Value> ends(const Graph& graph) {
+  std::vector<bool> used(graph.layers().size(), false);
+  for (const GraphLayer& layer : graph.layers())
+    for (const std::int64_t input : layer.inputs)
+      if (input >= 0) used[static_cast<std::size_t>(input)] = true;
+  std::vector<Graph::Value> ends = {graph.input()};
+  for (std::size_t i = 0; i < used.size(); ++i)
+    if (!used[i]) ends.push_back(graph.value(static_cast<std::int64_t>(i)));
+  return ends;
+}
+
 template <class T>
 ::testing::AssertionResult same_weights(const Network<T>& a, const Network<T>& b) {
   for (std::size_t i = 0; i < a.parameters().size(); ++i) {
