@@ -75,13 +75,15 @@ HWY_INLINE void store_tile(const ConvTiles<T>& a, const std::ptrdiff_t* out_at, 
   for (int p = 0; p < P; ++p) store_vectors<kAccumulate, kBounded>(acc[p], a.bounds, a.out + out_at[p]);
 }
 
-// Terms between two looks ahead.
-inline constexpr std::ptrdiff_t kLook = 64;
+// Terms between two looks ahead: fewer where a look would ask for more than kLinesOfLook lines of the next weights,
+// about as many as a core waits for at a time.
+inline constexpr std::ptrdiff_t kLongLook = 64, kShortLook = 16;
+inline constexpr std::size_t kLinesOfLook = 12;
 
 // One tile: the sums of P positions, then what becomes of them. At each look ahead a share of the next weights is asked
 // for: more of them at a time would keep the core from loading what it needs now.
 template <int P, int V, class T>
-HWY_INLINE void conv_tile(const ConvTiles<T>& a, std::size_t position, Shares& weights) {
+HWY_INLINE void conv_tile(const ConvTiles<T>& a, std::size_t position, std::ptrdiff_t look, Shares& weights) {
   const std::ptrdiff_t* in_at = a.in_at + position;
   const std::ptrdiff_t* out_at = a.out_at + position;
   const hn::ScalableTag<T> d;
@@ -98,7 +100,6 @@ HWY_INLINE void conv_tile(const ConvTiles<T>& a, std::size_t position, Shares& w
   HUBEL_UNROLL
   for (int p = 0; p < P; ++p) {
     x[p] = a.in + in_at[p];
-    if (!a.accumulate) continue;
     for (std::size_t i = 0; i < static_cast<std::size_t>(V) * n; i += kCacheLine / sizeof(T))
       expect_write(a.out + out_at[p] + i);
   }
@@ -127,14 +128,13 @@ HWY_INLINE void conv_tile(const ConvTiles<T>& a, std::size_t position, Shares& w
     for (std::size_t t = 0; t < a.tap_count; ++t) {
       const std::ptrdiff_t tap_end = a.taps[t] + static_cast<std::ptrdiff_t>(a.channels);
       for (std::ptrdiff_t at = a.taps[t]; at < tap_end;) {
-        const std::ptrdiff_t end = HWY_MIN(at + kLook, tap_end);
+        const std::ptrdiff_t end = HWY_MIN(at + look, tap_end);
         weights.next();
         if (a.ahead) {
           HUBEL_UNROLL
           for (int p = 0; p < P; ++p) {
             const T* next = a.ahead + a.ahead_at[position + static_cast<std::size_t>(p)] + at;
-            HUBEL_UNROLL
-            for (std::ptrdiff_t i = 0; i < kLook; i += kLineElements<T>) expect_read(next + i);
+            for (std::ptrdiff_t i = 0; i < look; i += kLineElements<T>) expect_read(next + i);
           }
         }
         for (; at < end; ++at) add_term(at);
@@ -152,8 +152,9 @@ HWY_INLINE void conv_tile(const ConvTiles<T>& a, std::size_t position, Shares& w
 }
 
 template <int P, int V, class T>
-HWY_NOINLINE void conv_tiles_of(const ConvTiles<T>& a, std::size_t begin, std::size_t end, Shares& weights) {
-  for (; begin + P <= end; begin += P) conv_tile<P, V>(a, begin, weights);
+HWY_NOINLINE void conv_tiles_of(const ConvTiles<T>& a, std::size_t begin, std::size_t end, std::ptrdiff_t look,
+                                Shares& weights) {
+  for (; begin + P <= end; begin += P) conv_tile<P, V>(a, begin, look, weights);
 }
 
 // Splits the positions into tiles of nearly equal size: 7 positions as 4 + 3 rather than 6 + 1, which would idle the
@@ -164,10 +165,16 @@ HWY_INLINE void conv_tiles_of_width(const ConvTiles<T>& a) {
   if (tiles == 0) return;
   const std::size_t small = a.positions / tiles, larger = a.positions % tiles;
   const std::size_t middle = larger * (small + 1);
-  Shares weights(a.next_weights, tiles * a.tap_count * ((a.channels + kLook - 1) / kLook));
+  const auto looks = [&](std::ptrdiff_t terms) {
+    return tiles * a.tap_count * ((a.channels + static_cast<std::size_t>(terms) - 1) / static_cast<std::size_t>(terms));
+  };
+  const std::size_t lines = a.next_weights.lines * a.next_weights.rows;
+  const std::ptrdiff_t look = lines > kLinesOfLook * looks(kLongLook) ? kShortLook : kLongLook;
+  Shares weights(a.next_weights, looks(look));
   if (larger > 0)
-    with_constant<kPositions<V>>(small + 1, [&](auto p) HWY_ATTR { conv_tiles_of<p, V>(a, 0, middle, weights); });
-  with_constant<kPositions<V>>(small, [&](auto p) HWY_ATTR { conv_tiles_of<p, V>(a, middle, a.positions, weights); });
+    with_constant<kPositions<V>>(small + 1, [&](auto p) HWY_ATTR { conv_tiles_of<p, V>(a, 0, middle, look, weights); });
+  with_constant<kPositions<V>>(small,
+                               [&](auto p) HWY_ATTR { conv_tiles_of<p, V>(a, middle, a.positions, look, weights); });
 }
 
 template <bool kAccumulate, int R, int V, class T, class Vec>
