@@ -296,6 +296,9 @@ inline constexpr Real kSqrtHalf = 0.70710678118654752440084436210485L;
 inline constexpr Real kInverseSqrtTwoPi = 0.39894228040143267793994605993438L;
 
 inline Real sigmoid(Real x) { return 1 / (1 + std::exp(-x)); }
+inline constexpr Real kSqrtTwoOverPi = 0.79788456080286535587989211986876L;
+// Twice the argument of the hyperbolic tangent in gelu's approximation.
+inline Real gelu_gate(Real x) { return 2 * kSqrtTwoOverPi * (x + Real(0.044715L) * x * x * x); }
 inline Real normal_cdf(Real x) { return std::erfc(-x * kSqrtHalf) / 2; }
 
 // The elementwise activations at x.
@@ -316,8 +319,12 @@ inline Real activation(Activation which, Real x) {
       return kSeluScale * (x > 0 ? x : kSeluAlpha * std::expm1(x));
     case Activation::gelu:
       return x * normal_cdf(x);
+    case Activation::gelu_tanh:
+      return x * sigmoid(gelu_gate(x));
     case Activation::silu:
       return x * sigmoid(x);
+    case Activation::mish:
+      return x * std::tanh(std::log1p(std::exp(x)));
     case Activation::softplus:
       return x > 0 ? x + std::log1p(std::exp(-x)) : std::log1p(std::exp(x));
     case Activation::softsign:
@@ -328,6 +335,8 @@ inline Real activation(Activation which, Real x) {
       return std::min(std::max(x / 6 + Real(0.5), Real(0)), Real(1));
     case Activation::hard_swish:
       return x * std::min(std::max(x / 6 + Real(0.5), Real(0)), Real(1));
+    case Activation::hard_tanh:
+      return std::min(std::max(x, Real(-1)), Real(1));
     case Activation::tanh:
       return std::tanh(x);
     case Activation::exponential:
@@ -357,8 +366,16 @@ inline Real activation_slope(Activation which, Real x) {
       return kSeluScale * (x > 0 ? Real(1) : kSeluAlpha * std::exp(x));
     case Activation::gelu:
       return normal_cdf(x) + x * kInverseSqrtTwoPi * std::exp(-x * x / 2);
+    case Activation::gelu_tanh: {
+      const Real gate = sigmoid(gelu_gate(x));
+      return gate + x * gate * sigmoid(-gelu_gate(x)) * 2 * kSqrtTwoOverPi * (1 + 3 * Real(0.044715L) * x * x);
+    }
     case Activation::silu:
       return sigmoid(x) + x * sigmoid(x) * sigmoid(-x);
+    case Activation::mish: {
+      const Real inner = std::log1p(std::exp(x)), sech = 1 / std::cosh(inner);
+      return std::tanh(inner) + x * sech * sech * sigmoid(x);
+    }
     case Activation::softplus:
       return sigmoid(x);
     case Activation::softsign:
@@ -369,6 +386,8 @@ inline Real activation_slope(Activation which, Real x) {
       return x > -3 && x < 3 ? Real(1) / 6 : Real(0);
     case Activation::hard_swish:
       return x <= -3 ? Real(0) : x <= 3 ? x / 3 + Real(0.5) : Real(1);
+    case Activation::hard_tanh:
+      return x > -1 && x < 1 ? 1 : 0;
     case Activation::tanh:
       return 1 / (std::cosh(x) * std::cosh(x));
     case Activation::exponential:

@@ -16,7 +16,7 @@ namespace hubel {
 
 namespace {
 
-constexpr std::array<std::pair<std::string_view, Activation>, 17> kNames{{
+constexpr std::array<std::pair<std::string_view, Activation>, 20> kNames{{
     {"identity", Activation::identity},
     {"relu", Activation::relu},
     {"relu6", Activation::relu6},
@@ -24,12 +24,15 @@ constexpr std::array<std::pair<std::string_view, Activation>, 17> kNames{{
     {"elu", Activation::elu},
     {"selu", Activation::selu},
     {"gelu", Activation::gelu},
+    {"gelu_tanh", Activation::gelu_tanh},
     {"silu", Activation::silu},
+    {"mish", Activation::mish},
     {"softplus", Activation::softplus},
     {"softsign", Activation::softsign},
     {"sigmoid", Activation::sigmoid},
     {"hard_sigmoid", Activation::hard_sigmoid},
     {"hard_swish", Activation::hard_swish},
+    {"hard_tanh", Activation::hard_tanh},
     {"tanh", Activation::tanh},
     {"exponential", Activation::exponential},
     {"softmax", Activation::softmax},
@@ -138,6 +141,7 @@ std::vector<std::string_view> activation_names() {
 Activation activation_from_name(std::string_view name, std::string_view who) {
   if (name == "linear") return Activation::identity;
   if (name == "swish") return Activation::silu;
+  if (name == "hard_silu") return Activation::hard_swish;
   for (const auto& [known, value] : kNames) {
     if (known == name) return value;
   }

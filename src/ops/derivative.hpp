@@ -9,7 +9,9 @@ namespace hubel::detail {
 inline bool derivative_needs_input(Activation activation) {
   switch (activation) {
     case Activation::gelu:
+    case Activation::gelu_tanh:
     case Activation::silu:
+    case Activation::mish:
     case Activation::softplus:
     case Activation::hard_sigmoid:
     case Activation::hard_swish:

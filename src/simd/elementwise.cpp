@@ -128,18 +128,67 @@ struct Selu {
     return hn::IfThenElse(hn::Gt(y, hn::Zero(d)), scale, hn::Add(y, scalar<D, V>(d, kSeluScale * kSeluAlpha)));
   }
 };
+// x times a factor that goes to 0 on the left: at -inf the product would be -inf * 0; the limit is 0.
+template <class D, class V>
+HWY_INLINE V gated(D d, V x, V factor) {
+  const V least = scalar<D, V>(d, -std::numeric_limits<hn::TFromD<D>>::max());
+  return hn::IfThenElse(hn::Lt(x, least), hn::Zero(d), hn::Mul(x, factor));
+}
 struct Silu {
   template <class D, class V>
   static HWY_INLINE V forward(D d, V x) {
-    // At -inf the product would be -inf * 0; the limit is 0.
-    const V y = hn::Mul(x, sigmoid(d, x));
-    return hn::IfThenElse(hn::Lt(x, scalar<D, V>(d, -std::numeric_limits<hn::TFromD<D>>::max())), hn::Zero(d), y);
+    return gated(d, x, sigmoid(d, x));
   }
   template <class D, class V>
   static HWY_INLINE V slope(D d, V x, V y) {
     const V s = sigmoid(d, x);
     return hn::MulAdd(y, hn::Sub(scalar<D, V>(d, 1), s), s);
   }
+};
+// (1 + tanh(u)) / 2 = sigmoid(2 u), whose left tail is accurate.
+struct GeluTanh {
+  static constexpr double kLinear = 1.59576912160573071176;  // sqrt(8 / pi)
+  static constexpr double kCubic = 0.044715 * kLinear;
+
+  template <class D, class V>
+  static HWY_INLINE V twice_u(D d, V x) {
+    return hn::Mul(x, hn::MulAdd(hn::Mul(x, x), scalar<D, V>(d, kCubic), scalar<D, V>(d, kLinear)));
+  }
+  template <class D, class V>
+  static HWY_INLINE V forward(D d, V x) {
+    return gated(d, x, sigmoid(d, twice_u(d, x)));
+  }
+  template <class D, class V>
+  static HWY_INLINE V slope(D d, V x, V) {
+    const V near = clamp(d, x, -30, 30);  // beyond it is 0 or 1, and powers would overflow
+    const V u = twice_u(d, near);
+    const V inner = hn::MulAdd(hn::Mul(near, near), scalar<D, V>(d, 3 * kCubic), scalar<D, V>(d, kLinear));
+    // Where the sigmoid is close to 1, 1 less it would have few digits; its other side has all.
+    return hn::MulAdd(hn::Mul(near, inner), hn::Mul(sigmoid(d, u), sigmoid(d, hn::Neg(u))), sigmoid(d, u));
+  }
+};
+// With w = exp(x) and n = w (w + 2): tanh(log(1 + w)) = n / (n + 2).
+struct Mish {
+  template <class D, class V>
+  static HWY_INLINE V bounded_exp(D d, V x) {
+    return exp_any(d, clamp(d, x, -std::numeric_limits<double>::infinity(), kTop));
+  }
+  template <class D, class V>
+  static HWY_INLINE V forward(D d, V x) {
+    const V two = scalar<D, V>(d, 2), w = bounded_exp(d, x), n = hn::Mul(w, hn::Add(w, two));
+    return gated(d, x, hn::Div(n, hn::Add(n, two)));
+  }
+  template <class D, class V>
+  static HWY_INLINE V slope(D d, V x, V) {
+    const V one = scalar<D, V>(d, 1), two = scalar<D, V>(d, 2);
+    const V w = bounded_exp(d, x), n = hn::Mul(w, hn::Add(w, two)), divisor = hn::Add(n, two);
+    // sech^2 of softplus times the sigmoid: 4 (n + 1) / (n + 2)^2 * w / (1 + w), and n + 1 = (w + 1)^2.
+    const V bend = hn::Div(hn::Mul(hn::Mul(scalar<D, V>(d, 4), w), hn::Add(w, one)), hn::Mul(divisor, divisor));
+    return hn::Add(hn::Div(n, divisor), gated(d, clamp(d, x, -std::numeric_limits<double>::infinity(), kTop), bend));
+  }
+
+ private:
+  static constexpr double kTop = 20;  // from here on tanh(softplus(x)) is 1 to the last bit
 };
 struct Softplus {
   template <class D, class V>
@@ -200,6 +249,16 @@ struct HardSwish {
     return hn::IfThenElse(hn::Le(x, scalar<D, V>(d, -3)), hn::Zero(d), upper);
   }
 };
+struct HardTanh {
+  template <class D, class V>
+  static HWY_INLINE V forward(D d, V x) {
+    return clamp(d, x, -1, 1);
+  }
+  template <class D, class V>
+  static HWY_INLINE V slope(D d, V, V y) {
+    return hn::IfThenElse(hn::Ge(hn::Abs(y), scalar<D, V>(d, 1)), hn::Zero(d), scalar<D, V>(d, 1));
+  }
+};
 struct Tanh {
   template <class D, class V>
   static HWY_INLINE V forward(D d, V x) {
@@ -249,8 +308,12 @@ HWY_INLINE void with_activation(Activation activation, const F& f) {
       return f(Elu());
     case Activation::selu:
       return f(Selu());
+    case Activation::gelu_tanh:
+      return f(GeluTanh());
     case Activation::silu:
       return f(Silu());
+    case Activation::mish:
+      return f(Mish());
     case Activation::softplus:
       return f(Softplus());
     case Activation::softsign:
@@ -261,6 +324,8 @@ HWY_INLINE void with_activation(Activation activation, const F& f) {
       return f(HardSigmoid());
     case Activation::hard_swish:
       return f(HardSwish());
+    case Activation::hard_tanh:
+      return f(HardTanh());
     case Activation::tanh:
       return f(Tanh());
     case Activation::exponential:

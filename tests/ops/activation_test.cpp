@@ -46,11 +46,12 @@ Tensor<T> arguments() {
 }
 
 // What an error at x is measured against: the result; or, where terms cancel, the size of the terms. gelu's exp(-x^2/2)
-// moves by x^2 / 2 times the rounding of its argument.
+// moves by x^2 / 2 times the rounding of its argument, its approximation's by the argument of its exponential.
 long double magnitude(Activation activation, long double x, long double y) {
   if (activation == Activation::hard_sigmoid) return 0.5L;
   if (activation == Activation::hard_swish) return std::abs(x);
   if (activation == Activation::gelu) return std::abs(y) * (1 + x * x);
+  if (activation == Activation::gelu_tanh) return std::abs(y) * (1 + std::abs(reference::gelu_gate(x)));
   return std::abs(y);
 }
 
@@ -120,7 +121,10 @@ TYPED_TEST(ActivationTest, KnownValues) {
   EXPECT_NEAR(at<T>(Activation::selu, -1), -1.1113307378125625, near);
   EXPECT_NEAR(at<T>(Activation::selu, 1), 1.0507009873554805, near);
   EXPECT_NEAR(at<T>(Activation::gelu, 1), 0.84134474606854293, near);  // Phi(1)
+  EXPECT_NEAR(at<T>(Activation::gelu_tanh, 1), 0.84119199060827676, near);
   EXPECT_NEAR(at<T>(Activation::silu, 1), 0.73105857863000488, near);
+  EXPECT_NEAR(at<T>(Activation::mish, 1), 0.86509838826731040, near);
+  EXPECT_EQ(at<T>(Activation::hard_tanh, 3), T(1));
   EXPECT_NEAR(at<T>(Activation::softplus, 0), 0.69314718055994531, near);
   EXPECT_EQ(at<T>(Activation::softsign, -3), T(-0.75));
   EXPECT_EQ(at<T>(Activation::sigmoid, 0), T(0.5));
@@ -146,8 +150,8 @@ TYPED_TEST(ActivationTest, NanGivesNan) {
 TYPED_TEST(ActivationTest, NanGivesNanInSmoothDerivatives) {
   using T = TypeParam;
   for (Activation activation :
-       {Activation::elu, Activation::selu, Activation::gelu, Activation::silu, Activation::softplus,
-        Activation::softsign, Activation::sigmoid, Activation::tanh, Activation::exponential})
+       {Activation::elu, Activation::selu, Activation::gelu, Activation::gelu_tanh, Activation::silu, Activation::mish,
+        Activation::softplus, Activation::softsign, Activation::sigmoid, Activation::tanh, Activation::exponential})
     EXPECT_TRUE(std::isnan(slope_at(activation, std::numeric_limits<T>::quiet_NaN()))) << activation_name(activation);
 }
 
@@ -166,6 +170,7 @@ TYPED_TEST(ActivationTest, Infinity) {
                                                        {Activation::softplus, 0, inf},
                                                        {Activation::sigmoid, 0, 1},
                                                        {Activation::hard_sigmoid, 0, 1},
+                                                       {Activation::hard_tanh, -1, 1},
                                                        {Activation::tanh, -1, 1},
                                                        {Activation::exponential, 0, inf}}) {
     EXPECT_EQ(at(c.activation, -inf), c.below) << activation_name(c.activation);
@@ -173,7 +178,8 @@ TYPED_TEST(ActivationTest, Infinity) {
   }
   EXPECT_EQ(at(Activation::selu, inf), inf);
   EXPECT_NEAR(at(Activation::selu, -inf), -1.7580993408473766, 1e-6);
-  for (Activation activation : {Activation::gelu, Activation::silu, Activation::hard_swish})
+  for (Activation activation :
+       {Activation::gelu, Activation::gelu_tanh, Activation::silu, Activation::mish, Activation::hard_swish})
     EXPECT_EQ(at(activation, inf), inf) << activation_name(activation);
 }
 
@@ -182,7 +188,8 @@ TYPED_TEST(ActivationTest, Infinity) {
 TYPED_TEST(ActivationTest, InfinityTimesZeroIsNanOrTheLimit) {
   using T = TypeParam;
   const T inf = std::numeric_limits<T>::infinity();
-  for (Activation activation : {Activation::gelu, Activation::silu, Activation::hard_swish}) {
+  for (Activation activation :
+       {Activation::gelu, Activation::gelu_tanh, Activation::silu, Activation::mish, Activation::hard_swish}) {
     const T y = at(activation, -inf);
     EXPECT_TRUE(std::isnan(y) || y == 0) << activation_name(activation) << " is " << y;
   }
@@ -367,6 +374,7 @@ TEST(ActivationNameTest, TheNamesOfTheEnumeration) {
   EXPECT_EQ(activation_from_name("relu"), Activation::relu);
   EXPECT_EQ(activation_from_name("leaky_relu"), Activation::leaky_relu);
   EXPECT_EQ(activation_from_name("hard_swish"), Activation::hard_swish);
+  EXPECT_EQ(activation_from_name("hard_silu"), Activation::hard_swish);
   EXPECT_EQ(activation_from_name("log_softmax"), Activation::log_softmax);
   EXPECT_EQ(activation_from_name("linear"), Activation::identity);
   EXPECT_EQ(activation_from_name("swish"), Activation::silu);

@@ -115,6 +115,10 @@ TEST(ReferenceTest, Activations) {
   EXPECT_EQ(at(Activation::softsign, 4), 0.8);
   EXPECT_NEAR(at(Activation::leaky_relu, -4), -0.04, 1e-17);
   EXPECT_EQ(at(Activation::hard_swish, -1.5), -0.375);
+  EXPECT_NEAR(at(Activation::gelu_tanh, 1), 0.841191990607477, 1e-12);           // PyTorch 2.15's
+  EXPECT_NEAR(at(Activation::mish, std::log(2.0)), 0.8 * std::log(2.0), 1e-15);  // tanh(log(3)) = 0.8
+  EXPECT_EQ(at(Activation::hard_tanh, -1.5), -1);
+  EXPECT_EQ(at(Activation::hard_tanh, 0.25), 0.25);
   EXPECT_EQ(at(Activation::hard_sigmoid, 5), 1);
   EXPECT_EQ(at(Activation::relu6, 8), 6);
 }
@@ -122,8 +126,9 @@ TEST(ReferenceTest, Activations) {
 // The derivatives against differences of the functions, in long double.
 TEST(ReferenceTest, ActivationSlopes) {
   const long double step = 1e-6L;
-  for (std::string_view name : {"identity", "relu", "relu6", "leaky_relu", "elu", "selu", "gelu", "silu", "softplus",
-                                "softsign", "sigmoid", "hard_sigmoid", "hard_swish", "tanh", "exponential"}) {
+  for (std::string_view name :
+       {"identity", "relu", "relu6", "leaky_relu", "elu", "selu", "gelu", "gelu_tanh", "silu", "mish", "softplus",
+        "softsign", "sigmoid", "hard_sigmoid", "hard_swish", "hard_tanh", "tanh", "exponential"}) {
     const Activation which = activation_from_name(name);
     for (long double x = -7.77L; x < 8; x += 0.31L) {
       const long double difference =
