@@ -67,10 +67,27 @@ struct CrossEntropy {
 };
 
 // -(pos_weight t log p + (1 - t) log(1 - p)) of elements. p = y, its logarithms no smaller than -100 (as in PyTorch);
-// or from logits p = sigmoid(y), which cannot overflow.
+// or from logits p = sigmoid(y), which cannot overflow. With label_smoothing e, t becomes (1 - e) t + e / 2.
 struct BinaryCrossEntropy {
   bool from_logits = false;
   double pos_weight = 1;
+  double label_smoothing = 0;
+};
+
+// (1 - p_t)^gamma times the binary cross-entropy of elements, p_t = t p + (1 - t) (1 - p); with an alpha of at least 0
+// also times t alpha + (1 - t) (1 - alpha). p as for the binary cross-entropy. (Lin et al. 2017.)
+struct BinaryFocal {
+  bool from_logits = false;
+  double gamma = 2;
+  double alpha = -1;
+};
+
+// -alpha sum_c (1 - p_c)^gamma t_c log p_c of rows, by labels or rows of probabilities t. p = y, its logarithms no
+// smaller than -100; or from logits p = softmax(y). (Lin et al. 2017.)
+struct CategoricalFocal {
+  bool from_logits = false;
+  double gamma = 2;
+  double alpha = 0.25;
 };
 
 struct MeanSquaredError {};   // (y - t)^2 of elements
@@ -98,11 +115,29 @@ struct NegativeLogLikelihood {
   std::optional<std::int32_t> ignore_label = {};
 };
 
+struct LogCosh {};  // log(cosh(y - t)) of elements
+
+// y - t log(max(y, 0) + 1e-7) of elements: y is the rate of events of which t were counted. (Keras's.)
+struct Poisson {};
+
+// -(sum_c t_c y_c) / (|t| |y|) of rows: -1 where the two point the same way. A row of zeros has no direction: 0.
+struct CosineSimilarity {};
+
+// 1 - TP / (TP + alpha FP + beta FN) of samples, over all elements of each, TP = sum t y, FP = sum (1 - t) y, FN = sum
+// t (1 - y); y and t in [0, 1]. 1e-7 is added above and below, so that nothing found of nothing is 0. Its mean is over
+// samples. (Salehi et al. 2017.)
+struct Tversky {
+  double alpha = 0.5, beta = 0.5;
+};
+struct Dice {};  // Tversky's with 0.5 and 0.5: 1 - 2 sum t y / (sum t + sum y) (Milletari et al. 2016)
+
 using Loss = std::variant<CrossEntropy, BinaryCrossEntropy, MeanSquaredError, MeanAbsoluteError, Huber, Hinge,
-                          SquaredHinge, CategoricalHinge, KLDivergence, NegativeLogLikelihood>;
+                          SquaredHinge, CategoricalHinge, KLDivergence, NegativeLogLikelihood, BinaryFocal,
+                          CategoricalFocal, LogCosh, Poisson, CosineSimilarity, Tversky, Dice>;
 
 // "cross_entropy", "binary_crossentropy", "mse", "mae", "huber", "hinge", "squared_hinge", "categorical_hinge",
-// "kl_divergence", "nll".
+// "kl_divergence", "nll", "binary_focal_crossentropy", "categorical_focal_crossentropy", "log_cosh", "poisson",
+// "cosine_similarity", "tversky", "dice".
 std::string_view loss_name(const Loss& loss);
 // A loss of that name with its defaults. Known besides: Keras's (sparse_)categorical_crossentropy, mean_squared_error
 // and mean_absolute_error, and PyTorch's bce, bce_with_logits, l1 and smooth_l1. An unknown name throws
@@ -123,9 +158,10 @@ LossResult compute_loss(const Loss& loss, TensorView<const double> outputs, std:
                         TensorView<double> doutputs = {});
 
 // Whether targets (m, ...), a sample along each first axis, are what the loss is of. The binary cross-entropy's are in
-// [0, 1]; the cross-entropy's and the KL divergence's are rows of probabilities: finite, at least 0, and of a sum
-// within 1e-3 of 1. Other losses take any. Throws std::invalid_argument that begins with `who` and names the first
-// sample, from 0, whose are not.
+// [0, 1], as are those of the binary focal loss, Tversky's and Dice's; the cross-entropy's, the categorical focal
+// loss's and the KL divergence's are rows of probabilities: finite, at least 0, and of a sum within 1e-3 of 1. Other
+// losses take any. Throws std::invalid_argument that begins with `who` and names the first sample, from 0, whose are
+// not.
 void check_target_values(const Loss& loss, TensorView<const float> targets, std::string_view who = "targets");
 void check_target_values(const Loss& loss, TensorView<const double> targets, std::string_view who = "targets");
 

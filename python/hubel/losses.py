@@ -24,6 +24,13 @@ __all__ = [
     "CategoricalHinge",
     "KLDivergence",
     "NegativeLogLikelihood",
+    "BinaryFocalCrossentropy",
+    "CategoricalFocalCrossentropy",
+    "LogCosh",
+    "Poisson",
+    "CosineSimilarity",
+    "Tversky",
+    "Dice",
 ]
 
 
@@ -77,13 +84,55 @@ class SparseCategoricalCrossentropy(Loss):
 
 @dataclass(frozen=True)
 class BinaryCrossentropy(Loss):
-    """-(pos_weight t log p + (1 - t) log(1 - p)) of elements; p is the output, or from_logits its sigmoid."""
+    """-(pos_weight t log p + (1 - t) log(1 - p)) of elements; p is the output, or from_logits its sigmoid.
+
+    label_smoothing e makes the targets (1 - e) t + e / 2.
+    """
 
     name: ClassVar[str] = "binary_crossentropy"
     has_accuracy: ClassVar[bool] = True
 
     from_logits: bool = False
     pos_weight: float = 1.0
+    label_smoothing: float = 0.0
+
+
+@dataclass(frozen=True)
+class BinaryFocalCrossentropy(Loss):
+    """(1 - p_t)^gamma times the binary cross-entropy of elements, p_t being the probability of what is right: p where t is
+    1, 1 - p where it is 0 (Lin et al. 2017). p is the output, or from_logits its sigmoid.
+
+    With apply_class_balancing also times alpha where t is 1, 1 - alpha where it is 0.
+    """
+
+    name: ClassVar[str] = "binary_focal_crossentropy"
+    has_accuracy: ClassVar[bool] = True
+
+    apply_class_balancing: bool = False
+    alpha: float = 0.25
+    gamma: float = 2.0
+    from_logits: bool = False
+
+    def as_tuple(self) -> Tuple[str, Dict[str, Any]]:
+        name, values = super().as_tuple()
+        balances = values.pop("apply_class_balancing")
+        if not isinstance(balances, bool):
+            raise TypeError(f"{name}: apply_class_balancing must be True or False, got {balances!r}")
+        return name, {**values, "alpha": self.alpha if balances else -1.0}
+
+
+@dataclass(frozen=True)
+class CategoricalFocalCrossentropy(Loss):
+    """-alpha sum((1 - p)^gamma t log p) of rows of targets or of labels (Lin et al. 2017). p is the output, as of a model
+    that ends in softmax, or from_logits its softmax."""
+
+    name: ClassVar[str] = "categorical_focal_crossentropy"
+    takes: ClassVar[str] = "either"
+    has_accuracy: ClassVar[bool] = True
+
+    alpha: float = 0.25
+    gamma: float = 2.0
+    from_logits: bool = False
 
 
 @dataclass(frozen=True)
@@ -151,6 +200,46 @@ class NegativeLogLikelihood(Loss):
     ignore_class: Optional[int] = None
 
 
+@dataclass(frozen=True)
+class LogCosh(Loss):
+    """log(cosh(y - t)) of elements: a Huber loss without a corner."""
+
+    name: ClassVar[str] = "log_cosh"
+
+
+@dataclass(frozen=True)
+class Poisson(Loss):
+    """y - t log(max(y, 0) + 1e-7) of elements: y is the rate of events of which t were counted."""
+
+    name: ClassVar[str] = "poisson"
+
+
+@dataclass(frozen=True)
+class CosineSimilarity(Loss):
+    """-(y . t) / (|y| |t|) of rows: -1 where both point the same way. A row of zeros has the loss 0."""
+
+    name: ClassVar[str] = "cosine_similarity"
+
+
+@dataclass(frozen=True)
+class Tversky(Loss):
+    """1 - TP / (TP + alpha FP + beta FN) of samples, over all elements of each: TP = sum(t y), FP = sum((1 - t) y), FN =
+    sum(t (1 - y)), y and t in [0, 1] (Salehi et al. 2017). Keras takes the sums over the batch."""
+
+    name: ClassVar[str] = "tversky"
+
+    alpha: float = 0.5
+    beta: float = 0.5
+
+
+@dataclass(frozen=True)
+class Dice(Loss):
+    """1 - 2 sum(t y) / (sum(t) + sum(y)) of samples, over all elements of each, y and t in [0, 1] (Milletari et al. 2016).
+    Keras takes the sums over the batch."""
+
+    name: ClassVar[str] = "dice"
+
+
 _BY_NAME: Dict[str, Type[Loss]] = {
     "sparse_categorical_crossentropy": SparseCategoricalCrossentropy,
     "categorical_crossentropy": CategoricalCrossentropy,
@@ -165,6 +254,14 @@ _BY_NAME: Dict[str, Type[Loss]] = {
     "categorical_hinge": CategoricalHinge,
     "kl_divergence": KLDivergence,
     "nll": NegativeLogLikelihood,
+    "binary_focal_crossentropy": BinaryFocalCrossentropy,
+    "categorical_focal_crossentropy": CategoricalFocalCrossentropy,
+    "log_cosh": LogCosh,
+    "logcosh": LogCosh,
+    "poisson": Poisson,
+    "cosine_similarity": CosineSimilarity,
+    "tversky": Tversky,
+    "dice": Dice,
 }
 
 

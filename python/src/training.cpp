@@ -159,6 +159,9 @@ Loss loss_options(const nb::str& name, const nb::dict& values) {
         if constexpr (requires { o.from_logits; }) v.read("from_logits", o.from_logits);
         if constexpr (requires { o.pos_weight; }) v.read("pos_weight", o.pos_weight);
         if constexpr (requires { o.delta; }) v.read("delta", o.delta);
+        if constexpr (requires { o.gamma; }) v.read("gamma", o.gamma);
+        if constexpr (requires { o.alpha; }) v.read("alpha", o.alpha);
+        if constexpr (requires { o.beta; }) v.read("beta", o.beta);
       },
       loss);
   return loss;

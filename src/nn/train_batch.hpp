@@ -62,6 +62,14 @@ struct Totals {
   double top_k_accuracy() const { return answers > 0 ? top_k / answers : 0; }
 };
 
+// From where on an output says yes, for losses of yes and no.
+inline std::optional<double> binary_threshold(const Loss& loss) {
+  const auto of = [](const auto* binary) { return binary->from_logits ? 0 : 0.5; };
+  if (const auto* entropy = std::get_if<BinaryCrossEntropy>(&loss)) return of(entropy);
+  if (const auto* focal = std::get_if<BinaryFocal>(&loss)) return of(focal);
+  return {};
+}
+
 // Adds what `execution` made of the batch, its loss being `result`.
 inline void add_batch(Totals& totals, const LossResult& result, const Batch& batch, const Loss& loss,
                       std::int64_t top_k, Execution<float>& execution) {
@@ -75,11 +83,11 @@ inline void add_batch(Totals& totals, const LossResult& result, const Batch& bat
   if (!batch.has_targets()) {
     answers = static_cast<double>(std::ssize(batch.labels()));
     if (ignored) answers -= static_cast<double>(std::count(batch.labels().begin(), batch.labels().end(), *ignored));
-  } else if (const auto* binary = std::get_if<BinaryCrossEntropy>(&loss)) {
+  } else if (const std::optional<double> threshold = binary_threshold(loss)) {
     answers = static_cast<double>(batch.targets().size());
-    correct = std::round(answers * binary_accuracy(execution.output(), batch.targets(), binary->from_logits ? 0 : 0.5));
-  } else if (std::holds_alternative<CrossEntropy>(loss) || std::holds_alternative<KLDivergence>(loss) ||
-             std::holds_alternative<CategoricalHinge>(loss)) {
+    correct = std::round(answers * binary_accuracy(execution.output(), batch.targets(), *threshold));
+  } else if (std::holds_alternative<CrossEntropy>(loss) || std::holds_alternative<CategoricalFocal>(loss) ||
+             std::holds_alternative<KLDivergence>(loss) || std::holds_alternative<CategoricalHinge>(loss)) {
     answers = static_cast<double>(batch.targets().size() / batch.targets().shape().back());
   }
   totals.correct += correct;

@@ -69,6 +69,9 @@ std::string loss_text(std::string_view name, const Of& o) {
   HUBEL_OPTION(from_logits);
   HUBEL_OPTION(pos_weight);
   HUBEL_OPTION(delta);
+  HUBEL_OPTION(gamma);
+  HUBEL_OPTION(alpha);
+  HUBEL_OPTION(beta);
   return text;
 }
 

@@ -8,6 +8,7 @@
 #include "ops/argmax.hpp"
 #include "ops/checks.hpp"
 #include "ops/loss_sums.hpp"
+#include "ops/workspace.hpp"
 #include "simd/loss.hpp"
 #include "text/formatted.hpp"
 
@@ -17,6 +18,7 @@ namespace {
 
 constexpr std::string_view kWho = "compute_loss";
 constexpr double kFlopsPerElement = 8, kFlopsPerLogarithm = 20;
+constexpr double kSmallest = 1e-7;  // what Keras adds to rates, and to counts that are divided
 
 // What a loss is computed from. Outputs have targets or labels; `gradient` may be null.
 template <class T>
@@ -43,38 +45,59 @@ void check_number(bool holds, std::string_view name, double value, std::string_v
 
 struct Element {
   simd::ElementLoss kind;
-  double parameter = 0;
+  simd::ElementParameters parameters = {};
 };
+
+void check_gamma(double gamma) {
+  check_number(std::isfinite(gamma) && gamma >= 0, "gamma", gamma, "finite and at least 0");
+}
 
 Element element_of(const BinaryCrossEntropy& loss) {
   check_number(std::isfinite(loss.pos_weight) && loss.pos_weight >= 0, "pos_weight", loss.pos_weight,
                "finite and at least 0");
-  return {loss.from_logits ? simd::ElementLoss::binary_logits : simd::ElementLoss::binary, loss.pos_weight};
+  check_number(loss.label_smoothing >= 0 && loss.label_smoothing <= 1, "label_smoothing", loss.label_smoothing,
+               "in [0, 1]");
+  return {loss.from_logits ? simd::ElementLoss::binary_logits : simd::ElementLoss::binary,
+          {.p = loss.pos_weight, .smoothing = loss.label_smoothing}};
+}
+Element element_of(const BinaryFocal& loss) {
+  check_gamma(loss.gamma);
+  check_number(loss.alpha == -1 || (loss.alpha >= 0 && loss.alpha <= 1), "alpha", loss.alpha,
+               "in [0, 1], or -1 for none");
+  return {loss.from_logits ? simd::ElementLoss::focal_logits : simd::ElementLoss::focal,
+          {.p = loss.gamma, .q = loss.alpha}};
 }
 Element element_of(const MeanSquaredError&) { return {simd::ElementLoss::squared}; }
 Element element_of(const MeanAbsoluteError&) { return {simd::ElementLoss::absolute}; }
 Element element_of(const Huber& loss) {
   check_number(std::isfinite(loss.delta) && loss.delta > 0, "delta", loss.delta, "finite and above 0");
-  return {simd::ElementLoss::huber, loss.delta};
+  return {simd::ElementLoss::huber, {.p = loss.delta}};
 }
 Element element_of(const Hinge&) { return {simd::ElementLoss::hinge}; }
 Element element_of(const SquaredHinge&) { return {simd::ElementLoss::squared_hinge}; }
+Element element_of(const LogCosh&) { return {simd::ElementLoss::log_cosh}; }
+Element element_of(const Poisson&) { return {simd::ElementLoss::poisson, {.p = kSmallest}}; }
+
+bool takes_logarithms(simd::ElementLoss kind) {
+  using enum simd::ElementLoss;
+  return kind != squared && kind != absolute && kind != huber && kind != hinge && kind != squared_hinge;
+}
 
 template <class T>
 LossResult mean_over_elements(const Element& loss, const Batch<T>& batch) {
   constexpr std::int64_t kRun = 2048;  // elements added lane by lane, before their sum is
   const std::int64_t n = batch.outputs.size();
   const double divisor = static_cast<double>(n);
-  const bool logarithms = loss.kind == simd::ElementLoss::binary || loss.kind == simd::ElementLoss::binary_logits;
   const auto add = [&](std::int64_t begin, std::int64_t end, detail::LossSum& sum) {
     for (std::int64_t i = begin; i < end; i += kRun) {
-      const double part = simd::element_loss(loss.kind, loss.parameter, 1 / divisor, batch.outputs.data() + i,
+      const double part = simd::element_loss(loss.kind, loss.parameters, 1 / divisor, batch.outputs.data() + i,
                                              batch.targets + i, batch.gradient ? batch.gradient + i : nullptr,
                                              static_cast<std::size_t>(std::min(kRun, end - i)));
       sum.add({part, false});
     }
   };
-  return detail::mean_over_rows(n, 1, logarithms ? kFlopsPerLogarithm : kFlopsPerElement, divisor, add);
+  return detail::mean_over_rows(n, 1, takes_logarithms(loss.kind) ? kFlopsPerLogarithm : kFlopsPerElement, divisor,
+                                add);
 }
 
 // ---- Losses of rows --------------------------------------------------------------------------------------------
@@ -167,6 +190,105 @@ LossResult mean_likelihood(const NegativeLogLikelihood& loss, const detail::Loss
   });
 }
 
+// Of one row, target(c) being the probability of class c; `room` has as many numbers.
+template <class T, class Target>
+double focal_row(const CategoricalFocal& loss, const T* y, const Target& target, std::int64_t classes, double divisor,
+                 double* room, T* gradient) {
+  constexpr double kLeast = -100;  // of a logarithm
+  double top = 0, total = 1;
+  if (loss.from_logits) {
+    top = static_cast<double>(*std::max_element(y, y + classes)), total = 0;
+    for (std::int64_t c = 0; c < classes; ++c) total += std::exp(static_cast<double>(y[c]) - top);
+  }
+  // p dL/dp of each class; without logits dL/dp is wanted, and p may be 0.
+  double sum = 0, slopes = 0;
+  for (std::int64_t c = 0; c < classes; ++c) {
+    const double shifted = static_cast<double>(y[c]) - top, t = loss.alpha * target(c);
+    const double log_p = loss.from_logits ? shifted - std::log(total) : std::max(std::log(shifted), kLeast);
+    const double p = loss.from_logits ? std::exp(log_p) : shifted, missing = std::max(1 - p, 0.0);
+    const double factor = std::pow(missing, loss.gamma);
+    const double bend = missing > 0 ? loss.gamma * factor / missing * log_p : 0;
+    if (t != 0 || std::isnan(p)) sum -= t * factor * log_p;
+    room[c] = loss.from_logits ? t * (p * bend - factor) : t * (bend - factor / std::max(p, 1e-12));
+    slopes += room[c];
+  }
+  for (std::int64_t c = 0; gradient && c < classes; ++c) {
+    const double p = loss.from_logits ? std::exp(static_cast<double>(y[c]) - top) / total : 0;
+    gradient[c] = static_cast<T>((room[c] - p * slopes) / divisor);
+  }
+  return sum;
+}
+
+template <class T>
+LossResult mean_focal(const CategoricalFocal& loss, const detail::LossRows& shape, const Batch<T>& batch) {
+  check_gamma(loss.gamma);
+  check_number(std::isfinite(loss.alpha) && loss.alpha >= 0, "alpha", loss.alpha, "finite and at least 0");
+  const double divisor = static_cast<double>(shape.rows);
+  return mean_of_rows(shape, batch, divisor, {}, [&](const T* y, T* gradient, std::int64_t i) {
+    double* room = detail::scratch<double>(detail::Scratch::exponentials, static_cast<std::size_t>(shape.classes));
+    if (!batch.targets) {
+      const std::int64_t label = batch.labels[static_cast<std::size_t>(i)];
+      return focal_row(
+          loss, y, [label](std::int64_t c) { return c == label ? 1.0 : 0.0; }, shape.classes, divisor, room, gradient);
+    }
+    const T* t = batch.targets + i * shape.classes;
+    return focal_row(
+        loss, y, [t](std::int64_t c) { return static_cast<double>(t[c]); }, shape.classes, divisor, room, gradient);
+  });
+}
+
+// The cosine of the angle between y and t, and with it -1 / |y| (t / |t| - cosine y / |y|), its slope.
+template <class T>
+LossResult mean_cosine(const detail::LossRows& shape, const Batch<T>& batch) {
+  const double divisor = static_cast<double>(shape.rows);
+  return mean_of_rows(shape, batch, divisor, {}, [&](const T* y, T* gradient, std::int64_t i) {
+    const T* target = batch.targets + i * shape.classes;
+    double product = 0, y_squares = 0, t_squares = 0;
+    for (std::int64_t c = 0; c < shape.classes; ++c) {
+      const double t = static_cast<double>(target[c]), v = static_cast<double>(y[c]);
+      product += t * v, y_squares += v * v, t_squares += t * t;
+    }
+    const double y_length = std::sqrt(y_squares), t_length = std::sqrt(t_squares);
+    const bool directed = !(y_length == 0 || t_length == 0);
+    const double cosine = directed ? product / (y_length * t_length) : 0;
+    for (std::int64_t c = 0; gradient && c < shape.classes; ++c) {
+      const double slope = static_cast<double>(target[c]) / t_length - cosine * static_cast<double>(y[c]) / y_length;
+      gradient[c] = directed ? static_cast<T>(-slope / y_length / divisor) : T(0);
+    }
+    return -cosine;
+  });
+}
+
+// ---- Losses of samples -----------------------------------------------------------------------------------------
+
+// With S = TP + alpha FP + beta FN + small, 1 - (TP + small) / S; dS/dy = t + alpha (1 - t) - beta t.
+template <class T>
+LossResult mean_tversky(const Tversky& loss, const Batch<T>& batch) {
+  check_number(std::isfinite(loss.alpha) && loss.alpha >= 0, "alpha", loss.alpha, "finite and at least 0");
+  check_number(std::isfinite(loss.beta) && loss.beta >= 0, "beta", loss.beta, "finite and at least 0");
+  const std::int64_t samples = batch.outputs.shape().rank() > 0 ? batch.outputs.shape()[0] : 1;
+  if (batch.outputs.size() == 0) return {};
+  const std::int64_t size = batch.outputs.size() / samples;
+  const double divisor = static_cast<double>(samples);
+  const auto add = [&](std::int64_t begin, std::int64_t end, detail::LossSum& sum) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      const T *y = batch.outputs.data() + i * size, *target = batch.targets + i * size;
+      double both = 0, ys = 0, ts = 0;
+      for (std::int64_t k = 0; k < size; ++k) {
+        const double t = static_cast<double>(target[k]), v = static_cast<double>(y[k]);
+        both += t * v, ys += v, ts += t;
+      }
+      const double top = both + kSmallest, bottom = top + loss.alpha * (ys - both) + loss.beta * (ts - both);
+      for (std::int64_t k = 0; batch.gradient && k < size; ++k) {
+        const double t = static_cast<double>(target[k]), slope = t + loss.alpha * (1 - t) - loss.beta * t;
+        batch.gradient[i * size + k] = static_cast<T>((top * slope / bottom - t) / bottom / divisor);
+      }
+      sum.add({1 - top / bottom, false});
+    }
+  };
+  return detail::mean_over_rows(samples, size, kFlopsPerElement, divisor, add);
+}
+
 // ---- By targets and by labels ----------------------------------------------------------------------------------
 
 template <class L, class T>
@@ -182,6 +304,14 @@ LossResult of_targets(const L& loss, TensorView<const T> outputs, TensorView<con
       return mean_hinge(detail::check_rows(kWho, "outputs", outputs.shape()), batch);
     } else if constexpr (std::is_same_v<L, KLDivergence>) {
       return mean_divergence(detail::check_rows(kWho, "outputs", outputs.shape()), batch);
+    } else if constexpr (std::is_same_v<L, CategoricalFocal>) {
+      return mean_focal(loss, detail::check_rows(kWho, "outputs", outputs.shape()), batch);
+    } else if constexpr (std::is_same_v<L, CosineSimilarity>) {
+      return mean_cosine(detail::check_rows(kWho, "outputs", outputs.shape()), batch);
+    } else if constexpr (std::is_same_v<L, Tversky>) {
+      return mean_tversky(loss, batch);
+    } else if constexpr (std::is_same_v<L, Dice>) {
+      return mean_tversky(Tversky{}, batch);
     } else {
       return mean_over_elements(element_of(loss), batch);
     }
@@ -193,7 +323,8 @@ LossResult of_labels(const L& loss, TensorView<const T> outputs, std::span<const
                      TensorView<T> doutputs) {
   if constexpr (std::is_same_v<L, CrossEntropy>) {
     return softmax_cross_entropy(outputs, labels, doutputs, detail::cross_entropy_options(loss));
-  } else if constexpr (std::is_same_v<L, CategoricalHinge> || std::is_same_v<L, NegativeLogLikelihood>) {
+  } else if constexpr (std::is_same_v<L, CategoricalHinge> || std::is_same_v<L, CategoricalFocal> ||
+                       std::is_same_v<L, NegativeLogLikelihood>) {
     const detail::LossRows shape = detail::check_rows(kWho, "outputs", outputs.shape());
     std::optional<std::int32_t> ignored;
     if constexpr (std::is_same_v<L, NegativeLogLikelihood>) ignored = loss.ignore_label;
@@ -201,6 +332,8 @@ LossResult of_labels(const L& loss, TensorView<const T> outputs, std::span<const
     const Batch<T> batch = {outputs, nullptr, labels, checked_gradient(doutputs, outputs.shape())};
     if constexpr (std::is_same_v<L, CategoricalHinge>) {
       return mean_hinge(shape, batch);
+    } else if constexpr (std::is_same_v<L, CategoricalFocal>) {
+      return mean_focal(loss, shape, batch);
     } else {
       detail::check_class_weights(kWho, shape.classes, loss.class_weights);
       return mean_likelihood(loss, shape, batch);

@@ -7,9 +7,23 @@
 namespace hubel {
 
 std::string_view loss_name(const Loss& loss) {
-  constexpr std::string_view kNames[] = {
-      "cross_entropy", "binary_crossentropy", "mse",           "mae", "huber", "hinge",
-      "squared_hinge", "categorical_hinge",   "kl_divergence", "nll"};
+  constexpr std::string_view kNames[] = {"cross_entropy",
+                                         "binary_crossentropy",
+                                         "mse",
+                                         "mae",
+                                         "huber",
+                                         "hinge",
+                                         "squared_hinge",
+                                         "categorical_hinge",
+                                         "kl_divergence",
+                                         "nll",
+                                         "binary_focal_crossentropy",
+                                         "categorical_focal_crossentropy",
+                                         "log_cosh",
+                                         "poisson",
+                                         "cosine_similarity",
+                                         "tversky",
+                                         "dice"};
   static_assert(std::size(kNames) == std::variant_size_v<Loss>);
   return kNames[loss.index()];
 }
@@ -34,6 +48,14 @@ Loss loss_from_name(std::string_view name, std::string_view who) {
       {"categorical_hinge", CategoricalHinge{}},
       {"kl_divergence", KLDivergence{}},
       {"nll", NegativeLogLikelihood{}},
+      {"binary_focal_crossentropy", BinaryFocal{}},
+      {"categorical_focal_crossentropy", CategoricalFocal{}},
+      {"log_cosh", LogCosh{}},
+      {"logcosh", LogCosh{}},
+      {"poisson", Poisson{}},
+      {"cosine_similarity", CosineSimilarity{}},
+      {"tversky", Tversky{}},
+      {"dice", Dice{}},
   };
   return detail::value_of(losses, name, who, "loss");
 }

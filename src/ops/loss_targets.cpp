@@ -20,12 +20,11 @@ std::int64_t sample_of(std::int64_t element, TensorView<const T> targets) {
 }
 
 template <class T>
-void check_binary(TensorView<const T> targets, std::string_view who) {
+void check_binary(TensorView<const T> targets, std::string_view of, std::string_view who) {
   const auto wrong = std::find_if(targets.begin(), targets.end(), [](T t) { return !(t >= 0 && t <= 1); });
   if (wrong == targets.end()) return;
-  throw std::invalid_argument(
-      detail::formatted("{}: the binary cross-entropy's targets must be in [0, 1], but sample {} has {}", who,
-                        sample_of(wrong - targets.begin(), targets), *wrong));
+  throw std::invalid_argument(detail::formatted("{}: the {}'s targets must be in [0, 1], but sample {} has {}", who, of,
+                                                sample_of(wrong - targets.begin(), targets), *wrong));
 }
 
 template <class T>
@@ -46,7 +45,11 @@ void check_rows(TensorView<const T> targets, std::string_view of, std::string_vi
 template <class T>
 void check(const Loss& loss, TensorView<const T> targets, std::string_view who) {
   if (targets.shape().rank() == 0 || targets.size() == 0) return;
-  if (std::holds_alternative<BinaryCrossEntropy>(loss)) check_binary(targets, who);
+  if (std::holds_alternative<BinaryCrossEntropy>(loss)) check_binary(targets, "binary cross-entropy", who);
+  if (std::holds_alternative<BinaryFocal>(loss)) check_binary(targets, "binary focal loss", who);
+  if (std::holds_alternative<Tversky>(loss)) check_binary(targets, "Tversky loss", who);
+  if (std::holds_alternative<Dice>(loss)) check_binary(targets, "Dice loss", who);
+  if (std::holds_alternative<CategoricalFocal>(loss)) check_rows(targets, "categorical focal loss", who);
   if (std::holds_alternative<CrossEntropy>(loss)) check_rows(targets, "cross-entropy", who);
   if (std::holds_alternative<KLDivergence>(loss)) check_rows(targets, "KL divergence", who);
 }

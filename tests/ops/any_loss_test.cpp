@@ -38,6 +38,9 @@ struct Ranges {
 Ranges ranges(const Loss& loss) {
   if (const auto* binary = std::get_if<BinaryCrossEntropy>(&loss))
     return binary->from_logits ? Ranges{-8, 8, false, true} : Ranges{0.05, 0.95, false, true};
+  if (const auto* focal = std::get_if<BinaryFocal>(&loss))
+    return focal->from_logits ? Ranges{-6, 6, false, true} : Ranges{0.05, 0.95, false, true};
+  if (std::holds_alternative<Poisson>(loss)) return {0.1, 9};
   if (std::holds_alternative<Hinge>(loss) || std::holds_alternative<SquaredHinge>(loss)) return {-3, 3, true, false};
   return {};
 }
@@ -61,6 +64,15 @@ std::vector<Loss> element_losses() {
           BinaryCrossEntropy{.pos_weight = 2.5},
           BinaryCrossEntropy{.from_logits = true},
           BinaryCrossEntropy{.from_logits = true, .pos_weight = 0.25},
+          BinaryCrossEntropy{.label_smoothing = 0.2},
+          BinaryCrossEntropy{.from_logits = true, .pos_weight = 3, .label_smoothing = 0.4},
+          BinaryFocal{},
+          BinaryFocal{.gamma = 0.5, .alpha = 0.25},
+          BinaryFocal{.from_logits = true},
+          BinaryFocal{.from_logits = true, .gamma = 3, .alpha = 0.9},
+          BinaryFocal{.from_logits = true, .gamma = 0},
+          LogCosh{},
+          Poisson{},
           Hinge{},
           SquaredHinge{}};
 }
@@ -285,9 +297,65 @@ TYPED_TEST(AnyLossTest, OtherRows) {
     expect_rows(CategoricalHinge{}, y, all);
     expect_rows(CategoricalHinge{}, y, t.view());
     expect_rows(KLDivergence{}, random_tensor<T>(shape, seed, 0.05, 1), t.view());
+    for (const double gamma : {0.0, 0.7, 2.0}) {
+      const CategoricalFocal logits{.from_logits = true, .gamma = gamma}, of_p{.gamma = gamma, .alpha = 1.5};
+      expect_rows(logits, y, all);
+      expect_rows(logits, y, t.view());
+      expect_rows(of_p, random_tensor<T>(shape, seed, 0.05, 0.95), all);
+      expect_rows(of_p, random_tensor<T>(shape, seed, 0.05, 0.95), t.view());
+    }
+    const Tensor<T> directions = random_tensor<T>(shape, seed + 3);
+    if (classes > 1) expect_rows(CosineSimilarity{}, y, directions.view());
     expect_rows(NegativeLogLikelihood{}, y, all);
     expect_rows(NegativeLogLikelihood{random_weights(classes, seed), labels[0]}, y, all);
   }
+}
+
+TYPED_TEST(AnyLossTest, Overlaps) {
+  using T = TypeParam;
+  for (const std::int64_t size : {1, 2, 7, 300}) {
+    const Tensor<T> y = random_tensor<T>({5, size}, 1, 0, 1), t = random_tensor<T>({5, size}, 2, 0, 1);
+    expect_rows(Dice{}, y, t.view());
+    expect_rows(Tversky{}, y, t.view());
+    expect_rows(Tversky{.alpha = 0.3, .beta = 0.7}, y, t.view());
+    expect_rows(Tversky{.alpha = 0, .beta = 2}, y, t.view());
+  }
+  // A sample is all of its elements, whatever the axes; and nothing found of nothing is right.
+  const Tensor<T> y = random_tensor<T>({3, 4, 5, 2}, 3, 0, 1), t = random_tensor<T>({3, 4, 5, 2}, 4, 0, 1);
+  const TensorView<const T> flat_y(y.data(), Shape{3, 40}), flat_t(t.data(), Shape{3, 40});
+  EXPECT_EQ(compute_loss(Dice{}, y, t).loss, compute_loss(Dice{}, flat_y, flat_t).loss);
+  EXPECT_EQ(compute_loss(Dice{}, Tensor<T>({2, 9}), Tensor<T>({2, 9})).loss, 0);
+  EXPECT_EQ(compute_loss(Dice{}, Tensor<T>({0, 9}), Tensor<T>({0, 9})).loss, 0);
+  EXPECT_NEAR(compute_loss(Dice{}, constant_tensor<T>({2, 9}, 1), constant_tensor<T>({2, 9}, 1)).loss, 0, 1e-15);
+}
+
+TYPED_TEST(AnyLossTest, LimitsOfTheFocalLosses) {
+  using T = TypeParam;
+  const T inf = std::numeric_limits<T>::infinity();
+  const auto of = [](const Loss& loss, std::vector<T> y, std::vector<T> t) {
+    const auto n = static_cast<std::int64_t>(y.size());
+    Tensor<T> dy({1, n});
+    Tensor<T> outputs({1, n}), targets({1, n});
+    std::copy(y.begin(), y.end(), outputs.begin());
+    std::copy(t.begin(), t.end(), targets.begin());
+    const double value = compute_loss(loss, outputs, targets, dy).loss;
+    for (const T d : dy) EXPECT_TRUE(std::isfinite(d)) << loss_name(loss);
+    return value;
+  };
+  const BinaryFocal binary{}, logits{.from_logits = true};
+  EXPECT_EQ(of(binary, {1}, {1}), 0);
+  EXPECT_EQ(of(binary, {0}, {0}), 0);
+  EXPECT_NEAR(of(binary, {0}, {1}), 100, 1e-12);
+  EXPECT_EQ(of(logits, {1000}, {1}), 0);
+  EXPECT_EQ(of(logits, {1000}, {0}), 1000);
+  EXPECT_EQ(of(logits, {inf}, {1}), 0);
+  const CategoricalFocal rows{.alpha = 1}, row_logits{.from_logits = true, .alpha = 1};
+  EXPECT_EQ(of(rows, {1, 0}, {1, 0}), 0);
+  EXPECT_NEAR(of(rows, {0, 1}, {1, 0}), 100, 1e-12);
+  EXPECT_EQ(of(row_logits, {1000, 0}, {1, 0}), 0);
+  EXPECT_EQ(of(row_logits, {0, 1000}, {1, 0}), 1000);
+  EXPECT_EQ(of(CosineSimilarity{}, {0, 0}, {1, 0}), 0);
+  EXPECT_EQ(of(CosineSimilarity{}, {2, 0}, {1, 0}), -1);
 }
 
 TYPED_TEST(AnyLossTest, PixelsOfLargeImages) {
@@ -420,7 +488,9 @@ TYPED_TEST(AnyLossTest, LongSums) {
 
 TEST(AnyLoss, Names) {
   for (const char* name : {"cross_entropy", "binary_crossentropy", "mse", "mae", "huber", "hinge", "squared_hinge",
-                           "categorical_hinge", "kl_divergence", "nll"})
+                           "categorical_hinge", "kl_divergence", "nll", "binary_focal_crossentropy",
+                           "categorical_focal_crossentropy", "log_cosh", "poisson", "cosine_similarity", "tversky",
+                           "dice"})
     EXPECT_EQ(loss_name(loss_from_name(name)), name);
   const std::vector<std::pair<const char*, const char*>> others = {{"categorical_crossentropy", "cross_entropy"},
                                                                    {"sparse_categorical_crossentropy", "cross_entropy"},
@@ -429,6 +499,7 @@ TEST(AnyLoss, Names) {
                                                                    {"mean_squared_error", "mse"},
                                                                    {"mean_absolute_error", "mae"},
                                                                    {"l1", "mae"},
+                                                                   {"logcosh", "log_cosh"},
                                                                    {"smooth_l1", "huber"}};
   for (const auto& [other, name] : others) EXPECT_EQ(loss_name(loss_from_name(other)), name);
   EXPECT_TRUE(std::get<BinaryCrossEntropy>(loss_from_name("bce_with_logits")).from_logits);
@@ -453,6 +524,15 @@ TEST(AnyLoss, RefusesWrongArguments) {
     EXPECT_TRUE(refuses([&] { compute_loss(loss, y, high); }, who, {"labels[1] is 3", "[0, 3)"}));
   }
   EXPECT_TRUE(refuses([&] { compute_loss(Huber{.delta = 0}, y, y); }, who, {"delta is 0", "above 0"}));
+  const Loss smoothed = BinaryCrossEntropy{.label_smoothing = 1.5};
+  EXPECT_TRUE(refuses([&] { compute_loss(smoothed, y, y); }, who, {"label_smoothing is 1.5"}));
+  EXPECT_TRUE(refuses([&] { compute_loss(BinaryFocal{.gamma = -1}, y, y); }, who, {"gamma is -1"}));
+  EXPECT_TRUE(refuses([&] { compute_loss(BinaryFocal{.alpha = 2}, y, y); }, who, {"alpha is 2"}));
+  EXPECT_TRUE(refuses([&] { compute_loss(CategoricalFocal{.gamma = kInfinity}, y, y); }, who, {"gamma is inf"}));
+  EXPECT_TRUE(refuses([&] { compute_loss(CategoricalFocal{.alpha = -1}, y, y); }, who, {"alpha is -1"}));
+  EXPECT_TRUE(refuses([&] { compute_loss(Tversky{.alpha = -1}, y, y); }, who, {"alpha is -1"}));
+  EXPECT_TRUE(refuses([&] { compute_loss(Tversky{.beta = -1}, y, y); }, who, {"beta is -1"}));
+  EXPECT_TRUE(refuses([&] { compute_loss(Dice{}, y, labels); }, who, {"dice", "targets", "labels"}));
   EXPECT_TRUE(refuses([&] { compute_loss(BinaryCrossEntropy{.pos_weight = -1}, y, y); }, who, {"pos_weight is -1"}));
   EXPECT_TRUE(refuses(
       [&] {

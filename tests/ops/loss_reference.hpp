@@ -26,12 +26,21 @@ inline Number element(const Huber& loss, Number y, Number t) {
   const Number size = std::abs(y - t), delta = static_cast<Number>(loss.delta);
   return size <= delta ? size * size / 2 : delta * (size - delta / 2);
 }
-inline Number element(const BinaryCrossEntropy& loss, Number y, Number t) {
-  const Number weight = static_cast<Number>(loss.pos_weight);
+inline Number element(const BinaryCrossEntropy& loss, Number y, Number target) {
+  const Number weight = static_cast<Number>(loss.pos_weight), e = static_cast<Number>(loss.label_smoothing);
+  const Number t = (1 - e) * target + e / 2;
   if (!loss.from_logits)
     return -(weight * t * std::max(-100.0L, std::log(y)) + (1 - t) * std::max(-100.0L, std::log(1 - y)));
   return weight * t * std::log(1 + std::exp(-y)) + (1 - t) * std::log(1 + std::exp(y));
 }
+inline Number element(const BinaryFocal& loss, Number y, Number t) {
+  const Number entropy = element(BinaryCrossEntropy{.from_logits = loss.from_logits}, y, t);
+  const Number p = loss.from_logits ? 1 / (1 + std::exp(-y)) : y, right = t * p + (1 - t) * (1 - p);
+  const Number alpha = static_cast<Number>(loss.alpha), balance = alpha < 0 ? 1 : t * alpha + (1 - t) * (1 - alpha);
+  return balance * std::pow(1 - right, static_cast<Number>(loss.gamma)) * entropy;
+}
+inline Number element(const LogCosh&, Number y, Number t) { return std::log(std::cosh(y - t)); }
+inline Number element(const Poisson&, Number y, Number t) { return y - t * std::log(y + 1e-7); }
 inline Number element(const Hinge&, Number y, Number t) { return std::max(0.0L, 1 - (t == 0 ? -1 : t) * y); }
 inline Number element(const SquaredHinge&, Number y, Number t) {
   const Number hinge = element(Hinge{}, y, t);
@@ -88,6 +97,37 @@ inline Number row(const KLDivergence&, const Numbers& y, const Numbers& t) {
   for (std::size_t c = 0; c < y.size(); ++c)
     if (t[c] != 0) sum += t[c] * std::log(t[c] / y[c]);
   return sum;
+}
+inline Number row(const CategoricalFocal& loss, const Numbers& y, const Numbers& t) {
+  Numbers log_p = loss.from_logits ? log_softmax(y) : y;
+  if (!loss.from_logits)
+    for (Number& p : log_p) p = std::log(p);
+  Number sum = 0;
+  for (std::size_t c = 0; c < y.size(); ++c)
+    sum -= std::pow(1 - std::exp(log_p[c]), static_cast<Number>(loss.gamma)) * t[c] * log_p[c];
+  return static_cast<Number>(loss.alpha) * sum;
+}
+inline Number row(const CategoricalFocal& loss, const Numbers& y, std::size_t label) {
+  Numbers t(y.size());
+  t[label] = 1;
+  return row(loss, y, t);
+}
+inline Number row(const CosineSimilarity&, const Numbers& y, const Numbers& t) {
+  Number product = 0, ys = 0, ts = 0;
+  for (std::size_t c = 0; c < y.size(); ++c) product += y[c] * t[c], ys += y[c] * y[c], ts += t[c] * t[c];
+  return ys == 0 || ts == 0 ? 0 : -product / std::sqrt(ys * ts);
+}
+// A row for a sample.
+inline Number row(const Tversky& loss, const Numbers& y, const Numbers& t) {
+  Number tp = 0, fp = 0, fn = 0;
+  for (std::size_t c = 0; c < y.size(); ++c) tp += y[c] * t[c], fp += y[c] * (1 - t[c]), fn += (1 - y[c]) * t[c];
+  const Number alpha = static_cast<Number>(loss.alpha), beta = static_cast<Number>(loss.beta), small = 1e-7;
+  return 1 - (tp + small) / (tp + alpha * fp + beta * fn + small);
+}
+inline Number row(const Dice&, const Numbers& y, const Numbers& t) {
+  Number both = 0, sum = 0;
+  for (std::size_t c = 0; c < y.size(); ++c) both += y[c] * t[c], sum += y[c] + t[c];
+  return 1 - (2 * both + 2e-7) / (sum + 2e-7);
 }
 inline Number row(const NegativeLogLikelihood& loss, const Numbers& y, std::size_t label) {
   return -weight_of(loss.class_weights, label) * y[label];

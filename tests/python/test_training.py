@@ -69,6 +69,11 @@ def test_losses_are_those_of_numpy():
         "hinge": np.mean(np.maximum(0, 1 - (2 * t - 1) * p)),
         "squared_hinge": np.mean(np.maximum(0, 1 - (2 * t - 1) * p) ** 2),
         "huber": np.mean((p - t) ** 2 / 2),
+        "log_cosh": np.mean(np.log(np.cosh(p - t))),
+        "poisson": np.mean(p - t * np.log(p + 1e-7)),
+        "cosine_similarity": -np.mean([a @ b / (np.linalg.norm(a) * np.linalg.norm(b)) if b.any() else 0
+                                       for a, b in zip(p, t)]),
+        "dice": np.mean(1 - 2 * (p * t).sum(1) / (p + t).sum(1)),
     }
     for name, value in expected.items():
         model.compile("adam", name)
@@ -78,6 +83,53 @@ def test_losses_are_those_of_numpy():
             assert result["accuracy"] == np.mean((p > 0.5) == t)
         else:
             assert list(result) == ["loss"]
+
+
+def test_losses_with_options_are_those_of_numpy():
+    x, y = plane(40)
+    model = hubel.Sequential([hubel.Dense(2, "softmax")], input_shape=(3,), seed=3)
+    t = np.eye(2)[(y[:, 0] > 0).astype(int)]
+    p = model.predict(x).astype(np.float64)
+    right = t * p + (1 - t) * (1 - p)
+    tp, fp, fn = (p * t).sum(1), (p * (1 - t)).sum(1), ((1 - p) * t).sum(1)
+    expected = [
+        (losses.BinaryFocalCrossentropy(), np.mean((1 - right) ** 2 * -np.log(right))),
+        (
+            losses.BinaryFocalCrossentropy(True, alpha=0.1, gamma=3),
+            np.mean((t * 0.1 + (1 - t) * 0.9) * (1 - right) ** 3 * -np.log(right)),
+        ),
+        (losses.CategoricalFocalCrossentropy(), 0.25 * np.mean(((1 - p) ** 2 * t * -np.log(p)).sum(1))),
+        (losses.CategoricalFocalCrossentropy(2, gamma=0), 2 * np.mean((t * -np.log(p)).sum(1))),
+        (losses.Tversky(0.3, 0.7), np.mean(1 - tp / (tp + 0.3 * fp + 0.7 * fn))),
+        (
+            losses.BinaryCrossentropy(label_smoothing=0.2),
+            -np.mean((0.8 * t + 0.1) * np.log(p) + (0.9 - 0.8 * t) * np.log(1 - p)),
+        ),
+    ]
+    for loss, value in expected:
+        model.compile("adam", loss)
+        result = model.evaluate(x, t, return_dict=True)
+        assert result["loss"] == pytest.approx(value, rel=1e-5), loss
+        assert ("accuracy" in result) == loss.has_accuracy
+        if loss.has_accuracy:
+            assert result["accuracy"] == pytest.approx(np.mean((p.argmax(1) == t.argmax(1)))), loss
+    model.compile("adam", losses.CategoricalFocalCrossentropy())
+    assert model.evaluate(x, t) == pytest.approx(model.evaluate(x, t.argmax(1)))
+    with pytest.raises(TypeError, match="apply_class_balancing"):
+        losses.BinaryFocalCrossentropy(1)
+    with pytest.raises(ValueError, match="gamma is -1"):
+        model.compile("adam", losses.CategoricalFocalCrossentropy(gamma=-1))
+        model.evaluate(x, t)
+
+
+def test_focal_losses_learn():
+    x, y = bars(200)
+    for loss in (losses.CategoricalFocalCrossentropy(), losses.CategoricalFocalCrossentropy(from_logits=True)):
+        model = hubel.Sequential([hubel.Flatten(), hubel.Dense(3, None if loss.from_logits else "softmax")], x.shape[1:])
+        model.compile(hubel.Adam(0.02), loss)
+        history = model.fit(x, y, epochs=30, verbose=0).history
+        assert history["loss"][-1] < history["loss"][0] / 3
+        assert history["accuracy"][-1] > 0.9
 
 
 def test_rows_of_probabilities():
@@ -387,6 +439,10 @@ def test_wrong_fits(options, error, said):
         (losses.CategoricalCrossentropy(), 3, -1.0, "sample 7 has -1"),
         (losses.CategoricalCrossentropy(label_smoothing=0.1), 3, np.inf, "sample 7 has inf"),
         (losses.KLDivergence(), 3, 2.0, "KL divergence's targets .* sample 7 has a row of sum 2"),
+        (losses.BinaryFocalCrossentropy(), 3, 2.0, "binary focal loss's targets .* sample 7 has 2"),
+        (losses.CategoricalFocalCrossentropy(), 3, 0.5, "focal loss's targets .* sample 7 has a row of sum 0.5"),
+        (losses.Dice(), 3, -1.0, "Dice loss's targets .* sample 7 has -1"),
+        (losses.Tversky(), 3, 1.5, "Tversky loss's targets .* sample 7 has 1.5"),
     ],
     ids=str,
 )
