@@ -1,5 +1,5 @@
-// Dropout (Srivastava et al. 2014), inverted, so that inference is the identity; and spatial dropout (Tompson et al.
-// 2015), which drops whole channels.
+// Dropout (Srivastava et al. 2014), inverted, so that inference is the identity; spatial dropout (Tompson et al. 2015),
+// which drops whole channels; and stochastic depth (Huang et al. 2016), which drops whole samples, of a branch.
 //
 // What is dropped is a function of the key, the sample's number and the element's place in the sample alone: it comes
 // from Philox (random.hpp) and is not stored. Backward, given the same key and numbers, drops the same, and a batch cut
@@ -44,5 +44,15 @@ void spatial_dropout_backward(TensorView<const float> dy, double rate, const Dro
                               TensorView<float> dx);
 void spatial_dropout_backward(TensorView<const double> dy, double rate, const DropoutKey& key,
                               std::int64_t first_sample, TensorView<double> dx);
+
+// The same for whole samples: x (m, ...).
+void stochastic_depth_forward(TensorView<const float> x, double rate, const DropoutKey& key, std::int64_t first_sample,
+                              TensorView<float> y);
+void stochastic_depth_forward(TensorView<const double> x, double rate, const DropoutKey& key, std::int64_t first_sample,
+                              TensorView<double> y);
+void stochastic_depth_backward(TensorView<const float> dy, double rate, const DropoutKey& key,
+                               std::int64_t first_sample, TensorView<float> dx);
+void stochastic_depth_backward(TensorView<const double> dy, double rate, const DropoutKey& key,
+                               std::int64_t first_sample, TensorView<double> dx);
 
 }  // namespace hubel

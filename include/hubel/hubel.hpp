@@ -24,6 +24,8 @@
 #include "hubel/initializer.hpp"
 #include "hubel/layers.hpp"
 #include "hubel/loss.hpp"
+#include "hubel/lrn.hpp"
+#include "hubel/merge.hpp"
 #include "hubel/metrics.hpp"
 #include "hubel/model_file.hpp"
 #include "hubel/moving_average.hpp"

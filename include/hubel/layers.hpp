@@ -14,6 +14,7 @@
 #include "hubel/activation.hpp"
 #include "hubel/conv.hpp"
 #include "hubel/initializer.hpp"
+#include "hubel/merge.hpp"
 #include "hubel/pad.hpp"
 #include "hubel/pool.hpp"
 #include "hubel/resize.hpp"
@@ -105,6 +106,26 @@ struct GlobalPool2D {
   friend bool operator==(const GlobalPool2D&, const GlobalPool2D&) = default;
 };
 
+// (m, w, c) -> (m, w_new, c), as a Pool2D over images of one row: padding's left and right count.
+struct Pool1D {
+  PoolMode mode = PoolMode::max;
+  std::int64_t pool_size = 2;
+  std::int64_t strides = 2;
+  Padding padding = Padding::valid();
+  bool ceil_mode = false;
+  bool count_include_pad = false;
+
+  friend bool operator==(const Pool1D&, const Pool1D&) = default;
+};
+
+// (m, w, c) -> (m, c), or (m, 1, c) with keepdims.
+struct GlobalPool1D {
+  PoolMode mode = PoolMode::avg;
+  bool keepdims = false;
+
+  friend bool operator==(const GlobalPool1D&, const GlobalPool1D&) = default;
+};
+
 // (m, h, w, c) -> (m, output_size[0], output_size[1], c); see adaptive_pool.hpp for the windows.
 struct AdaptivePool2D {
   PoolMode mode = PoolMode::avg;
@@ -192,8 +213,8 @@ struct PReLU {
   friend bool operator==(const PReLU&, const PReLU&) = default;
 };
 
-// In training each number, or with SpatialDropout2D each channel of an image, is left out with probability `rate` and
-// the rest made larger by 1 / (1 - rate); see dropout.hpp. Else nothing is done.
+// In training each number, or with SpatialDropout2D each channel of an image, or with StochasticDepth each sample, is
+// left out with probability `rate` and the rest made larger by 1 / (1 - rate); see dropout.hpp. Else nothing is done.
 struct Dropout {
   double rate = 0.5;
 
@@ -203,6 +224,11 @@ struct SpatialDropout2D {
   double rate = 0.5;
 
   friend bool operator==(const SpatialDropout2D&, const SpatialDropout2D&) = default;
+};
+struct StochasticDepth {
+  double rate = 0.5;
+
+  friend bool operator==(const StochasticDepth&, const StochasticDepth&) = default;
 };
 
 // Normalisations over the channels, with what they scale and shift by; see norm.hpp. The shape stays.
@@ -220,7 +246,8 @@ struct BatchNorm {
   friend bool operator==(const BatchNorm&, const BatchNorm&) = default;
 };
 struct GroupNorm {
-  std::int64_t groups = 32;  // divides c; c is instance normalisation, 1 is layer normalisation over whole images
+  // Divides c: c, or -1 for that, is instance normalisation, 1 is layer normalisation over whole images.
+  std::int64_t groups = 32;
   double epsilon = 1e-3;
   bool center = true;
   bool scale = true;
@@ -252,10 +279,33 @@ struct Concatenate {
   friend bool operator==(const Concatenate&, const Concatenate&) = default;
 };
 
+// The difference of two, or the mean, maximum or minimum of two or more, of one shape; see merge.hpp.
+struct Merge {
+  MergeMode mode = MergeMode::maximum;
+
+  friend bool operator==(const Merge&, const Merge&) = default;
+};
+
+// scale x + offset, numbers that are not learned: bytes to [-1, 1] with 1 / 127.5 and -1.
+struct Rescaling {
+  double scale = 1, offset = 0;
+
+  friend bool operator==(const Rescaling&, const Rescaling&) = default;
+};
+
+// (m, ..., c), divided by what neighbouring channels have; see lrn.hpp.
+struct LocalResponseNorm {
+  std::int64_t size = 5;
+  double alpha = 1e-4, beta = 0.75, k = 1;
+
+  friend bool operator==(const LocalResponseNorm&, const LocalResponseNorm&) = default;
+};
+
 using Layer =
     std::variant<Conv2D, DepthwiseConv2D, Conv2DTranspose, Conv1D, Pool2D, GlobalPool2D, AdaptivePool2D, UpSampling2D,
                  Resizing, ZeroPadding2D, Cropping2D, Reshape, Flatten, Dense, ActivationLayer, LeakyReLU, ELU, PReLU,
-                 Dropout, SpatialDropout2D, BatchNorm, GroupNorm, LayerNorm, Add, Multiply, Concatenate>;
+                 Dropout, SpatialDropout2D, BatchNorm, GroupNorm, LayerNorm, Add, Multiply, Concatenate, Pool1D,
+                 GlobalPool1D, Merge, Rescaling, LocalResponseNorm, StochasticDepth>;
 
 // The layer's kind as files and summaries name it: "conv2d", "max_pool2d", "flatten", "batch_norm", ...
 std::string_view layer_kind(const Layer& layer);

@@ -31,6 +31,14 @@ __all__ = [
     "GlobalMaxPooling2D",
     "GlobalAvgPool2D",
     "GlobalAveragePooling2D",
+    "MaxPool1D",
+    "MaxPooling1D",
+    "AvgPool1D",
+    "AveragePooling1D",
+    "GlobalMaxPool1D",
+    "GlobalMaxPooling1D",
+    "GlobalAvgPool1D",
+    "GlobalAveragePooling1D",
     "AdaptiveMaxPool2D",
     "AdaptiveAvgPool2D",
     "UpSampling2D",
@@ -46,15 +54,22 @@ __all__ = [
     "PReLU",
     "Dropout",
     "SpatialDropout2D",
+    "StochasticDepth",
+    "Rescaling",
     "BatchNormalization",
     "BatchNorm",
     "GroupNormalization",
     "GroupNorm",
     "LayerNormalization",
     "LayerNorm",
+    "LocalResponseNorm",
     "Add",
     "Multiply",
     "Concatenate",
+    "Subtract",
+    "Average",
+    "Maximum",
+    "Minimum",
     "ReLU",
     "Softmax",
 ]
@@ -257,6 +272,61 @@ class GlobalAvgPool2D(_GlobalPool2D):
 
 
 @dataclass(frozen=True)
+class _Pool1D(Layer):
+    pool_size: int = 2
+    strides: Optional[int] = None
+    padding: Padding = "valid"
+    ceil_mode: bool = False
+
+    def __post_init__(self) -> None:
+        if self.strides is None:
+            object.__setattr__(self, "strides", self.pool_size)
+        super().__post_init__()
+
+
+@dataclass(frozen=True)
+class MaxPool1D(_Pool1D):
+    """The largest value of each window of a sequence: (w, c) to (w_new, c). See `MaxPool2D`.
+
+    padding is "same", "valid" or ((0, 0), (left, right)).
+    """
+
+    kind: ClassVar[str] = "max_pool1d"
+
+    name: Optional[str] = _name()
+
+
+@dataclass(frozen=True)
+class AvgPool1D(_Pool1D):
+    """The mean of each window of a sequence: (w, c) to (w_new, c). See `AvgPool2D` and, for padding, `MaxPool1D`."""
+
+    kind: ClassVar[str] = "avg_pool1d"
+
+    count_include_pad: bool = False
+    name: Optional[str] = _name()
+
+
+@dataclass(frozen=True)
+class _GlobalPool1D(Layer):
+    keepdims: bool = False
+    name: Optional[str] = _name()
+
+
+@dataclass(frozen=True)
+class GlobalMaxPool1D(_GlobalPool1D):
+    """Each channel's largest value: sequences (w, c) to (c,), or (1, c) with keepdims."""
+
+    kind: ClassVar[str] = "global_max_pool1d"
+
+
+@dataclass(frozen=True)
+class GlobalAvgPool1D(_GlobalPool1D):
+    """Each channel's mean: sequences (w, c) to (c,), or (1, c) with keepdims."""
+
+    kind: ClassVar[str] = "global_avg_pool1d"
+
+
+@dataclass(frozen=True)
 class _AdaptivePool2D(Layer):
     output_size: IntPair
     name: Optional[str] = _name()
@@ -423,6 +493,41 @@ class SpatialDropout2D(Layer):
 
 
 @dataclass(frozen=True)
+class StochasticDepth(Layer):
+    """`Dropout` of whole samples, at the end of a residual block's branch: the block is left out (Huang et al. 2016)."""
+
+    kind: ClassVar[str] = "stochastic_depth"
+
+    rate: float
+    name: Optional[str] = _name()
+
+
+@dataclass(frozen=True)
+class Rescaling(Layer):
+    """scale x + offset, two numbers that are not learned: ``Rescaling(1 / 127.5, -1)`` makes [0, 255] to [-1, 1]."""
+
+    kind: ClassVar[str] = "rescaling"
+
+    scale: float
+    offset: float = 0.0
+    name: Optional[str] = _name()
+
+
+@dataclass(frozen=True)
+class LocalResponseNorm(Layer):
+    """x / (k + alpha / size s)^beta, s being the sum of the squares of the size channels around each (Krizhevsky et al.
+    2012, whose alpha is not divided by size; this is PyTorch's)."""
+
+    kind: ClassVar[str] = "local_response_norm"
+
+    size: int = 5
+    alpha: float = 1e-4
+    beta: float = 0.75
+    k: float = 1.0
+    name: Optional[str] = _name()
+
+
+@dataclass(frozen=True)
 class BatchNormalization(Layer):
     """Each channel with mean 0 and variance 1 over the batch, times gamma, plus beta (Ioffe & Szegedy 2015).
 
@@ -445,7 +550,7 @@ class BatchNormalization(Layer):
 @dataclass(frozen=True)
 class GroupNormalization(Layer):
     """Each sample's groups of channels with mean 0 and variance 1 over all pixels, times gamma, plus beta, both (c,) (Wu &
-    He 2018). groups must divide c; as many groups as channels is instance normalisation."""
+    He 2018). groups must divide c; -1, as many groups as channels, is instance normalisation."""
 
     kind: ClassVar[str] = "group_norm"
     has_weights: ClassVar[bool] = True
@@ -496,6 +601,42 @@ class Concatenate(Layer):
     """Two or more inputs side by side along the last axis."""
 
     kind: ClassVar[str] = "concatenate"
+
+    name: Optional[str] = _name()
+
+
+@dataclass(frozen=True)
+class Subtract(Layer):
+    """The first input less the second, of one shape."""
+
+    kind: ClassVar[str] = "subtract"
+
+    name: Optional[str] = _name()
+
+
+@dataclass(frozen=True)
+class Average(Layer):
+    """The mean of two or more inputs of one shape."""
+
+    kind: ClassVar[str] = "average"
+
+    name: Optional[str] = _name()
+
+
+@dataclass(frozen=True)
+class Maximum(Layer):
+    """The largest of two or more inputs of one shape, element by element; those that are equal share its gradient."""
+
+    kind: ClassVar[str] = "maximum"
+
+    name: Optional[str] = _name()
+
+
+@dataclass(frozen=True)
+class Minimum(Layer):
+    """The smallest of two or more inputs of one shape, element by element; those that are equal share its gradient."""
+
+    kind: ClassVar[str] = "minimum"
 
     name: Optional[str] = _name()
 
@@ -565,6 +706,10 @@ MaxPooling2D = MaxPool2D
 AveragePooling2D = AvgPool2D
 GlobalMaxPooling2D = GlobalMaxPool2D
 GlobalAveragePooling2D = GlobalAvgPool2D
+MaxPooling1D = MaxPool1D
+AveragePooling1D = AvgPool1D
+GlobalMaxPooling1D = GlobalMaxPool1D
+GlobalAveragePooling1D = GlobalAvgPool1D
 BatchNorm = BatchNormalization
 GroupNorm = GroupNormalization
 LayerNorm = LayerNormalization
@@ -578,6 +723,10 @@ _KINDS: Tuple[Type[Layer], ...] = (
     AvgPool2D,
     GlobalMaxPool2D,
     GlobalAvgPool2D,
+    MaxPool1D,
+    AvgPool1D,
+    GlobalMaxPool1D,
+    GlobalAvgPool1D,
     AdaptiveMaxPool2D,
     AdaptiveAvgPool2D,
     UpSampling2D,
@@ -593,12 +742,19 @@ _KINDS: Tuple[Type[Layer], ...] = (
     PReLU,
     Dropout,
     SpatialDropout2D,
+    StochasticDepth,
+    Rescaling,
     BatchNormalization,
     GroupNormalization,
     LayerNormalization,
+    LocalResponseNorm,
     Add,
     Multiply,
     Concatenate,
+    Subtract,
+    Average,
+    Maximum,
+    Minimum,
 )
 _BY_KIND: Dict[str, Type[Layer]] = {layer.kind: layer for layer in _KINDS}
 

@@ -57,7 +57,8 @@ bool is_pair(const json& value) {
 
 // from_json(value, where, out) reads an option; `where` names it for messages.
 void from_json(const json& value, std::string_view where, std::int64_t& out) {
-  if (!is_size(value)) wrong(value, where, "a whole number below 2^31");
+  // -1 stands for all that there are, where a layer knows it.
+  if (!is_size(value) && value != -1) wrong(value, where, "a whole number below 2^31");
   out = value.get<std::int64_t>();
 }
 void from_json(const json& value, std::string_view where, bool& out) {

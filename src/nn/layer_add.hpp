@@ -25,18 +25,7 @@ struct LayerKind<Add> : LayerTraits {
     return layer.activation == Activation::identity ? "" : std::string(activation_name(layer.activation));
   }
 
-  static LayerPlan plan(const Add&, std::span<const Shape> xs, std::string_view who) {
-    check_join(who, xs);
-    for (const Shape& x : xs) {
-      if (x == xs[0]) continue;
-      throw std::invalid_argument(detail::formatted("{}: the inputs have shapes {} and {}, they must have one shape",
-                                                    who, xs[0].without_first().to_string(),
-                                                    x.without_first().to_string()));
-    }
-    LayerPlan plan;
-    plan.output = xs[0];
-    return plan;
-  }
+  static LayerPlan plan(const Add&, std::span<const Shape> xs, std::string_view who) { return joined_plan(who, xs); }
 
   template <class T>
   static void forward(const Add&, const ForwardPass<T>& pass, TensorView<T> y) {

@@ -30,15 +30,9 @@ struct LayerKind<Conv1D> : LayerTraits {
   static std::string detail(const Conv1D& layer) { return LayerKind<Conv2D>::detail(as_conv(layer)); }
 
   static LayerPlan plan(const Conv1D& layer, const Shape& x, std::string_view who) {
-    if (x.rank() != 3) {
-      throw std::invalid_argument(
-          detail::formatted("{}: the input has shape {}, a 1D convolution takes (m, w, c)", who, x.to_string()));
-    }
-    if (layer.padding.top != 0 || layer.padding.bottom != 0) {
-      throw std::invalid_argument(
-          detail::formatted("{}: {}, of which top and bottom must be 0", who, padding_text(layer.padding)));
-    }
-    LayerPlan plan = LayerKind<Conv2D>::plan(as_conv(layer), as_image(x), who);
+    check_sequences(who, x, "a 1D convolution takes");
+    check_row_padding(who, layer.padding);
+    LayerPlan plan = LayerKind<Conv2D>::plan(as_conv(layer), row_image(x), who);
     plan.output = {plan.output[0], plan.output[2], plan.output[3]};
     Shape& kernel = plan.parameters[0].shape;
     kernel = {kernel[1], kernel[2], kernel[3]};
@@ -52,14 +46,14 @@ struct LayerKind<Conv1D> : LayerTraits {
 
   template <class T>
   static void forward(const Conv1D& layer, const ForwardPass<T>& pass, TensorView<T> y) {
-    const TensorView<const T> x = as_image(pass.x()), W = as_kernel(pass);
-    conv_forward(x, W, bias(layer, pass), pass.activation, LayerKind<Conv2D>::options(as_conv(layer)), as_image(y));
+    const TensorView<const T> x = row_image(pass.x()), W = as_kernel(pass);
+    conv_forward(x, W, bias(layer, pass), pass.activation, LayerKind<Conv2D>::options(as_conv(layer)), row_image(y));
   }
 
   template <class T>
   static void backward(const Conv1D& layer, const BackwardPass<T>& pass) {
-    const TensorView<const T> d = as_image(TensorView<const T>(pass.d)), x = as_image(pass.x()), W = as_kernel(pass);
-    const TensorView<T> dx = is_given(pass.dx[0]) ? as_image(pass.dx[0]) : TensorView<T>();
+    const TensorView<const T> d = row_image(TensorView<const T>(pass.d)), x = row_image(pass.x()), W = as_kernel(pass);
+    const TensorView<T> dx = is_given(pass.dx[0]) ? row_image(pass.dx[0]) : TensorView<T>();
     const TensorView<T> dW =
         is_given(pass.gradients[0]) ? TensorView<T>(pass.gradients[0].data(), W.shape()) : TensorView<T>();
     conv_backward(d, x, W, LayerKind<Conv2D>::options(as_conv(layer)), dx, dW, bias_gradient(pass));
@@ -76,11 +70,6 @@ struct LayerKind<Conv1D> : LayerTraits {
             .activation = l.activation,
             .use_bias = l.use_bias,
             .kernel_initializer = l.kernel_initializer};
-  }
-  static Shape as_image(const Shape& x) { return {x[0], 1, x[1], x[2]}; }
-  template <class T>
-  static TensorView<T> as_image(TensorView<T> x) {
-    return {x.data(), as_image(x.shape())};
   }
   template <class T>
   static TensorView<const T> as_kernel(const ForwardPass<T>& pass) {

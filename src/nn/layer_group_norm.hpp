@@ -24,12 +24,14 @@ struct LayerKind<GroupNorm> : LayerTraits {
     f.optional("center", layer.center);
     f.optional("scale", layer.scale);
   }
-  static std::string detail(const GroupNorm& layer) { return detail::formatted("{} groups", layer.groups); }
+  static std::string detail(const GroupNorm& layer) {
+    return layer.groups == -1 ? "a group each channel" : detail::formatted("{} groups", layer.groups);
+  }
 
   static LayerPlan plan(const GroupNorm& layer, const Shape& x, std::string_view who) {
-    check_size(who, "groups", layer.groups);
+    if (layer.groups != -1) check_size(who, "groups", layer.groups);
     check_epsilon(who, layer.epsilon);
-    if (x.back() % layer.groups != 0) {
+    if (x.back() % groups(layer, x) != 0) {
       throw std::invalid_argument(
           detail::formatted("{}: groups = {} must divide the input's channels ({})", who, layer.groups, x.back()));
     }
@@ -39,13 +41,13 @@ struct LayerKind<GroupNorm> : LayerTraits {
     return plan;
   }
 
-  static KeptSize kept_size(const GroupNorm& layer, const Shape&) { return {.of_sample = 2 * layer.groups}; }
+  static KeptSize kept_size(const GroupNorm& layer, const Shape& x) { return {.of_sample = 2 * groups(layer, x)}; }
 
   template <class T>
   static void forward(const GroupNorm& layer, const ForwardPass<T>& pass, TensorView<T> y) {
     const NormParameters<const T> p = norm_parameters(layer, pass.parameters);
     const auto [mean, inv_std] = statistics(layer, pass);
-    group_norm_forward(pass.x(), layer.groups, p.gamma, p.beta, layer.epsilon, y, mean, inv_std);
+    group_norm_forward(pass.x(), groups(layer, pass.x().shape()), p.gamma, p.beta, layer.epsilon, y, mean, inv_std);
   }
 
   template <class T>
@@ -53,13 +55,17 @@ struct LayerKind<GroupNorm> : LayerTraits {
     const NormParameters<const T> p = norm_parameters(layer, pass.parameters);
     const NormParameters<T> d = norm_gradients(layer, pass.gradients);
     const auto [mean, inv_std] = statistics(layer, pass);
-    group_norm_backward(pass.d, pass.x(), layer.groups, p.gamma, mean, inv_std, pass.dx[0], d.gamma, d.beta);
+    group_norm_backward(pass.d, pass.x(), groups(layer, pass.x().shape()), p.gamma, mean, inv_std, pass.dx[0], d.gamma,
+                        d.beta);
   }
 
  private:
+  static std::int64_t groups(const GroupNorm& layer, const Shape& x) {
+    return layer.groups == -1 ? x.back() : layer.groups;
+  }
   template <class T>
   static std::array<TensorView<T>, 2> statistics(const GroupNorm& layer, const ForwardPass<T>& pass) {
-    return kept_pair(pass, Shape{pass.x().shape()[0], layer.groups});
+    return kept_pair(pass, Shape{pass.x().shape()[0], groups(layer, pass.x().shape())});
   }
 };
 

@@ -186,6 +186,17 @@ inline void check_images(std::string_view who, const Shape& x, std::string_view 
       detail::formatted("{}: the input has shape {}, {} images, (m, h, w, c)", who, x.to_string(), what));
 }
 
+// A layer of sequences (m, w, c), which are images of one row.
+inline void check_sequences(std::string_view who, const Shape& x, std::string_view what) {
+  if (x.rank() == 3) return;
+  throw std::invalid_argument(detail::formatted("{}: the input has shape {}, {} (m, w, c)", who, x.to_string(), what));
+}
+inline Shape row_image(const Shape& x) { return {x[0], 1, x[1], x[2]}; }
+template <class T>
+TensorView<T> row_image(TensorView<T> x) {
+  return {x.data(), row_image(x.shape())};
+}
+
 // What keeps its input's shape and has one number for an option, which must be finite.
 inline LayerPlan same_shape_plan(std::string_view who, std::string_view option, double value, const Shape& x) {
   if (!std::isfinite(value))
@@ -202,6 +213,19 @@ inline void check_join(std::string_view who, std::span<const Shape> xs) {
       detail::formatted("{}: it has {} input{}, it must have two or more", who, xs.size(), xs.size() == 1 ? "" : "s"));
 }
 
+// One that takes two at least of one shape, and keeps it.
+inline LayerPlan joined_plan(std::string_view who, std::span<const Shape> xs) {
+  check_join(who, xs);
+  for (const Shape& x : xs) {
+    if (x == xs[0]) continue;
+    throw std::invalid_argument(detail::formatted("{}: the inputs have shapes {} and {}, they must have one shape", who,
+                                                  xs[0].without_first().to_string(), x.without_first().to_string()));
+  }
+  LayerPlan plan;
+  plan.output = xs[0];
+  return plan;
+}
+
 // "5x5"
 inline std::string extent_text(const std::array<std::int64_t, 2>& pair) {
   return detail::formatted("{}x{}", pair[0], pair[1]);
@@ -212,6 +236,12 @@ inline std::string padding_text(const Padding& p) {
   if (p.kind == Padding::Kind::same) return "same";
   if (p.kind == Padding::Kind::valid) return "valid";
   return detail::formatted("padding {},{},{},{}", p.top, p.bottom, p.left, p.right);
+}
+
+// Of images of one row.
+inline void check_row_padding(std::string_view who, const Padding& p) {
+  if (p.top == 0 && p.bottom == 0) return;
+  throw std::invalid_argument(detail::formatted("{}: {}, of which top and bottom must be 0", who, padding_text(p)));
 }
 
 }  // namespace hubel::detail

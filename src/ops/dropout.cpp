@@ -115,6 +115,32 @@ void drop_channels(TensorView<const T> x, double rate, const DropoutKey& key, st
   });
 }
 
+// y = x with samples dropped, each by its first number.
+template <class T>
+void drop_samples(TensorView<const T> x, double rate, const DropoutKey& key, std::int64_t first_sample,
+                  TensorView<T> y) {
+  if (x.size() == 0) return;
+  const Mask<T> mask(rate, key);
+  const std::int64_t m = x.shape()[0], size = x.size() / m, pieces = (size + kPiece - 1) / kPiece;
+  detail::parallel_for(m * pieces, 2.0 * static_cast<double>(x.size()), [&](std::int64_t item) {
+    const std::int64_t sample = item / pieces, begin = item % pieces * kPiece, at = sample * size + begin;
+    std::uint32_t numbers[kRow];
+    mask.numbers(first_sample + sample, 0, 1, numbers);
+    const T one = 1;
+    T factor;
+    mask.keep(1, numbers, &one, &factor);
+    const std::int64_t n = std::min(kPiece, size - begin);
+    for (std::int64_t i = at; i < at + n; ++i) y[i] = factor == T(0) ? T(0) : x[i] * factor;
+  });
+}
+
+template <class T>
+void samples(std::string_view who, std::string_view in, std::string_view out, TensorView<const T> x, double rate,
+             const DropoutKey& key, std::int64_t first_sample, TensorView<T> y) {
+  check(who, in, out, x, rate, key, first_sample, y);
+  drop_samples(x, rate, key, first_sample, y);
+}
+
 template <class T>
 void spatial(std::string_view who, std::string_view in, std::string_view out, TensorView<const T> x, double rate,
              const DropoutKey& key, std::int64_t first_sample, TensorView<T> y) {
@@ -166,6 +192,22 @@ void spatial_dropout_backward(TensorView<const float> dy, double rate, const Dro
 void spatial_dropout_backward(TensorView<const double> dy, double rate, const DropoutKey& key,
                               std::int64_t first_sample, TensorView<double> dx) {
   spatial("spatial_dropout_backward", "dy", "dx", dy, rate, key, first_sample, dx);
+}
+void stochastic_depth_forward(TensorView<const float> x, double rate, const DropoutKey& key, std::int64_t first_sample,
+                              TensorView<float> y) {
+  samples("stochastic_depth_forward", "x", "y", x, rate, key, first_sample, y);
+}
+void stochastic_depth_forward(TensorView<const double> x, double rate, const DropoutKey& key, std::int64_t first_sample,
+                              TensorView<double> y) {
+  samples("stochastic_depth_forward", "x", "y", x, rate, key, first_sample, y);
+}
+void stochastic_depth_backward(TensorView<const float> dy, double rate, const DropoutKey& key,
+                               std::int64_t first_sample, TensorView<float> dx) {
+  samples("stochastic_depth_backward", "dy", "dx", dy, rate, key, first_sample, dx);
+}
+void stochastic_depth_backward(TensorView<const double> dy, double rate, const DropoutKey& key,
+                               std::int64_t first_sample, TensorView<double> dx) {
+  samples("stochastic_depth_backward", "dy", "dx", dy, rate, key, first_sample, dx);
 }
 
 }  // namespace hubel

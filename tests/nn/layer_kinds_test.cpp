@@ -37,6 +37,10 @@ std::vector<Case> cases() {
       {image, Conv2DTranspose{.filters = 2, .kernel_size = {1, 1}, .strides = {3, 3}, .use_bias = false}, {19, 16, 2}},
       {{9, 4}, Conv1D{.filters = 6, .strides = 2, .padding = Padding::same(), .groups = 2}, {5, 6}},
       {{9, 4}, Conv1D{.filters = 3, .dilation_rate = 2, .activation = gelu, .use_bias = false}, {5, 3}},
+      {{9, 4}, Pool1D{.pool_size = 3, .padding = Padding::symmetric(0, 1)}, {5, 4}},
+      {{9, 4}, Pool1D{.mode = PoolMode::avg, .pool_size = 4, .strides = 3, .ceil_mode = true}, {3, 4}},
+      {{9, 4}, GlobalPool1D{}, {4}},
+      {{9, 4}, GlobalPool1D{.mode = PoolMode::max, .keepdims = true}, {1, 4}},
       {image, Pool2D{.pool_size = {3, 3}, .strides = {2, 2}, .padding = Padding::symmetric(1, 1)}, {4, 3, 4}},
       {image, Pool2D{.mode = PoolMode::avg, .pool_size = {3, 2}, .strides = {2, 2}, .ceil_mode = true}, {3, 3, 4}},
       {image,
@@ -66,11 +70,16 @@ std::vector<Case> cases() {
       {image, PReLU{.shared = true}, image},
       {image, Dropout{0.3}, image},
       {image, SpatialDropout2D{0.4}, image},
+      {image, StochasticDepth{0.4}, image},
+      {image, Rescaling{.scale = -0.4, .offset = 3}, image},
+      {image, LocalResponseNorm{.size = 3, .alpha = 0.9, .k = 2}, image},
+      {{9}, LocalResponseNorm{.size = 4, .alpha = 2, .beta = 1.3}, {9}},
       {image, BatchNorm{}, image},
       {image, BatchNorm{.center = false, .scale = false, .activation = tanh}, image},
       {{9}, BatchNorm{.activation = gelu}, {9}},
       {image, GroupNorm{.groups = 2}, image},
       {image, GroupNorm{.groups = 4, .center = false}, image},
+      {image, GroupNorm{.groups = -1}, image},
       {image, LayerNorm{}, image},
       {image, LayerNorm{.axes = 3, .scale = false}, image},
   };
@@ -137,6 +146,25 @@ TEST(LayerKinds, JoinsAndTheirErrors) {
   EXPECT_TRUE(refuses([&] { graph(Concatenate{}, a); }, "concatenate_2", {"1 input"}));
 }
 
+TEST(LayerKinds, Merges) {
+  for (const MergeMode mode : {MergeMode::subtract, MergeMode::average, MergeMode::maximum, MergeMode::minimum}) {
+    Graph graph({4, 5, 3});
+    const auto x = graph.input();
+    const Conv2D conv{.filters = 3, .padding = Padding::same(), .activation = Activation::tanh};
+    const auto a = graph(conv, x), b = graph(conv, a);
+    auto y = graph(Merge{mode}, {a, b});
+    if (mode != MergeMode::subtract) y = graph(Merge{mode}, {x, y, b});
+    graph(Flatten{}, graph(Merge{mode}, {y, x}));
+    check_gradients(graph, 3, 9);
+    EXPECT_TRUE(refuses([&] { graph(Merge{mode}, x, "one"); }, "one", {"1 input", "two or more"}));
+    const auto small = graph(Pool2D{}, x);
+    EXPECT_TRUE(refuses([&] { graph(Merge{mode}, {x, small}, "two"); }, "two", {"(4, 5, 3)", "(2, 2, 3)"}));
+  }
+  Graph graph({3});
+  const auto x = graph.input();
+  EXPECT_TRUE(refuses([&] { graph(Merge{MergeMode::subtract}, {x, x, x}); }, "subtract_1", {"3 inputs"}));
+}
+
 TEST(LayerKinds, OptionsOutOfRange) {
   const auto says = [](const Layer& layer, const std::vector<std::string>& parts) {
     return refuses([&] { Graph({6, 6, 4}, std::span(&layer, 1)); }, std::string(layer_kind(layer)) + "_1", parts);
@@ -159,10 +187,18 @@ TEST(LayerKinds, OptionsOutOfRange) {
   for (const double rate : {-0.1, 1.0, std::nan("")}) {
     EXPECT_TRUE(says(Dropout{rate}, {"rate = "}));
     EXPECT_TRUE(says(SpatialDropout2D{rate}, {"rate = "}));
+    EXPECT_TRUE(says(StochasticDepth{rate}, {"rate = "}));
   }
   EXPECT_TRUE(says(BatchNorm{.momentum = 1.5}, {"momentum = 1.5"}));
   EXPECT_TRUE(says(BatchNorm{.epsilon = 0}, {"epsilon = 0"}));
   EXPECT_TRUE(says(GroupNorm{.groups = 3}, {"groups = 3"}));
+  EXPECT_TRUE(says(GroupNorm{.groups = -2}, {"groups = -2"}));
+  EXPECT_TRUE(says(Pool1D{}, {"(1, 6, 6, 4)", "(m, w, c)"}));
+  EXPECT_TRUE(says(GlobalPool1D{}, {"(1, 6, 6, 4)", "(m, w, c)"}));
+  EXPECT_TRUE(says(Rescaling{.scale = std::nan("")}, {"scale = nan"}));
+  EXPECT_TRUE(says(Rescaling{.offset = INFINITY}, {"offset = inf"}));
+  EXPECT_TRUE(says(LocalResponseNorm{.size = 0}, {"size = 0"}));
+  EXPECT_TRUE(says(LocalResponseNorm{.k = 0}, {"k = 0"}));
   EXPECT_TRUE(says(LayerNorm{.axes = 4}, {"axes = 4", "1 to 3"}));
 }
 

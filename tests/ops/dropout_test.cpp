@@ -66,6 +66,32 @@ TYPED_TEST(DropoutTest, AsDefined) {
   });
 }
 
+TYPED_TEST(DropoutTest, OfSamplesAsDefined) {
+  using T = TypeParam;
+  for (double rate : {0.0, 0.3, 0.9}) {
+    for (const Shape& shape :
+         {Shape{300}, Shape{50, 1}, Shape{40, 3, 5, 7}, Shape{6, 70, 71}, Shape{0, 5}, Shape{5, 0}}) {
+      Tensor<T> x = random_tensor<T>(shape, 1), y(shape), dx(shape);
+      stochastic_depth_forward(x, rate, kKey, 5, y);
+      stochastic_depth_backward(x, rate, kKey, 5, dx);
+      EXPECT_TRUE(same_bits(y, dx));
+      const std::int64_t size = shape.without_first().elements();
+      const auto threshold = static_cast<std::uint32_t>(std::lround(rate * 65536));
+      for (std::int64_t i = 0; i < x.size(); ++i) {
+        const bool kept = bits(kKey, 5 + i / size, 0) >= threshold;
+        ASSERT_EQ(y[i], kept ? x[i] * static_cast<T>(1 / (1 - rate)) : T(0)) << shape.to_string() << " " << i;
+      }
+      stochastic_depth_forward(x, rate, kKey, 5, x);  // in place
+      EXPECT_TRUE(same_bits(x, y));
+    }
+  }
+  const Tensor<T> x({2, 3});
+  Tensor<T> y({2, 3}), other({3, 2});
+  EXPECT_THROW(stochastic_depth_forward(x, 1.0, kKey, 0, y), std::invalid_argument);
+  EXPECT_THROW(stochastic_depth_forward(x, 0.5, kKey, -1, y), std::invalid_argument);
+  EXPECT_THROW(stochastic_depth_forward(x, 0.5, kKey, 0, other), std::invalid_argument);
+}
+
 // The share dropped is the rate within four standard deviations, in each of several parts of the batch.
 TYPED_TEST(DropoutTest, AsManyAsTheRateSays) {
   using T = TypeParam;

@@ -10,10 +10,15 @@ import hubel
 
 def every_layer():
     return [
+        hubel.Rescaling(0.5, offset=-1),
         hubel.Conv2D(4, 3, padding="same", name="first"),
+        hubel.LocalResponseNorm(3, alpha=0.1),
         hubel.BatchNormalization(activation="relu"),
         hubel.DepthwiseConv2D(3, padding=1),
         hubel.GroupNormalization(2),
+        hubel.GroupNormalization(-1),
+        hubel.StochasticDepth(0.1),
+        hubel.Activation("mish"),
         hubel.LeakyReLU(),
         hubel.Conv2DTranspose(4, 2, strides=2),
         hubel.PReLU(),
@@ -29,7 +34,11 @@ def every_layer():
         hubel.LayerNormalization(),
         hubel.ELU(),
         hubel.Reshape((2, 12)),
+        hubel.MaxPool1D(2, 1, padding="same"),
+        hubel.AveragePooling1D(1),
         hubel.Conv1D(3, 2),
+        hubel.GlobalAvgPool1D(keepdims=True),
+        hubel.GlobalMaxPool1D(keepdims=True),
         hubel.Reshape((1, 1, -1)),
         hubel.AdaptiveAvgPool2D(1),
         hubel.GlobalMaxPool2D(keepdims=True),
@@ -63,6 +72,24 @@ def test_every_layer_trains():
     assert np.all(np.isfinite(history.history["loss"]))
     running = model.parameters()["batch_norm_1.running_mean"]
     assert np.any(running != 0)
+
+
+def test_merges_are_saved_and_say_what_does_not_fit(tmp_path):
+    image = hubel.Input((4, 3, 2))
+    x = hubel.Conv2D(2, 1)(image)
+    for merge in (hubel.Subtract, hubel.Average, hubel.Maximum, hubel.Minimum):
+        x = merge()([x, image])
+        with pytest.raises(ValueError, match=r"\(4, 3, 2\) and \(2, 1, 2\)"):
+            merge()([x, hubel.MaxPool2D(2)(image)])
+    model = hubel.Model(image, x)
+    assert [name for name in model.layer_names[1:]] == ["subtract_1", "average_1", "maximum_1", "minimum_1"]
+    model.save(tmp_path / "m.safetensors")
+    loaded = hubel.load_model(tmp_path / "m.safetensors")
+    data = np.random.default_rng(1).normal(size=(3, 4, 3, 2)).astype("f")
+    assert loaded.layers == model.layers
+    assert np.array_equal(loaded.predict(data), model.predict(data))
+    with pytest.raises(ValueError, match="3 inputs, it takes two"):
+        hubel.Subtract()([image, image, image])
 
 
 def residual():

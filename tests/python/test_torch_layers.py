@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import hubel
+from hubel import losses
 
 torch = pytest.importorskip("torch")
 nn, F = torch.nn, torch.nn.functional
@@ -271,12 +272,106 @@ def test_activations_with_numbers():
         )
 
 
-@pytest.mark.parametrize("name", ["relu", "relu6", "elu", "selu", "gelu", "silu", "softplus", "softsign", "sigmoid",
-                                  "hardsigmoid", "hardswish", "tanh", "softmax", "log_softmax"])
+@pytest.mark.parametrize("name", ["relu", "relu6", "elu", "selu", "gelu", "silu", "mish", "softplus", "softsign",
+                                  "sigmoid", "hardsigmoid", "hardswish", "hardtanh", "tanh", "softmax", "log_softmax"])
 def test_activations(name):
-    ours = {"hardsigmoid": "hard_sigmoid", "hardswish": "hard_swish"}.get(name, name)
+    ours = {"hardsigmoid": "hard_sigmoid", "hardswish": "hard_swish", "hardtanh": "hard_tanh"}.get(name, name)
     options = {"dim": -1} if "softmax" in name else {}
     compare(hubel.Activation(ours), images(2, 4, 5, 7), lambda tx, _: getattr(F, name)(tx, **options))
+
+
+def test_pooling_of_sequences():
+    x = images(3, 11, 4)
+    options = dict(pool_size=3, strides=2, padding=((0, 0), (1, 1)))
+    compare(hubel.MaxPool1D(**options), x, lambda tx, _: channels_last(F.max_pool1d(channels_first(tx), 3, 2, 1)))
+    compare(
+        hubel.AvgPool1D(**options, ceil_mode=True, count_include_pad=True),
+        x,
+        lambda tx, _: channels_last(F.avg_pool1d(channels_first(tx), 3, 2, 1, True, True)),
+    )
+    compare(hubel.AveragePooling1D(4), x, lambda tx, _: channels_last(F.avg_pool1d(channels_first(tx), 4)))
+    compare(hubel.GlobalAvgPool1D(), x, lambda tx, _: tx.mean(1))
+    compare(hubel.GlobalMaxPool1D(keepdims=True), x, lambda tx, _: tx.amax(1, keepdim=True))
+
+
+def test_local_response_norm():
+    x = images(2, 5, 6, 9) * 3
+    for options in (dict(), dict(size=3, alpha=0.5, beta=1.5, k=2.0), dict(size=4, alpha=1.0)):
+        layer = hubel.LocalResponseNorm(**options)
+        compare(
+            layer,
+            x,
+            lambda tx, _, layer=layer: channels_last(
+                F.local_response_norm(channels_first(tx), layer.size, layer.alpha, layer.beta, layer.k)
+            ),
+        )
+
+
+def test_rescaling_and_instance_normalization():
+    x = images(3, 5, 4, 6) * 2 + 1
+    compare(hubel.Rescaling(-0.5, 3), x, lambda tx, _: -0.5 * tx + 3)
+    weights = {"gamma": images(6, seed=1), "beta": images(6, seed=2)}
+    compare(
+        hubel.GroupNormalization(-1, 1e-5),
+        x,
+        lambda tx, w: channels_last(F.instance_norm(channels_first(tx), None, None, w["gamma"], w["beta"], eps=1e-5)),
+        weights,
+    )
+
+
+@pytest.mark.parametrize("merge", ["Subtract", "Average", "Maximum", "Minimum"])
+def test_merges(merge):
+    image = hubel.Input((5, 4, 3))
+    a = hubel.Conv2D(3, 1)(image, "a")
+    b = hubel.Conv2D(3, 1)(image, "b")
+    x = getattr(hubel, merge)()([a, b])
+    if merge != "Subtract":
+        x = getattr(hubel, merge)()([x, image, b])
+
+    def forward(tx, w):
+        ta, tb = conv(tx, w, "a"), conv(tx, w, "b")
+        if merge == "Subtract":
+            return ta - tb
+        if merge == "Average":
+            return ((ta + tb) / 2 + tx + tb) / 3
+        return {"Maximum": torch.amax, "Minimum": torch.amin}[merge](
+            torch.stack([{"Maximum": torch.maximum, "Minimum": torch.minimum}[merge](ta, tb), tx, tb]), 0
+        )
+
+    compare_graph(image, x, forward, images(3, 5, 4, 3))
+
+
+LOSSES = {
+    "log_cosh": (losses.LogCosh(), lambda y, t: torch.log(torch.cosh(y - t)).mean()),
+    "poisson": (losses.Poisson(), lambda y, t: F.poisson_nll_loss(y, t, log_input=False, eps=1e-7)),
+    "focal": (
+        losses.BinaryFocalCrossentropy(True, alpha=0.3, gamma=1.5, from_logits=True),
+        lambda y, t: (
+            (t * 0.3 + (1 - t) * 0.7)
+            * (1 - (t * torch.sigmoid(y) + (1 - t) * (1 - torch.sigmoid(y)))) ** 1.5
+            * F.binary_cross_entropy_with_logits(y, t, reduction="none")
+        ).mean(),
+    ),
+    "cosine": (losses.CosineSimilarity(), lambda y, t: -F.cosine_similarity(y, t, -1).mean()),
+}
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_losses(name):
+    """A step of gradient descent is the loss's gradient."""
+    loss, theirs = LOSSES[name]
+    x, t = images(20, 4) + 3, (images(20, 3, seed=1) > 0).astype("f") * 0.8 + 0.1
+    model = hubel.Sequential([hubel.Dense(3)], x.shape[1:])
+    before = {k: np.abs(v) if name == "poisson" else v for k, v in model.parameters().items()}
+    model.set_weights(before)
+    w = {k: torch.from_numpy(v.copy()).requires_grad_() for k, v in before.items()}
+    value = theirs(torch.from_numpy(x) @ w["dense_1.kernel"] + w["dense_1.bias"], torch.from_numpy(t))
+    value.backward()
+    model.compile(hubel.SGD(1.0), loss)
+    assert model.evaluate(x, t)[0] == pytest.approx(value.item(), rel=1e-5)
+    model.fit(x, t, batch_size=20, epochs=1, verbose=0)
+    for key, after in model.parameters().items():
+        close(before[key] - after, w[key].grad, key)
 
 
 @pytest.mark.parametrize("activation", [None, "relu", "silu"])

@@ -1,0 +1,111 @@
+// The layers Pool1D and GlobalPool1D: Pool2D and GlobalPool2D over images of one row.
+#pragma once
+
+#include "nn/layer_global_pool2d.hpp"
+#include "nn/layer_kind.hpp"
+#include "nn/layer_pool2d.hpp"
+#include "text/formatted.hpp"
+
+namespace hubel::detail {
+
+template <>
+struct LayerKind<Pool1D> : LayerTraits {
+  static constexpr std::array<std::string_view, 2> kNames = {"max_pool1d", "avg_pool1d"};
+
+  static std::string_view name(const Pool1D& layer) { return kNames[layer.mode == PoolMode::max ? 0 : 1]; }
+  static bool reads_inputs(const Pool1D& layer) { return layer.mode == PoolMode::max; }
+  static Pool1D of_name(std::string_view name) {
+    Pool1D layer;
+    layer.mode = name == kNames[0] ? PoolMode::max : PoolMode::avg;
+    return layer;
+  }
+
+  template <class Self, class F>
+  static void fields(Self& layer, F&& f) {
+    f.optional("pool_size", layer.pool_size);
+    f.optional("strides", layer.strides);
+    f.optional("padding", layer.padding);
+    f.optional("ceil_mode", layer.ceil_mode);
+    if (layer.mode == PoolMode::avg) f.optional("count_include_pad", layer.count_include_pad);
+  }
+
+  static std::string detail(const Pool1D& layer) { return LayerKind<Pool2D>::detail(as_pool2d(layer)); }
+
+  static LayerPlan plan(const Pool1D& layer, const Shape& x, std::string_view who) {
+    check_sequences(who, x, "1D pooling takes");
+    check_row_padding(who, layer.padding);
+    LayerPlan plan = LayerKind<Pool2D>::plan(as_pool2d(layer), row_image(x), who);
+    plan.output = {plan.output[0], plan.output[2], plan.output[3]};
+    return plan;
+  }
+
+  // Of images (1, w).
+  static Reach reach(const Pool1D& layer, const Shape&) {
+    return window_reach({1, layer.pool_size}, {1, layer.strides});
+  }
+
+  template <class T>
+  static void forward(const Pool1D& layer, const ForwardPass<T>& pass, TensorView<T> y) {
+    pool_forward(row_image(pass.x()), options(layer), row_image(y));
+  }
+
+  template <class T>
+  static void backward(const Pool1D& layer, const BackwardPass<T>& pass) {
+    if (!is_given(pass.dx[0])) return;
+    pool_backward(row_image(TensorView<const T>(pass.d)), row_image(pass.x()), options(layer), row_image(pass.dx[0]));
+  }
+
+ private:
+  static Pool2D as_pool2d(const Pool1D& l) {
+    return {.mode = l.mode,
+            .pool_size = {1, l.pool_size},
+            .strides = {1, l.strides},
+            .padding = l.padding,
+            .ceil_mode = l.ceil_mode,
+            .count_include_pad = l.count_include_pad};
+  }
+  static PoolOptions options(const Pool1D& layer) { return LayerKind<Pool2D>::options(as_pool2d(layer)); }
+};
+
+template <>
+struct LayerKind<GlobalPool1D> : LayerTraits {
+  static constexpr std::array<std::string_view, 2> kNames = {"global_max_pool1d", "global_avg_pool1d"};
+
+  static std::string_view name(const GlobalPool1D& layer) { return kNames[layer.mode == PoolMode::max ? 0 : 1]; }
+  static bool reads_inputs(const GlobalPool1D& layer) { return layer.mode == PoolMode::max; }
+  static GlobalPool1D of_name(std::string_view name) {
+    return {.mode = name == kNames[0] ? PoolMode::max : PoolMode::avg};
+  }
+  template <class Self, class F>
+  static void fields(Self& layer, F&& f) {
+    f.optional("keepdims", layer.keepdims);
+  }
+  static std::string detail(const GlobalPool1D&) { return ""; }
+
+  static LayerPlan plan(const GlobalPool1D& layer, const Shape& x, std::string_view who) {
+    check_sequences(who, x, "1D pooling takes");
+    LayerPlan plan = LayerKind<GlobalPool2D>::plan(as_pool2d(layer), row_image(x), who);
+    if (layer.keepdims) plan.output = {x[0], 1, x[2]};
+    return plan;
+  }
+
+  static Reach reach(const GlobalPool1D&, const Shape&) { return {.all = true}; }
+
+  template <class T>
+  static void forward(const GlobalPool1D& layer, const ForwardPass<T>& pass, TensorView<T> y) {
+    adaptive_pool_forward(row_image(pass.x()), {1, 1}, layer.mode, {y.data(), pixel(y.shape())});
+  }
+
+  template <class T>
+  static void backward(const GlobalPool1D& layer, const BackwardPass<T>& pass) {
+    if (!is_given(pass.dx[0])) return;
+    const TensorView<const T> d(pass.d.data(), pixel(pass.d.shape()));
+    adaptive_pool_backward(d, row_image(pass.x()), layer.mode, row_image(pass.dx[0]));
+  }
+
+ private:
+  static GlobalPool2D as_pool2d(const GlobalPool1D& l) { return {.mode = l.mode, .keepdims = l.keepdims}; }
+  static Shape pixel(const Shape& y) { return {y[0], 1, 1, y.back()}; }
+};
+
+}  // namespace hubel::detail
