@@ -39,6 +39,11 @@ class SampleSource {
   // Writes samples indices[0..n) to out (n, ...sample_shape) and their labels to labels (n, labels_per_sample). Called
   // from one thread.
   virtual void gather(const std::int32_t* indices, std::int64_t n, float* out, std::int32_t* labels) const = 0;
+  // Weights of one sample in the loss, as compute_loss takes them: none, one, or one for each row of the output. See
+  // weighted.hpp for a source that gives another's samples weights.
+  virtual std::int64_t weights_per_sample() const { return 0; }
+  // Writes those of samples indices[0..n), which have been gathered just before, to weights (n, weights_per_sample).
+  virtual void gather_weights(const std::int32_t* /*indices*/, std::int64_t /*n*/, float* /*weights*/) const {}
 };
 
 // Where samples come from that have targets in place of labels: what a regression is to come to, or probabilities of
@@ -56,9 +61,9 @@ class TargetSource : public SampleSource {
   void gather(const std::int32_t* indices, std::int64_t n, float* out, std::int32_t* labels) const final;
 };
 
-// Means over the samples. The accuracy, in [0, 1], is of rows whose largest output is the label, or the largest
-// target's class, and with BinaryCrossEntropy of elements on their target's side of 1/2 (of logits: 0); other losses
-// have none, and it is 0.
+// Means over the samples, of the loss as compute_loss weights it. The accuracy, in [0, 1], goes without weights of
+// samples: it is of rows whose largest output is the label, or the largest target's class, and with BinaryCrossEntropy
+// of elements on their target's side of 1/2 (of logits: 0); other losses have none, and it is 0.
 struct Evaluation {
   double loss = 0, accuracy = 0;
   double top_k_accuracy = 0;  // where it was asked for

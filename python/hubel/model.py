@@ -16,8 +16,8 @@ import numpy as np
 
 from . import _core
 from ._progress import Progress
-from ._samples import as_labels, as_row_labels, as_samples, as_targets
-from ._sources import Source, gives_batches, raw_samples, source_of, training_source_of, validation_source_of
+from ._samples import as_labels, as_row_labels, as_samples, as_targets, as_weights
+from ._sources import Batch, Source, gives_batches, raw_samples, source_of, training_source_of, validation_source_of
 from .augmentation import Augmentation
 from .callbacks import ReduceLROnPlateau
 from .data import FolderImages
@@ -94,9 +94,9 @@ class Model:
     probabilities.
 
     In place of arrays `fit`, `evaluate` and `predict` take, as x alone, a part of `hubel.open_image_folder`; or an
-    iterable of batches (x, y): a list, an object such as Keras's Sequence or PyTorch's DataLoader, a generator. What is
-    wrong with a batch raises TypeError or ValueError, which tells its number; an exception of the iterable's own passes
-    through as it is.
+    iterable of batches (x, y) or (x, y, sample_weight): a list, an object such as Keras's Sequence or PyTorch's
+    DataLoader, a generator. What is wrong with a batch raises TypeError or ValueError, which tells its number; an
+    exception of the iterable's own passes through as it is.
     """
 
     def __init__(self, inputs: Value, outputs: Value, seed: int = 0, name: Optional[str] = None) -> None:
@@ -306,6 +306,7 @@ class Model:
         callbacks: Union[Callback, Sequence[Callback], None] = None,
         restore_best_weights: bool = False,
         class_weight: Optional[Union[Dict[int, float], Sequence[float]]] = None,
+        sample_weight: Any = None,
         clipnorm: float = 0.0,
         clipvalue: float = 0.0,
         ema_decay: float = 0.0,
@@ -330,7 +331,7 @@ class Model:
             0 prints nothing, 1 (and "auto") shows a bar on a terminal and a line an epoch elsewhere, 2 prints lines.
         validation_split : float
             This fraction of the samples, the last ones, is kept for validation.
-        validation_data : (x, y), image folder's part or iterable of batches
+        validation_data : (x, y), (x, y, sample_weight), image folder's part or iterable of batches
             Samples for validation, instead.
         shuffle : bool
             Draws the samples in another order each epoch. Batches of an iterable come in the order that it gives.
@@ -356,6 +357,13 @@ class Model:
             At the end the weights are those of the epoch with the best validation accuracy.
         class_weight : {class: weight} or sequence
             A factor for the loss of each class's samples, 1 for those a dict leaves out. The mean is a weighted one.
+        sample_weight : array, optional
+            A factor for the loss of each sample, (m,), or of each of its labels or rows of targets, as of pixels,
+            (m, h, w); finite and at least 0. What has the weight 0 is not learned from. As in Keras the mean is not a
+            weighted one: the sum is divided by the number of samples (rows, elements), so that twice the weights are
+            twice the loss, or with class_weight, whose factors are multiplied with these, by the sum of the classes'
+            weights. The accuracy goes without weights. Weights of an iterable's samples come in its batches. Mixup and
+            cutmix do not go with them.
         clipnorm, clipvalue : float
             Bounds of the norm of all gradients together, and of each element; 0 is without.
         ema_decay : float in [0, 1)
@@ -392,7 +400,7 @@ class Model:
         with self._lock:
             classes, size = self.output_shape[-1], _optional_size("batch_size", batch_size)
             steps = _optional_size("steps_per_epoch", steps_per_epoch)
-            train = training_source_of("fit", x, y, self._ready, steps, classes, size)
+            train = training_source_of("fit", (x, y, sample_weight), self._ready, steps, classes, size)
             steps = _optional_size("validation_steps", validation_steps)
             train, validation = self._split(train, validation_split, validation_data, steps)
             if train.is_stream or (validation is not None and validation.is_stream):
@@ -441,7 +449,6 @@ class Model:
         callbacks: _Callbacks,
         verbose: Union[int, str],
     ) -> History:
-        x_val, y_val = (None, None) if validation is None else (validation.x, validation.y)
         progress = Progress(verbose, settings["epochs"])
         history = self.history = History()
         self.stop_training = False
@@ -461,7 +468,8 @@ class Model:
         try:
             callbacks.call("on_train_begin")
             on_step = progress.step if progress.wants_steps else None
-            self._network.fit(train.x, train.y, x_val, y_val, settings, on_step, on_epoch)
+            validated = None if validation is None else validation.parts
+            self._network.fit(train.parts, validated, settings, on_step, on_epoch)
         finally:
             progress.close()
             callbacks.call("on_train_end")
@@ -510,21 +518,25 @@ class Model:
         _core.check_targets(who, *self.loss.as_tuple(), targets)
         return targets
 
-    def _ready(self, who: str, x: Any, y: Any) -> Tuple[AnyArray, AnyArray]:
-        """Samples, and their labels or targets, as _core reads them."""
-        x = as_samples(who, x, self.input_shape)
-        return x, self._answers(who, y, x)
+    def _ready(self, who: str, x: Any, y: Any, weights: Any) -> Batch:
+        """Samples, their labels or targets, and their weights or None, as _core reads them. A folder's have no y."""
+        if not isinstance(x, _core.FolderPart):
+            x = as_samples(who, x, self.input_shape)
+            y = self._answers(who, y, x)
+        return x, y, None if weights is None else as_weights(who, weights, len(x), self.output_shape[:-1])
 
     def _split(self, train: Source, fraction: float, data: Any, steps: Optional[int]) -> Tuple[Source, Optional[Source]]:
         """What is trained on, and what of it, or besides it, is for validation."""
         if data is not None:
-            x, y = data, None
-            # A list of two batches, which are pairs themselves, is not x and y.
-            if isinstance(data, (tuple, list)) and len(data) == 2 and not isinstance(data[0], tuple):
-                x, y = data
+            samples: Batch = (data, None, None)
+            # A list of two batches, which are tuples themselves, is not x and y.
+            if isinstance(data, (tuple, list)) and len(data) in (2, 3) and not isinstance(data[0], tuple):
+                samples = (data[0], data[1], data[2] if len(data) == 3 else None)
             elif not isinstance(data, FolderImages) and not gives_batches(data):
-                raise TypeError("fit: validation_data must be a pair (x, y), a folder's images or batches")
-            validation = validation_source_of("fit (validation)", x, y, self._ready, steps, self.output_shape[-1])
+                raise TypeError(
+                    "fit: validation_data must be (x, y) or (x, y, sample_weight), a folder's images or batches"
+                )
+            validation = validation_source_of("fit (validation)", samples, self._ready, steps, self.output_shape[-1])
             if not validation.is_stream and len(validation.x) == 0:
                 raise ValueError("fit: validation_data has no samples")
             return train, validation
@@ -540,7 +552,7 @@ class Model:
         kept = count - int(count * fraction)
         if kept == count:
             raise ValueError(f"fit: validation_split = {fraction} of {count} samples is less than one")
-        return Source(train.x[:kept], train.y[:kept]), Source(train.x[kept:], train.y[kept:])
+        return train[:kept], train[kept:]
 
     # --- use
 
@@ -551,18 +563,19 @@ class Model:
         batch_size: int = 256,
         return_dict: bool = False,
         *,
+        sample_weight: Any = None,
         steps: Optional[int] = None,
     ) -> Union[List[float], Dict[str, float]]:
         """[loss, accuracy] over the samples, of which there must be one at least, or a dict of them.
 
         There is no accuracy where the loss has none, and a third number where `compile` was told of a top-k accuracy.
-        x may be an image folder's part or an iterable of batches, without y: see the class. steps is how many batches
-        are taken of an iterable; without it all are.
+        x may be an image folder's part or an iterable of batches, without y: see the class. sample_weight are factors of
+        the loss, as in `fit`. steps is how many batches are taken of an iterable; without it all are.
         """
         with self._lock:
             size = _size("evaluate", batch_size)
             taken = _optional_size("steps", steps, "evaluate")
-            source = source_of("evaluate", x, y, self._ready, taken, self.output_shape[-1])
+            source = source_of("evaluate", (x, y, sample_weight), self._ready, taken, self.output_shape[-1])
             if not source.is_stream and len(x) == 0:
                 raise ValueError("evaluate: x has no samples")
             settings = {
@@ -570,7 +583,7 @@ class Model:
                 "loss": self.loss.as_tuple(),
                 "top_k": self._top_k,
             }
-            loss, accuracy, top_k = self._network.evaluate(source.x, source.y, settings)
+            loss, accuracy, top_k = self._network.evaluate(source.parts, settings)
         results = self._named({"loss": loss, "accuracy": accuracy, "top_k": top_k})
         return results if return_dict else list(results.values())
 

@@ -126,10 +126,11 @@ class PythonNetwork {
                [layer](Execution<float>& execution, TensorView<const float>) { return execution.layer_output(layer); });
   }
 
-  // (loss, accuracy, top-k accuracy). `settings` holds batch_size, loss (name, values) and top_k.
-  nb::tuple evaluate(nb::handle x, nb::handle y, const nb::dict& settings) {
+  // (loss, accuracy, top-k accuracy) of samples (x, y, weights), as source_of takes them. `settings` holds batch_size,
+  // loss (name, values) and top_k.
+  nb::tuple evaluate(const nb::tuple& samples, const nb::dict& settings) {
     Watch watch;
-    const std::unique_ptr<SampleSource> source = source_of(x, y, watch, OnFailure::end);
+    const std::unique_ptr<SampleSource> source = source_of(samples[0], samples[1], samples[2], watch, OnFailure::end);
     const nb::tuple loss = nb::cast<nb::tuple>(settings["loss"]);
     EvaluateOptions options;
     options.batch_size = nb::cast<std::int64_t>(settings["batch_size"]);
@@ -145,7 +146,7 @@ class PythonNetwork {
     return nb::make_tuple(result.loss, result.accuracy, result.top_k_accuracy);
   }
 
-  void fit(nb::handle x, nb::handle y, nb::handle x_val, nb::handle y_val, const nb::dict& settings, nb::handle on_step,
+  void fit(const nb::tuple& samples, nb::handle validation_samples, const nb::dict& settings, nb::handle on_step,
            nb::handle on_epoch);
 
   // (output, dx, [gradient of each parameter]) for dout = dL/d(output), in training's way of running.
@@ -229,17 +230,21 @@ void augment_sources(const nb::dict& fields, std::int64_t classes, ChangedSource
     validation->change(normalisation_of(options), classes);
 }
 
-// Trains; train_options() says what `settings` holds, besides checkpoint (a path, or None), checkpoint_epochs,
-// resume_from (a path, or None) and augmentation (its options, or None).
-// on_step(epoch, step, steps, samples, loss, accuracy, seconds) is called now and then, if not None; on_epoch(logs)
-// after each epoch, and says whether to go on.
-void PythonNetwork::fit(nb::handle x, nb::handle y, nb::handle x_val, nb::handle y_val, const nb::dict& settings,
+// Trains on samples (x, y, weights), as source_of takes them, and validates with such, or None; train_options() says
+// what `settings` holds, besides checkpoint (a path, or None), checkpoint_epochs, resume_from (a path, or None) and
+// augmentation (its options, or None). on_step(epoch, step, steps, samples, loss, accuracy, seconds) is called now and
+// then, if not None; on_epoch(logs) after each epoch, and says whether to go on.
+void PythonNetwork::fit(const nb::tuple& samples, nb::handle validation_samples, const nb::dict& settings,
                         nb::handle on_step, nb::handle on_epoch) {
   Watch watch;
-  ChangedSource train(source_of(x, y, watch, OnFailure::end));
+  const auto source = [&watch](const nb::tuple& of, OnFailure on_failure) {
+    return source_of(of[0], of[1], of[2], watch, on_failure);
+  };
+  ChangedSource train(source(samples, OnFailure::end));
   std::optional<ChangedSource> validation;
   // What fails in the middle of a validation must not count as one.
-  if (!x_val.is_none()) validation.emplace(source_of(x_val, y_val, watch, OnFailure::raise));
+  if (!validation_samples.is_none())
+    validation.emplace(source(nb::cast<nb::tuple>(nb::borrow(validation_samples)), OnFailure::raise));
   if (!settings["augmentation"].is_none())
     augment_sources(nb::cast<nb::dict>(settings["augmentation"]), network().output_shape().back(), train, validation);
   TrainOptions options = train_options(settings);
@@ -446,9 +451,8 @@ void bind_network(nb::module_& m) {
       .def("save", &save)
       .def("predict", &PythonNetwork::predict, nb::arg(), nb::arg(), nb::arg().none())
       .def("layer_output", &PythonNetwork::layer_output)
-      .def("evaluate", &PythonNetwork::evaluate, nb::arg(), nb::arg().none(), nb::arg())
-      .def("fit", &PythonNetwork::fit, nb::arg(), nb::arg().none(), nb::arg().none(), nb::arg().none(), nb::arg(),
-           nb::arg().none(), nb::arg())
+      .def("evaluate", &PythonNetwork::evaluate)
+      .def("fit", &PythonNetwork::fit, nb::arg(), nb::arg().none(), nb::arg(), nb::arg().none(), nb::arg())
       .def("gradients", &PythonNetwork::gradients)
       .def("parameters", &parameters)
       .def("set_parameters", &set_parameters)

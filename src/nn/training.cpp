@@ -198,11 +198,13 @@ bool Training::watch(const EpochResult& epoch) {
 LossResult Training::learn(std::span<const std::int32_t> indices) {
   batch_.gather(indices);
   execution_.set_dropout(options_.seed, static_cast<std::uint64_t>(optimizer_.steps()));
-  if (batch_.has_targets()) return execution_.loss_and_gradients(batch_.x(), options_.loss, batch_.targets());
-  if (!by_sample_) return execution_.loss_and_gradients(batch_.x(), options_.loss, batch_.labels());
+  if (batch_.has_targets())
+    return execution_.loss_and_gradients(batch_.x(), options_.loss, batch_.targets(), batch_.weights());
+  if (!by_sample_) return execution_.loss_and_gradients(batch_.x(), options_.loss, batch_.labels(), batch_.weights());
   CrossEntropyOptions options = *by_sample_;
   options.skip_above = options_.skip_above;
   options.losses = losses_.room(std::ssize(indices));
+  options.sample_weights = batch_.weights();
   const LossResult loss = execution_.loss_and_gradients(batch_.x(), batch_.labels(), options);
   losses_.note(indices);
   return loss;
