@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "hubel/early_stopping.hpp"
@@ -82,6 +83,14 @@ struct TrainProgress {
   double gradient_norm = 0;            // before it was clipped; with clip_norm only
 };
 
+// What a batch came to, for what is measured beside loss and accuracy. It has labels, or targets; the views are valid
+// during the call.
+struct BatchResult {
+  TensorView<const float> outputs;  // (m, ...output_shape): of training, those that were learned from
+  std::span<const std::int32_t> labels;
+  TensorView<const float> targets;
+};
+
 struct EpochResult {
   std::int64_t epoch = 0;    // from 1
   std::int64_t samples = 0;  // trained on
@@ -99,6 +108,9 @@ struct TrainOptions {
   // Of the epochs that a schedule counts, each has the steps that go through all samples once.
   Schedule schedule = Schedule::constant;
   double warmup = 0;  // the share of all steps over which the learning rate rises first; see schedule_factor
+  // In place of a schedule, warm-up and plateau: asked for each epoch's learning rate (finite, at least 0) before its
+  // first step, with its number from 1 and the learning rate so far.
+  std::function<double(std::int64_t epoch, double learning_rate)> learning_rate = {};
   bool shuffle = true;
   std::uint64_t seed = 0;  // of the shuffles, of dropout, and for the source's begin_epoch
   // Epochs after the first go through this share of the samples only: those whose loss was highest when they were last
@@ -114,6 +126,10 @@ struct TrainOptions {
   // with keep_best).
   std::function<bool(const TrainProgress&)> on_step = {};
   std::function<bool(const EpochResult&)> on_epoch = {};
+  // Called before the first step of an epoch, or what is left of it after resuming, with its number from 1.
+  std::function<void(std::int64_t)> on_epoch_begin = {};
+  // Called for every batch that was trained on, before on_step, and for every one of a validation.
+  std::function<void(const BatchResult&)> on_batch = {}, on_validation_batch = {};
 
   Loss loss = CrossEntropy{};
   // The gradients are bounded, element by element and then by their norm together; 0 is without. See clip.hpp.
@@ -167,6 +183,7 @@ struct EvaluateOptions {
   std::int64_t top_k = 0;  // unless 0: top_k_accuracy too; with labels only
   std::vector<std::int64_t>* confusion = nullptr;
   std::function<bool(std::int64_t)> on_progress = {};
+  std::function<void(const BatchResult&)> on_batch = {};  // called for every batch
 };
 
 // The same with any loss.

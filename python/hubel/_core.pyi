@@ -121,7 +121,7 @@ class Network:
         samples: _Samples,
         validation_samples: Optional[_Samples],
         settings: Dict[str, Any],
-        on_step: Optional[Callable[..., None]],
+        on_step: Optional[Callable[..., bool]],
         on_epoch: Callable[[Dict[str, Any]], bool],
         /,
     ) -> None: ...

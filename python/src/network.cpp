@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <numeric>
 #include <optional>
@@ -74,6 +75,29 @@ Graph graph_of(const Shape& input_shape, nb::handle layers) {
   return graph;
 }
 
+template <class T>
+nb::object copy_of(TensorView<const T> tensor) {
+  const NewArray<T> array(tensor.shape());
+  std::copy(tensor.begin(), tensor.end(), array.view.data());
+  return array.object;
+}
+
+// on_batch(answers, outputs) in Python, for a batch's labels (m) or (m, ...) or its targets, if `on_batch` is not None.
+std::function<void(const BatchResult&)> batch_callback(nb::handle on_batch, Watch& watch) {
+  if (on_batch.is_none()) return {};
+  return [on_batch, &watch](const BatchResult& batch) {
+    watch.call([&] {
+      if (batch.labels.empty()) {
+        on_batch(copy_of(batch.targets), copy_of(batch.outputs));
+        return;
+      }
+      const Shape& outputs = batch.outputs.shape();
+      const Shape shape(std::span<const std::int64_t>(outputs.begin(), outputs.rank() - 1));
+      on_batch(copy_of(TensorView<const std::int32_t>(batch.labels.data(), shape)), copy_of(batch.outputs));
+    });
+  };
+}
+
 // A flag that is up while this lives; a training within another's callback leaves it up.
 class Raised {
  public:
@@ -127,7 +151,7 @@ class PythonNetwork {
   }
 
   // (loss, accuracy, top-k accuracy) of samples (x, y, weights), as source_of takes them. `settings` holds batch_size,
-  // loss (name, values) and top_k.
+  // loss (name, values), top_k and on_batch: see batch_callback.
   nb::tuple evaluate(const nb::tuple& samples, const nb::dict& settings) {
     Watch watch;
     const std::unique_ptr<SampleSource> source = source_of(samples[0], samples[1], samples[2], watch, OnFailure::end);
@@ -137,6 +161,7 @@ class PythonNetwork {
     options.loss = loss_options(nb::cast<nb::str>(loss[0]), nb::cast<nb::dict>(nb::object(loss[1])));
     options.top_k = nb::cast<std::int64_t>(settings["top_k"]);
     options.on_progress = [&](std::int64_t) { return watch.glance(); };
+    options.on_batch = batch_callback(settings["on_batch"], watch);
     Evaluation result;
     {
       nb::gil_scoped_release release;
@@ -230,10 +255,31 @@ void augment_sources(const nb::dict& fields, std::int64_t classes, ChangedSource
     validation->change(normalisation_of(options), classes);
 }
 
-// Trains on samples (x, y, weights), as source_of takes them, and validates with such, or None; train_options() says
-// what `settings` holds, besides checkpoint (a path, or None), checkpoint_epochs, resume_from (a path, or None) and
-// augmentation (its options, or None). on_step(epoch, step, steps, samples, loss, accuracy, seconds) is called now and
-// then, if not None; on_epoch(logs) after each epoch, and says whether to go on.
+// Those of the settings' that are not None: on_epoch_begin(epoch), learning_rate(epoch, learning rate so far), epochs
+// counting from 1, and on_batch and on_validation_batch: see batch_callback.
+void set_callbacks(const nb::dict& settings, Watch& watch, TrainOptions& options) {
+  const nb::object begin = settings["on_epoch_begin"], rate = settings["learning_rate"];
+  if (!begin.is_none()) {
+    options.on_epoch_begin = [begin = nb::handle(begin), &watch](std::int64_t epoch) {
+      watch.call([&] { begin(epoch); });
+    };
+  }
+  if (!rate.is_none()) {
+    options.learning_rate = [rate = nb::handle(rate), &watch](std::int64_t epoch, double so_far) {
+      double chosen = so_far;
+      watch.call([&] { chosen = nb::cast<double>(rate(epoch, so_far)); });
+      return chosen;
+    };
+  }
+  options.on_batch = batch_callback(settings["on_batch"], watch);
+  options.on_validation_batch = batch_callback(settings["on_validation_batch"], watch);
+}
+
+// Trains on samples (x, y, weights), as source_of takes them, and validates with such, or None; train_options() and
+// set_callbacks() say what `settings` holds, besides checkpoint (a path, or None), checkpoint_epochs, resume_from (a
+// path, or None), augmentation (its options, or None) and every_step. on_step(epoch, step, steps, samples, loss,
+// accuracy, seconds) is called now and then, or with every_step after each, if not None; on_epoch(logs) after each
+// epoch. Both say whether to go on.
 void PythonNetwork::fit(const nb::tuple& samples, nb::handle validation_samples, const nb::dict& settings,
                         nb::handle on_step, nb::handle on_epoch) {
   Watch watch;
@@ -262,11 +308,15 @@ void PythonNetwork::fit(const nb::tuple& samples, nb::handle validation_samples,
     options.resume = &checkpoint->state;
   }
 
+  const bool every_step = nb::cast<bool>(settings["every_step"]);
   options.on_step = [&](const TrainProgress& p) {
-    return watch.glance([&] {
-      if (!on_step.is_none()) on_step(p.epoch, p.step, p.steps, p.samples, p.loss, p.accuracy, p.seconds);
-    });
+    const auto report = [&] {
+      return on_step.is_none() ||
+             nb::cast<bool>(on_step(p.epoch, p.step, p.steps, p.samples, p.loss, p.accuracy, p.seconds));
+    };
+    return watch.glance(report, every_step);
   };
+  set_callbacks(settings, watch, options);
   options.on_epoch = [&](const EpochResult& result) {
     return watch.visit([&] { return nb::cast<bool>(on_epoch(python_epoch(result))); });
   };
@@ -280,12 +330,6 @@ void PythonNetwork::fit(const nb::tuple& samples, nb::handle validation_samples,
 }
 
 // --- weights
-
-nb::object copy_of(TensorView<const float> tensor) {
-  const NewArray<float> array(tensor.shape());
-  std::copy(tensor.begin(), tensor.end(), array.view.data());
-  return array.object;
-}
 
 nb::tuple PythonNetwork::gradients(nb::handle x, nb::handle dout, std::uint64_t seed, std::uint64_t step) {
   const ArraySource source(x, nb::none());
@@ -304,8 +348,8 @@ nb::tuple PythonNetwork::gradients(nb::handle x, nb::handle dout, std::uint64_t 
   }
   nb::list gradients;
   for (const TensorView<float>& gradient : execution.gradients())
-    gradients.append(gradient.shape().rank() > 0 ? copy_of(gradient) : nb::none());
-  return nb::make_tuple(copy_of(output.view()), copy_of(dx), gradients);
+    gradients.append(gradient.shape().rank() > 0 ? copy_of(TensorView<const float>(gradient)) : nb::none());
+  return nb::make_tuple(copy_of(std::as_const(output).view()), copy_of(dx), gradients);
 }
 
 void set_frozen(PythonNetwork& self, nb::handle pattern, bool frozen) {

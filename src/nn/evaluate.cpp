@@ -47,6 +47,7 @@ Evaluation evaluate(const Network<float>& network, const SampleSource& source, c
                                 : execution.loss(batch.x(), options.loss, batch.labels(), batch.weights());
     detail::add_batch(totals, loss, batch, options.loss, options.top_k, execution);
     if (options.confusion) count_predictions(execution.logits(), batch.labels(), *options.confusion);
+    if (options.on_batch) options.on_batch(detail::batch_result(batch, execution));
     if (options.on_progress && !options.on_progress(totals.count)) break;
   }
   return {totals.mean_loss(), totals.accuracy(), totals.top_k_accuracy(), totals.count};

@@ -96,4 +96,9 @@ inline void add_batch(Totals& totals, const LossResult& result, const Batch& bat
   if (top_k > 0) totals.top_k += std::round(answers * top_k_accuracy(execution.logits(), batch.labels(), top_k));
 }
 
+inline BatchResult batch_result(const Batch& batch, Execution<float>& execution) {
+  if (batch.has_targets()) return {execution.output(), {}, batch.targets()};
+  return {execution.output(), batch.labels(), {}};
+}
+
 }  // namespace hubel::detail

@@ -63,6 +63,7 @@ Training::Training(Network<float>& network, const SampleSource& train, const Tra
       clipped_.push_back(execution_.gradients()[i]);
   const auto* entropy = std::get_if<CrossEntropy>(&options.loss);
   if (entropy && !batch_.has_targets() && train.labels_per_sample() == 1) by_sample_ = cross_entropy_options(*entropy);
+  epoch_rate_ = hubel::learning_rate(options.optimizer);
   if (options.average) average_.emplace(parameters, *options.average);
   if (options.early_stopping) early_stopping_.emplace(*options.early_stopping);
   if (options.plateau) plateau_.emplace(hubel::learning_rate(options.optimizer), *options.plateau);
@@ -119,12 +120,23 @@ void Training::put_in_order() {
   for (std::int32_t& index : order_) index = hardest[static_cast<std::size_t>(index)];
 }
 
-// What is left of the epoch. False when a callback or the end of the samples stopped it.
-bool Training::run_epoch() {
-  const auto before = Clock::now();
+void Training::begin_epoch() {
+  if (options_.on_epoch_begin) options_.on_epoch_begin(epoch_);
+  if (options_.learning_rate && step_ == 0) {
+    epoch_rate_ = options_.learning_rate(epoch_, epoch_rate_);
+    if (!(epoch_rate_ >= 0 && std::isfinite(epoch_rate_)))
+      throw std::invalid_argument(detail::formatted(
+          "fit: the learning rate of epoch {} is {}, it must be finite and at least 0", epoch_, epoch_rate_));
+  }
   source_.begin_epoch(epoch_, options_.seed);
   if (step_ == 0) losses_.begin_epoch();
   put_in_order();
+}
+
+// What is left of the epoch. False when a callback or the end of the samples stopped it.
+bool Training::run_epoch() {
+  const auto before = Clock::now();
+  begin_epoch();
   seconds_ += seconds_since(before);
   const std::int64_t steps = steps_of(std::ssize(order_));
   while (step_ < steps) {
@@ -162,6 +174,7 @@ bool Training::judge_epoch(TrainResult& result) {
     EvaluateOptions how;
     how.loss = options_.loss;
     how.top_k = options_.top_k;
+    how.on_batch = options_.on_validation_batch;
     epoch.validation = evaluate(network_, *validation_, how);
   }
   if (best_) best_->offer(network_, epoch_, *epoch.validation);
@@ -217,6 +230,7 @@ double Training::clip() {
 }
 
 double Training::learning_factor() const {
+  if (options_.learning_rate) return epoch_rate_ / hubel::learning_rate(options_.optimizer);
   const double factor = schedule_factor(options_.schedule, optimizer_.steps(), length_);
   const double rate = hubel::learning_rate(options_.optimizer);
   return plateau_ && rate > 0 ? factor * (plateau_->learning_rate() / rate) : factor;
@@ -239,7 +253,8 @@ bool Training::run_step() {
   optimizer_.step(network_.parameters(), execution_.gradients(), factor);
   if (average_) average_->update(std::as_const(network_).parameters());
   add_batch(totals_, loss, batch_, options_.loss, options_.top_k, execution_);
-  learning_rate_ = factor * hubel::learning_rate(options_.optimizer);
+  if (options_.on_batch) options_.on_batch(batch_result(batch_, execution_));
+  learning_rate_ = options_.learning_rate ? epoch_rate_ : factor * hubel::learning_rate(options_.optimizer);
   ++step_;
   return true;
 }

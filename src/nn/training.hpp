@@ -34,6 +34,7 @@ class Training {
   std::int64_t samples_of_epoch() const { return epoch_ == 1 ? count_ : later_count_; }
   TrainingLength length() const;
   void put_in_order();
+  void begin_epoch();
   bool run_epoch();
   bool run_step();
   LossResult learn(std::span<const std::int32_t> indices);
@@ -77,6 +78,7 @@ class Training {
   // Where it is.
   std::int64_t epoch_ = 1, step_ = 0;  // steps done of this epoch
   Totals totals_;                      // of this epoch
+  double epoch_rate_ = 0;              // with options.learning_rate: of this epoch
   double learning_rate_ = 0, norm_ = 0, seconds_ = 0;
   bool stopped_early_ = false;
 };

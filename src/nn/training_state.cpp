@@ -20,6 +20,8 @@ using Tensors = std::vector<NamedView<float>>;
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
+constexpr const char* kEpochRate = "epoch_learning_rate";
+
 constexpr const char* kNetwork = "network/";
 constexpr const char* kOptimizer = "optimizer/";
 constexpr const char* kAverage = "average/";
@@ -132,6 +134,7 @@ std::map<std::string, std::string> Training::settings() const {
   for (const Parameter<float>& p : std::as_const(network_).parameters())
     if (p.frozen) frozen += (frozen.empty() ? "" : ", ") + p.name;
   if (!frozen.empty()) settings["frozen"] = frozen;
+  if (options_.learning_rate) settings["learning_rate"] = "by epoch";  // older states have no such setting
   return settings;
 }
 
@@ -149,6 +152,7 @@ std::map<std::string, double> Training::numbers() const {
   writer.read("learning_rate", learning_rate_);
   writer.read("seconds", seconds_);
   writer.read("stopped_early", stopped_early_);
+  if (options_.learning_rate) writer.read(kEpochRate, epoch_rate_);
   visit_totals(writer, totals_);
   if (early_stopping_) visit_early_stopping(writer, early_stopping_->state());
   if (plateau_) visit_plateau(writer, plateau_->state());
@@ -175,6 +179,10 @@ void Training::load_numbers(const StateNumbers& numbers) {
   numbers.read("learning_rate", learning_rate_);
   numbers.read("seconds", seconds_);
   numbers.read("stopped_early", stopped_early_);
+  if (options_.learning_rate) {
+    numbers.read(kEpochRate, epoch_rate_);
+    numbers.check_range(kEpochRate, 0, std::numeric_limits<double>::max());
+  }
   visit_totals(numbers, totals_);
   check_position(numbers);
   if (early_stopping_) {
