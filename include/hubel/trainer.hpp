@@ -134,6 +134,11 @@ struct TrainOptions {
   Loss loss = CrossEntropy{};
   // The gradients are bounded, element by element and then by their norm together; 0 is without. See clip.hpp.
   double clip_value = 0, clip_norm = 0;
+  // As Keras's gradient_accumulation_steps: the optimizer goes a step after every so many batches, with the mean of
+  // their gradients, which are bounded together; they are counted on from epoch to epoch, and those after the last step
+  // of all come to nothing. Running statistics move with every batch. Everything else that counts steps, such as a
+  // schedule, on_step and save_every_steps, counts batches.
+  std::int64_t accumulation_steps = 1;
   // An average of the weights over the steps: it is what is validated, what on_epoch finds in the network, and what the
   // weights are at the end.
   std::optional<AverageOptions> average = {};

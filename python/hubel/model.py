@@ -313,6 +313,7 @@ class Model:
         clipnorm: float = 0.0,
         clipvalue: float = 0.0,
         ema_decay: float = 0.0,
+        gradient_accumulation_steps: int = 1,
         checkpoint: Optional[Union[str, "os.PathLike[str]"]] = None,
         checkpoint_epochs: int = 1,
         resume_from: Optional[Union[str, "os.PathLike[str]"]] = None,
@@ -372,6 +373,11 @@ class Model:
             Bounds of the norm of all gradients together, and of each element; 0 is without.
         ema_decay : float in [0, 1)
             Unless 0, an average of the weights that fades by this is validated and kept in the end.
+        gradient_accumulation_steps : int
+            After every so many batches the weights go a step, with the mean of these batches' gradients, as with Keras's
+            option of optimizers of that name: a large batch in the memory of a small one. Batches are counted on from
+            epoch to epoch, and those after the last step come to nothing. Running statistics move with every batch. Of
+            schedules and on_train_batch_end a step is still a batch.
         checkpoint : path
             The file that all of the training's state is written to after every `checkpoint_epochs` epochs, and when it
             is stopped. OSError when another training is writing to it.
@@ -436,6 +442,7 @@ class Model:
                 "clipnorm": clipnorm,
                 "clipvalue": clipvalue,
                 "ema_decay": ema_decay,
+                "gradient_accumulation_steps": gradient_accumulation_steps,
                 "checkpoint": None if checkpoint is None else os.fsencode(checkpoint),
                 "checkpoint_epochs": checkpoint_epochs,
                 "resume_from": None if resume_from is None else os.fsencode(resume_from),

@@ -214,6 +214,7 @@ TrainOptions train_options(const nb::dict& settings) {
   v.read("warmup", options.warmup);
   v.read("hard_share", options.hard_share);
   v.read("skip_above", options.skip_above);
+  v.read("gradient_accumulation_steps", options.accumulation_steps);
   v.read("clipnorm", options.clip_norm);
   v.read("clipvalue", options.clip_value);
   v.read("top_k", options.top_k);

@@ -26,6 +26,9 @@ void check_numbers(const TrainOptions& options) {
   if (options.epochs < 1)
     throw std::invalid_argument(detail::formatted("fit: epochs = {}, it must be at least 1", options.epochs));
   detail::check_batch_size("fit", options.batch_size);
+  if (options.accumulation_steps < 1)
+    throw std::invalid_argument(
+        detail::formatted("fit: accumulation_steps = {}, it must be at least 1", options.accumulation_steps));
   if (!(options.warmup >= 0 && options.warmup < 1))
     throw std::invalid_argument(detail::formatted("fit: warmup = {}, it must be in [0, 1)", options.warmup));
   check_share("hard_share", options.hard_share);

@@ -56,6 +56,7 @@ Training::Training(Network<float>& network, const SampleSource& train, const Tra
       batch_(train, batch_size_),
       execution_(network, batch_size_, Execution<float>::Mode::training),
       optimizer_(options.optimizer, std::as_const(network).parameters()),
+      accumulated_(execution_.gradients(), std::as_const(network).parameters(), options.accumulation_steps),
       losses_(count_, batch_size_, later_count_ < count_) {
   const std::span<const Parameter<float>> parameters = std::as_const(network).parameters();
   for (std::size_t i = 0; i < parameters.size(); ++i)
@@ -76,6 +77,12 @@ TrainingLength Training::length() const {
   const std::int64_t later = saturating_product({options_.epochs - 1, steps_of(later_count_)});
   const std::int64_t all = saturating_sum(first, later);
   return {all, static_cast<std::int64_t>(std::llround(options_.warmup * static_cast<double>(all))), first};
+}
+
+std::int64_t Training::batches_done() const {
+  if (epoch_ == 1) return step_;
+  const std::int64_t later = saturating_product({epoch_ - 2, steps_of(later_count_)});
+  return saturating_sum(saturating_sum(steps_of(count_), later), step_);
 }
 
 TrainResult Training::run() {
@@ -160,7 +167,7 @@ TrainProgress Training::progress() const {
   p.accuracy = totals_.accuracy();
   p.learning_rate = learning_rate_;
   p.seconds = seconds_;
-  p.all_steps = optimizer_.steps();
+  p.all_steps = batches_done();
   p.gradient_norm = norm_;
   return p;
 }
@@ -210,7 +217,7 @@ bool Training::watch(const EpochResult& epoch) {
 
 LossResult Training::learn(std::span<const std::int32_t> indices) {
   batch_.gather(indices);
-  execution_.set_dropout(options_.seed, static_cast<std::uint64_t>(optimizer_.steps()));
+  execution_.set_dropout(options_.seed, static_cast<std::uint64_t>(batches_done()));
   if (batch_.has_targets())
     return execution_.loss_and_gradients(batch_.x(), options_.loss, batch_.targets(), batch_.weights());
   if (!by_sample_) return execution_.loss_and_gradients(batch_.x(), options_.loss, batch_.labels(), batch_.weights());
@@ -231,9 +238,22 @@ double Training::clip() {
 
 double Training::learning_factor() const {
   if (options_.learning_rate) return epoch_rate_ / hubel::learning_rate(options_.optimizer);
-  const double factor = schedule_factor(options_.schedule, optimizer_.steps(), length_);
+  const double factor = schedule_factor(options_.schedule, batches_done(), length_);
   const double rate = hubel::learning_rate(options_.optimizer);
   return plateau_ && rate > 0 ? factor * (plateau_->learning_rate() / rate) : factor;
+}
+
+// The optimizer's, or with the gradients of too few batches for one their keeping.
+void Training::step() {
+  const double factor = learning_factor();
+  learning_rate_ = options_.learning_rate ? epoch_rate_ : factor * hubel::learning_rate(options_.optimizer);
+  if (!accumulated_.add(batches_done())) {
+    optimizer_.move_statistics(network_.parameters(), execution_.gradients());
+    return;
+  }
+  norm_ = clip();
+  optimizer_.step(network_.parameters(), execution_.gradients(), factor);
+  if (average_) average_->update(std::as_const(network_).parameters());
 }
 
 // False when the source has no more samples.
@@ -248,13 +268,9 @@ bool Training::run_step() {
         detail::formatted("training diverged: the loss is {} at epoch {}, step {}; a lower learning rate usually helps",
                           std::isnan(loss.loss) ? "nan" : "infinite", epoch_, step_ + 1));
   }
-  norm_ = clip();
-  const double factor = learning_factor();
-  optimizer_.step(network_.parameters(), execution_.gradients(), factor);
-  if (average_) average_->update(std::as_const(network_).parameters());
+  step();
   add_batch(totals_, loss, batch_, options_.loss, options_.top_k, execution_);
   if (options_.on_batch) options_.on_batch(batch_result(batch_, execution_));
-  learning_rate_ = options_.learning_rate ? epoch_rate_ : factor * hubel::learning_rate(options_.optimizer);
   ++step_;
   return true;
 }
