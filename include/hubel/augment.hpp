@@ -90,6 +90,10 @@ class Augmented : public SampleSource {
   std::string changes() const override { return augmentation_text(options_); }
   // Throws std::invalid_argument when the options mix samples, which takes more than one label each.
   void gather(const std::int32_t* indices, std::int64_t n, float* out, std::int32_t* labels) const override;
+  std::int64_t weights_per_sample() const override { return source_.weights_per_sample(); }
+  void gather_weights(const std::int32_t* indices, std::int64_t n, float* weights) const override {
+    source_.gather_weights(indices, n, weights);
+  }
   // The same and mixed: see mix_samples. No array may be null.
   void gather_mixed(const std::int32_t* indices, std::int64_t n, float* out, std::int32_t* labels,
                     std::int32_t* other_labels, float* shares) const;
@@ -109,7 +113,8 @@ class Augmented : public SampleSource {
 // The mixed samples of an Augmented, with rows of probabilities for their targets: to be trained on with CrossEntropy.
 class Mixed : public TargetSource {
  public:
-  // `source` must outlive this. Throws std::invalid_argument for fewer than one class.
+  // `source` must outlive this. Throws std::invalid_argument for fewer than one class, and for samples with weights: a
+  // mixture's loss is not a multiple of either's.
   Mixed(const Augmented& source, std::int32_t classes);
 
   std::int64_t count() const override { return source_.count(); }
@@ -133,7 +138,8 @@ class Mixed : public TargetSource {
 class AugmentedTargets : public TargetSource {
  public:
   // `source`, of images (h, w, c), must outlive this. Throws as check_augmentation does, and std::invalid_argument for
-  // targets of more than one row, such as images, which would have to be moved too.
+  // targets of more than one row, such as images, which would have to be moved too, and, as Mixed, for weights of mixed
+  // samples.
   AugmentedTargets(const TargetSource& source, Augmentation options);
 
   std::int64_t count() const override { return source_.count(); }
@@ -144,6 +150,10 @@ class AugmentedTargets : public TargetSource {
   std::int64_t begin_batch(std::int64_t n) const override { return source_.begin_batch(n); }
   std::string changes() const override { return augmentation_text(options_); }
   void gather_targets(const std::int32_t* indices, std::int64_t n, float* out, float* targets) const override;
+  std::int64_t weights_per_sample() const override { return source_.weights_per_sample(); }
+  void gather_weights(const std::int32_t* indices, std::int64_t n, float* weights) const override {
+    source_.gather_weights(indices, n, weights);
+  }
 
  private:
   void gather_mixed(const std::int32_t* indices, std::int64_t n, float* out, float* targets) const;

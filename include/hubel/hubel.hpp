@@ -50,4 +50,5 @@
 #include "hubel/trainer.hpp"
 #include "hubel/training_state.hpp"
 #include "hubel/version.hpp"
+#include "hubel/weighted.hpp"
 #include "hubel/zoo.hpp"

@@ -33,6 +33,7 @@ struct CrossEntropyOptions {
   std::span<const double> class_weights = {};
   // Rows with this label count for nothing: no loss, no gradient, not in the mean. It need not be a class.
   std::optional<std::int32_t> ignore_label = {};
+  std::span<const float> sample_weights = {};  // see compute_loss
 };
 
 // logits (m, classes), or with more axes before the classes, such as (m, h, w, classes), each of whose rows has a label
@@ -148,14 +149,20 @@ Loss loss_from_name(std::string_view name, std::string_view who = "loss");
 // its gradient; it may be the outputs' memory for losses of elements. Sums are in double, in an order that depends on
 // the shape alone. Throws std::invalid_argument for shapes and labels that do not fit (as softmax_cross_entropy does),
 // a loss that does not take labels, or targets, and options out of range.
+//
+// sample_weights, unless empty, are factors of the losses and gradients, for each sample (m) or each row (m, ...) of
+// the outputs (m, ..., classes). As in Keras they do not enter what the sum is divided by, be it the number of rows or
+// elements or the sum of the labels' class weights: twice the weights are twice the loss. What has the weight 0 has no
+// loss and no gradient, even where they would be infinite; `correct` goes without weights. Throws std::invalid_argument
+// for another number of weights, or one that is negative or not finite.
 LossResult compute_loss(const Loss& loss, TensorView<const float> outputs, TensorView<const float> targets,
-                        TensorView<float> doutputs = {});
+                        TensorView<float> doutputs = {}, std::span<const float> sample_weights = {});
 LossResult compute_loss(const Loss& loss, TensorView<const double> outputs, TensorView<const double> targets,
-                        TensorView<double> doutputs = {});
+                        TensorView<double> doutputs = {}, std::span<const float> sample_weights = {});
 LossResult compute_loss(const Loss& loss, TensorView<const float> outputs, std::span<const std::int32_t> labels,
-                        TensorView<float> doutputs = {});
+                        TensorView<float> doutputs = {}, std::span<const float> sample_weights = {});
 LossResult compute_loss(const Loss& loss, TensorView<const double> outputs, std::span<const std::int32_t> labels,
-                        TensorView<double> doutputs = {});
+                        TensorView<double> doutputs = {}, std::span<const float> sample_weights = {});
 
 // Whether targets (m, ...), a sample along each first axis, are what the loss is of. The binary cross-entropy's are in
 // [0, 1], as are those of the binary focal loss, Tversky's and Dice's; the cross-entropy's, the categorical focal

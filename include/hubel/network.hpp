@@ -157,15 +157,20 @@ class Execution {
   // The same of any loss, which says what it takes (loss.hpp): a label for each sample, or for each row of its output,
   // such as a pixel's classes; or targets of the output's shape, (m, ...output_shape), for the cross-entropy of a
   // classifier (m, classes). Cross-entropy is of the logits, any other loss of the output as it is.
-  LossResult loss(TensorView<const T> x, const Loss& loss, std::span<const std::int32_t> labels);
-  LossResult loss(TensorView<const T> x, const Loss& loss, TensorView<const T> targets);
+  // sample_weights: see compute_loss.
+  LossResult loss(TensorView<const T> x, const Loss& loss, std::span<const std::int32_t> labels,
+                  std::span<const float> sample_weights = {});
+  LossResult loss(TensorView<const T> x, const Loss& loss, TensorView<const T> targets,
+                  std::span<const float> sample_weights = {});
 
   // Mode::training only (std::logic_error otherwise). Forward, loss, and backward: afterwards gradients() holds the
   // gradient of the loss for every parameter, in parameters()' order.
   LossResult loss_and_gradients(TensorView<const T> x, std::span<const std::int32_t> labels,
                                 const CrossEntropyOptions& options = {});
-  LossResult loss_and_gradients(TensorView<const T> x, const Loss& loss, std::span<const std::int32_t> labels);
-  LossResult loss_and_gradients(TensorView<const T> x, const Loss& loss, TensorView<const T> targets);
+  LossResult loss_and_gradients(TensorView<const T> x, const Loss& loss, std::span<const std::int32_t> labels,
+                                std::span<const float> sample_weights = {});
+  LossResult loss_and_gradients(TensorView<const T> x, const Loss& loss, TensorView<const T> targets,
+                                std::span<const float> sample_weights = {});
 
   // Mode::training only. After forward(x), and once for each: backward from dout = dL/d(output), (m, ...output_shape).
   // The gradients are replaced. Returns dL/dx.

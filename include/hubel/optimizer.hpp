@@ -102,6 +102,9 @@ class Optimizer {
   // parameters.
   void step(std::span<Parameter<T>> parameters, std::span<const TensorView<T>> gradients, double scale = 1.0);
 
+  // Moves the running statistics alone, as step() does: for a batch whose gradients are kept for a later step.
+  void move_statistics(std::span<Parameter<T>> parameters, std::span<const TensorView<T>> steps) const;
+
   std::int64_t steps() const { return steps_; }
 
   // What a checkpoint keeps besides steps(): the moments, as they are, named "conv2d_1.kernel/momentum". The names are
@@ -130,7 +133,6 @@ class Optimizer {
   void scaled_step(const LAMB& options, std::span<Parameter<T>> parameters, std::span<const TensorView<T>> gradients,
                    double scale);
   void find_ratios();
-  void move_statistics(std::span<Parameter<T>> parameters, std::span<const TensorView<T>> steps) const;
   bool decays(std::size_t i) const { return roles_[i] == ParameterRole::weight; }
   bool is_statistic(std::size_t i) const { return roles_[i] == ParameterRole::statistic; }
   bool has_moments(std::size_t i) const { return !is_statistic(i) && !frozen_[i]; }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "hubel/early_stopping.hpp"
@@ -39,6 +40,11 @@ class SampleSource {
   // Writes samples indices[0..n) to out (n, ...sample_shape) and their labels to labels (n, labels_per_sample). Called
   // from one thread.
   virtual void gather(const std::int32_t* indices, std::int64_t n, float* out, std::int32_t* labels) const = 0;
+  // Weights of one sample in the loss, as compute_loss takes them: none, one, or one for each row of the output. See
+  // weighted.hpp for a source that gives another's samples weights.
+  virtual std::int64_t weights_per_sample() const { return 0; }
+  // Writes those of samples indices[0..n), which have been gathered just before, to weights (n, weights_per_sample).
+  virtual void gather_weights(const std::int32_t* /*indices*/, std::int64_t /*n*/, float* /*weights*/) const {}
 };
 
 // Where samples come from that have targets in place of labels: what a regression is to come to, or probabilities of
@@ -56,9 +62,9 @@ class TargetSource : public SampleSource {
   void gather(const std::int32_t* indices, std::int64_t n, float* out, std::int32_t* labels) const final;
 };
 
-// Means over the samples. The accuracy, in [0, 1], is of rows whose largest output is the label, or the largest
-// target's class, and with BinaryCrossEntropy of elements on their target's side of 1/2 (of logits: 0); other losses
-// have none, and it is 0.
+// Means over the samples, of the loss as compute_loss weights it. The accuracy, in [0, 1], goes without weights of
+// samples: it is of rows whose largest output is the label, or the largest target's class, and with BinaryCrossEntropy
+// of elements on their target's side of 1/2 (of logits: 0); other losses have none, and it is 0.
 struct Evaluation {
   double loss = 0, accuracy = 0;
   double top_k_accuracy = 0;  // where it was asked for
@@ -75,6 +81,14 @@ struct TrainProgress {
   double seconds = 0;                  // spent training in this epoch
   std::int64_t all_steps = 0;          // from the beginning of the training on
   double gradient_norm = 0;            // before it was clipped; with clip_norm only
+};
+
+// What a batch came to, for what is measured beside loss and accuracy. It has labels, or targets; the views are valid
+// during the call.
+struct BatchResult {
+  TensorView<const float> outputs;  // (m, ...output_shape): of training, those that were learned from
+  std::span<const std::int32_t> labels;
+  TensorView<const float> targets;
 };
 
 struct EpochResult {
@@ -94,6 +108,9 @@ struct TrainOptions {
   // Of the epochs that a schedule counts, each has the steps that go through all samples once.
   Schedule schedule = Schedule::constant;
   double warmup = 0;  // the share of all steps over which the learning rate rises first; see schedule_factor
+  // In place of a schedule, warm-up and plateau: asked for each epoch's learning rate (finite, at least 0) before its
+  // first step, with its number from 1 and the learning rate so far.
+  std::function<double(std::int64_t epoch, double learning_rate)> learning_rate = {};
   bool shuffle = true;
   std::uint64_t seed = 0;  // of the shuffles, of dropout, and for the source's begin_epoch
   // Epochs after the first go through this share of the samples only: those whose loss was highest when they were last
@@ -109,10 +126,19 @@ struct TrainOptions {
   // with keep_best).
   std::function<bool(const TrainProgress&)> on_step = {};
   std::function<bool(const EpochResult&)> on_epoch = {};
+  // Called before the first step of an epoch, or what is left of it after resuming, with its number from 1.
+  std::function<void(std::int64_t)> on_epoch_begin = {};
+  // Called for every batch that was trained on, before on_step, and for every one of a validation.
+  std::function<void(const BatchResult&)> on_batch = {}, on_validation_batch = {};
 
   Loss loss = CrossEntropy{};
   // The gradients are bounded, element by element and then by their norm together; 0 is without. See clip.hpp.
   double clip_value = 0, clip_norm = 0;
+  // As Keras's gradient_accumulation_steps: the optimizer goes a step after every so many batches, with the mean of
+  // their gradients, which are bounded together; they are counted on from epoch to epoch, and those after the last step
+  // of all come to nothing. Running statistics move with every batch. Everything else that counts steps, such as a
+  // schedule, on_step and save_every_steps, counts batches.
+  std::int64_t accumulation_steps = 1;
   // An average of the weights over the steps: it is what is validated, what on_epoch finds in the network, and what the
   // weights are at the end.
   std::optional<AverageOptions> average = {};
@@ -162,6 +188,7 @@ struct EvaluateOptions {
   std::int64_t top_k = 0;  // unless 0: top_k_accuracy too; with labels only
   std::vector<std::int64_t>* confusion = nullptr;
   std::function<bool(std::int64_t)> on_progress = {};
+  std::function<void(const BatchResult&)> on_batch = {};  // called for every batch
 };
 
 // The same with any loss.

@@ -16,7 +16,8 @@ struct TrainingState {
   // Where it is: epochs, steps, running sums, the best value so far. Whole numbers below 2^53 are exact; infinity and
   // NaN may be among them.
   std::map<std::string, double> numbers;
-  // "network/conv2d_1.kernel", "optimizer/conv2d_1.kernel/first_moment", "average/...", "best/...", "losses/...".
+  // "network/conv2d_1.kernel", "optimizer/conv2d_1.kernel/first_moment", "average/...", "best/...", "losses/...",
+  // "accumulated/...".
   std::vector<NamedView<float>> tensors;
   // Where it was read from, for messages; empty where it was not.
   std::string origin = {};

@@ -14,6 +14,9 @@ _Parts = Tuple[
     Tuple[AnyArray, AnyArray], Tuple[AnyArray, AnyArray], Tuple[AnyArray, AnyArray], List[str], str, List[str]
 ]
 
+# Samples, their labels or targets, and their weights. Images of a folder and streams come without labels.
+_Samples = Tuple[Union[AnyArray, FolderPart, Stream], Optional[AnyArray], Optional[AnyArray]]
+
 def num_threads() -> int: ...
 def set_num_threads(n: int, /) -> None: ...
 def check_array(who: str, name: str, value: object, /) -> None: ...
@@ -97,7 +100,7 @@ def write_text(path: bytes, text: str, /) -> None: ...
 
 class Stream:
     def __init__(
-        self, next: Callable[[], Optional[Tuple[AnyArray, AnyArray]]], count: int, x: AnyArray, y: AnyArray, /
+        self, next: Callable[[], Optional[_Samples]], count: int, batch: _Samples, /
     ) -> None: ...
 
 class Network:
@@ -111,16 +114,14 @@ class Network:
     def predict(self, x: Union[AnyArray, FolderPart], batch_size: int, out: Optional[AnyArray], /) -> Array: ...
     def layer_output(self, x: AnyArray, batch_size: int, layer: int, /) -> Array: ...
     def evaluate(
-        self, x: Union[AnyArray, FolderPart, Stream], y: Optional[AnyArray], settings: Dict[str, Any], /
+        self, samples: _Samples, settings: Dict[str, Any], /
     ) -> Tuple[float, float, float]: ...
     def fit(
         self,
-        x: Union[AnyArray, FolderPart, Stream],
-        y: Optional[AnyArray],
-        x_val: Union[AnyArray, FolderPart, Stream, None],
-        y_val: Optional[AnyArray],
+        samples: _Samples,
+        validation_samples: Optional[_Samples],
         settings: Dict[str, Any],
-        on_step: Optional[Callable[..., None]],
+        on_step: Optional[Callable[..., bool]],
         on_epoch: Callable[[Dict[str, Any]], bool],
         /,
     ) -> None: ...

@@ -89,6 +89,22 @@ def as_targets(who: str, y: Any, output_shape: Tuple[int, ...]) -> AnyArray:
     return np.require(targets, np.float32, ["C", "A"])
 
 
+def as_weights(who: str, weights: Any, count: int, rows: Tuple[int, ...]) -> AnyArray:
+    """Weights of `count` samples as a float32 array (m,), also from (m, 1), or of their outputs' rows, (m, ...rows)."""
+    values = np.asarray(weights)
+    if values.dtype.kind not in "biuf":
+        raise TypeError(f"{who}: sample_weight must be numbers, got an array of dtype {values.dtype}")
+    if values.shape == (count, 1):
+        values = values[:, 0]
+    if values.shape not in ((count,), (count, *rows)):
+        wanted = f"({count},)" + (f" or {(count, *rows)}" if rows else "")
+        raise ValueError(f"{who}: sample_weight has shape {values.shape}, it must be {wanted} for {count} samples")
+    values = np.require(values, np.float32, ["C", "A"])
+    for wrong in values[~(np.isfinite(values) & (values >= 0))][:1]:
+        raise ValueError(f"{who}: sample_weight must be finite and at least 0, got {wrong}")
+    return values
+
+
 def _classes_of_one_hot(who: str, rows: AnyArray) -> AnyArray:
     if not (np.all((rows == 0) | (rows == 1)) and np.all(rows.sum(axis=1) == 1)):
         raise ValueError(f"{who}: one-hot labels must be rows of zeros with a single 1")

@@ -10,8 +10,10 @@ import numpy as np
 from . import _core
 from .data import FolderImages
 
-# Makes samples and labels or targets ready: (who, x, y) -> arrays that _core reads.
-Ready = Callable[[str, Any, Any], Tuple[Any, Any]]
+# Samples, their labels or targets, and their weights or None.
+Batch = Tuple[Any, Any, Optional[Any]]
+# Makes such ready: (who, x, y, weights) -> arrays that _core reads. A folder's images come without labels.
+Ready = Callable[[str, Any, Any, Any], Batch]
 
 _NOTHING = object()
 _UNKNOWN = 2**31 - 1  # samples, where their number shows at the end
@@ -23,7 +25,16 @@ class Source:
 
     x: Any  # an array, _core.FolderPart or _core.Stream
     y: Optional[Any]  # an array, of the first only
+    weights: Optional[Any] = None  # an array, but of a stream
     largest: Optional[int] = None  # samples of a stream's batch to train on
+
+    @property
+    def parts(self) -> Batch:
+        return self.x, self.y, self.weights
+
+    def __getitem__(self, samples: slice) -> Source:
+        """Some of arrays."""
+        return Source(*(None if array is None else array[samples] for array in self.parts))
 
     @property
     def is_stream(self) -> bool:
@@ -39,49 +50,60 @@ def gives_batches(x: Any) -> bool:
     return hasattr(x, "__iter__") or (hasattr(x, "__getitem__") and hasattr(x, "__len__"))
 
 
-def source_of(who: str, x: Any, y: Any, ready: Ready, steps: Optional[int], classes: int) -> Source:
+def source_of(who: str, samples: Batch, ready: Ready, steps: Optional[int], classes: int) -> Source:
     """Samples to evaluate; steps is the number of batches that are taken, or None for all."""
-    if gives_batches(x) and y is None:
-        batches = Batches(who, x, ready, steps, training=False)
-        return Source(_core.Stream(batches, _UNKNOWN, *batches.first), None, len(batches.first[0]))
-    return _by_number(who, x, y, ready, steps, classes)
+    if _come_in_batches(who, samples):
+        batches = Batches(who, samples[0], ready, steps, training=False)
+        return Source(_core.Stream(batches, _UNKNOWN, batches.first), None, None, len(batches.first[0]))
+    return _by_number(who, samples, ready, steps, classes)
 
 
-def validation_source_of(who: str, x: Any, y: Any, ready: Ready, steps: Optional[int], classes: int) -> Source:
+def validation_source_of(who: str, samples: Batch, ready: Ready, steps: Optional[int], classes: int) -> Source:
     """The same, epoch after epoch: an iterator, which may have no end, must come with a number of steps."""
-    if steps is None and y is None and gives_batches(x) and hasattr(x, "__next__") and _length(x) is None:
+    x = samples[0]
+    if steps is None and _come_in_batches(who, samples) and hasattr(x, "__next__") and _length(x) is None:
         raise ValueError(
             f"{who}: validation_data is an iterator, which may have no end and can be gone through only once, so "
             "validation_steps must tell how many batches a validation has"
         )
-    return source_of(who, x, y, ready, steps, classes)
+    return source_of(who, samples, ready, steps, classes)
 
 
 def training_source_of(
-    who: str, x: Any, y: Any, ready: Ready, steps: Optional[int], classes: int, batch_size: Optional[int]
+    who: str, samples: Batch, ready: Ready, steps: Optional[int], classes: int, batch_size: Optional[int]
 ) -> Source:
     """Samples to train on; steps is the number of batches of an epoch, or None for all."""
-    if gives_batches(x) and y is None:
-        batches = Batches(who, x, ready, steps, training=True, largest=batch_size)
+    if _come_in_batches(who, samples):
+        batches = Batches(who, samples[0], ready, steps, training=True, largest=batch_size)
         assert batches.steps is not None and batches.largest is not None
-        stream = _core.Stream(batches, batches.steps * batches.largest, *batches.first)
-        return Source(stream, None, batches.largest)
-    return _by_number(who, x, y, ready, steps, classes)
+        stream = _core.Stream(batches, batches.steps * batches.largest, batches.first)
+        return Source(stream, None, None, batches.largest)
+    return _by_number(who, samples, ready, steps, classes)
 
 
-def _by_number(who: str, x: Any, y: Any, ready: Ready, steps: Optional[int], classes: int) -> Source:
+def _come_in_batches(who: str, samples: Batch) -> bool:
+    x, y, weights = samples
+    if y is not None or not gives_batches(x):
+        return False
+    if weights is not None:
+        raise ValueError(f"{who}: sample_weight goes with arrays or a folder's images; batches have theirs, (x, y, weight)")
+    return True
+
+
+def _by_number(who: str, samples: Batch, ready: Ready, steps: Optional[int], classes: int) -> Source:
     """Samples that can be asked for by their numbers."""
+    x, y, weights = samples
     if steps is not None:
         raise ValueError(f"{who}: a number of steps goes with batches only, from an iterable")
     if not isinstance(x, FolderImages):
         if y is None:
             raise TypeError(f"{who}: y is missing; x alone may be batches (x, y) or a folder's images, got {type(x)}")
-        return Source(*ready(who, x, y))
+        return Source(*ready(who, x, y, weights))
     if y is not None:
         raise TypeError(f"{who}: y must be left out, the folder's images have their labels")
     if len(x.class_names) > classes:
         raise ValueError(f"{who}: the folder has {len(x.class_names)} classes, the model has {classes} outputs")
-    return Source(x._part, None)
+    return Source(*ready(who, x._part, None, weights))
 
 
 class Batches:
@@ -111,9 +133,9 @@ class Batches:
             raise ValueError(f"{who}: there are no batches")
         self._iterator: Optional[Iterator[Any]] = None
         self._done = 0  # batches of this pass
-        self._held: Optional[Tuple[Any, Any]] = None
+        self._held: Optional[Batch] = None
         self.largest = largest
-        self.first: Tuple[Any, Any] = (None, None)
+        self.first: Batch = (None, None, None)
         self._hold_first()
 
     def _hold_first(self) -> None:
@@ -123,7 +145,7 @@ class Batches:
         if self._training and self.largest is None:
             self.largest = len(batch[0])
 
-    def __call__(self) -> Optional[Tuple[Any, Any]]:
+    def __call__(self) -> Optional[Batch]:
         if self._held is not None:
             batch, self._held = self._held, None
             return batch
@@ -165,12 +187,12 @@ class Batches:
         # What Keras's Sequence shuffles its samples in.
         getattr(self._source, "on_epoch_end", lambda: None)()
 
-    def _checked(self, raw: Any) -> Tuple[Any, Any]:
+    def _checked(self, raw: Any) -> Batch:
         who = f"{self._who} (batch {self._done})"
-        if not isinstance(raw, (tuple, list)) or len(raw) != 2:
+        if not isinstance(raw, (tuple, list)) or len(raw) not in (2, 3):
             got = f"{len(raw)} of them" if isinstance(raw, (tuple, list)) else type(raw).__name__
-            raise TypeError(f"{who}: a batch must be a pair (x, y), got {got}")
-        x, y = self._ready(who, np.asanyarray(raw[0]), raw[1])
+            raise TypeError(f"{who}: a batch must be (x, y) or (x, y, sample_weight), got {got}")
+        x, y, weights = self._ready(who, np.asanyarray(raw[0]), *raw[1:], *(None,) * (3 - len(raw)))
         if len(x) == 0:
             raise ValueError(f"{who}: the batch has no samples")
         if self.largest is not None and len(x) > self.largest:
@@ -179,7 +201,9 @@ class Batches:
             )
         if self.first[1] is not None and y.dtype != self.first[1].dtype:
             raise ValueError(f"{who}: one batch has labels, another rows of targets")
-        return x, y
+        if self.first[1] is not None and _rank(weights) != _rank(self.first[2]):
+            raise ValueError(f"{who}: one batch has other weights than another: none, one for each sample, or each row")
+        return x, y, weights
 
 
 def raw_samples(who: str, source: Any, steps: Optional[int]) -> Iterator[Tuple[str, Any]]:
@@ -198,6 +222,10 @@ def raw_samples(who: str, source: Any, steps: Optional[int]) -> Iterator[Tuple[s
 
 def _iterator_of(source: Any) -> Iterator[Any]:
     return iter(source) if hasattr(source, "__iter__") else (source[i] for i in range(len(source)))
+
+
+def _rank(weights: Optional[Any]) -> int:
+    return 0 if weights is None else weights.ndim
 
 
 def _parts(batch: Any) -> Sequence[Any]:

@@ -1,14 +1,18 @@
-"""What can be called after each epoch of `Model.fit`: stopping, saving, logging."""
+"""What `Model.fit` can call: stopping, saving, logging, learning rates."""
 
 from __future__ import annotations
 
 import csv
+import functools
+import inspect
 import json
 import math
 import operator
 import os
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Any, Dict, List, Optional, Tuple, Union
+from typing import IO, TYPE_CHECKING, Any, Callable, Dict, List, Optional, Tuple, Union
+
+import numpy as np
 
 from . import _core
 
@@ -18,6 +22,8 @@ if TYPE_CHECKING:
 __all__ = [
     "Callback",
     "EarlyStopping",
+    "LambdaCallback",
+    "LearningRateScheduler",
     "ReduceLROnPlateau",
     "ModelCheckpoint",
     "CSVLogger",
@@ -42,11 +48,74 @@ class Callback:
     def on_train_begin(self) -> None:
         """Before the first epoch."""
 
+    def on_epoch_begin(self, epoch: int, logs: Dict[str, float]) -> None:
+        """Before each epoch, or what is left of it, with its number from 0 and an empty dict."""
+
+    def on_train_batch_end(self, batch: int, logs: Dict[str, float]) -> None:
+        """After each step, with its number in the epoch, from 0, and the means over the epoch so far."""
+
     def on_epoch_end(self, epoch: int, logs: Dict[str, float]) -> None:
         """After each epoch, with its number from 0 and what the `History` gets of it."""
 
     def on_train_end(self) -> None:
         """After the last epoch, also when an exception ended it."""
+
+
+class LambdaCallback(Callback):
+    """Calls functions, as Keras's: each with its method's arguments, those of a training's beginning and end with logs.
+
+    >>> from hubel.callbacks import LambdaCallback
+    >>> losses = []
+    >>> collect = LambdaCallback(on_train_batch_end=lambda batch, logs: losses.append(logs["loss"]))
+    """
+
+    def __init__(
+        self,
+        on_epoch_begin: Optional[Callable[[int, Dict[str, float]], Any]] = None,
+        on_epoch_end: Optional[Callable[[int, Dict[str, float]], Any]] = None,
+        on_train_begin: Optional[Callable[[Dict[str, float]], Any]] = None,
+        on_train_end: Optional[Callable[[Dict[str, float]], Any]] = None,
+        on_train_batch_end: Optional[Callable[[int, Dict[str, float]], Any]] = None,
+    ) -> None:
+        with_logs: Dict[str, Optional[Callable[..., Any]]] = {
+            "on_train_begin": on_train_begin,
+            "on_train_end": on_train_end,
+        }
+        others: Dict[str, Optional[Callable[..., Any]]] = {
+            "on_epoch_begin": on_epoch_begin,
+            "on_epoch_end": on_epoch_end,
+            "on_train_batch_end": on_train_batch_end,
+        }
+        for name, call in {**with_logs, **others}.items():
+            if call is not None and not callable(call):
+                raise TypeError(f"LambdaCallback: {name} must be a function or None, got {call!r}")
+            if call is not None:
+                setattr(self, name, functools.partial(call, {}) if name in with_logs else call)
+
+
+class LearningRateScheduler:
+    """The learning rate of each epoch from a function, ``f(epoch)`` or ``f(epoch, rate so far)``; epochs count from 0.
+
+    A description: the trainer asks for it, in place of fit's schedule and warmup. A training that goes on from a
+    checkpoint within an epoch keeps that epoch's.
+    """
+
+    def __init__(self, schedule: Callable[..., float]) -> None:
+        if not callable(schedule):
+            raise TypeError(f"LearningRateScheduler: schedule must be a function, got {schedule!r}")
+        try:
+            inspect.signature(schedule).bind(0, 0.0)
+            self._takes_rate = True
+        except (TypeError, ValueError):  # it takes one argument, or is built in and does not say
+            self._takes_rate = False
+        self._schedule = schedule
+
+    def rate(self, epoch: int, rate: float) -> float:
+        """The learning rate of an epoch, from 0, that follows on one of the given rate."""
+        value = self._schedule(epoch, rate) if self._takes_rate else self._schedule(epoch)
+        if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
+            raise TypeError(f"LearningRateScheduler: schedule must return a number, got {value!r}")
+        return float(value)
 
 
 class _Best:

@@ -34,10 +34,14 @@ __all__ = [
     "binary_accuracy",
     "confusion_matrix",
     "f1_score",
+    "jaccard_score",
     "mean_absolute_error",
+    "mean_squared_error",
     "precision_recall_fscore_support",
     "precision_score",
+    "r2_score",
     "recall_score",
+    "roc_auc_score",
     "top_k_accuracy_score",
 ]
 
@@ -96,6 +100,83 @@ def f1_score(
     return f1
 
 
+def jaccard_score(
+    labels: Any, predictions: Any, classes: Optional[int] = None, average: Optional[str] = "binary"
+) -> Union[float, Array]:
+    """The intersection over the union (Jaccard 1912): of what was of a class or was taken for it, the share that was both.
+
+    average is as in `precision_recall_fscore_support`: with "macro" it is the mean IoU, as of the classes of pixels.
+
+    >>> from hubel import metrics
+    >>> metrics.jaccard_score([0, 0, 1, 1, 2], [0, 1, 1, 1, 0], average=None)
+    array([0.33333333, 0.66666667, 0.        ])
+    """
+    who = "jaccard_score"
+    own, answers, count = _checked_pair(who, labels, predictions, classes, average)
+    table = _core.confusion_matrix(own, answers, count).astype(np.float64)
+    both, support = table.diagonal(), table.sum(axis=1)
+    union = support + table.sum(axis=0) - both
+    shares: Array = np.divide(both, union, out=np.zeros(count), where=union > 0)
+    if average is None:
+        return shares
+    if average == "binary":
+        return float(shares[1])
+    if average == "micro":
+        return float(both.sum() / union.sum()) if union.sum() > 0 else 0.0
+    if average == "weighted":
+        return float(shares @ support / support.sum()) if support.sum() > 0 else 0.0
+    return float(shares.mean())
+
+
+def roc_auc_score(labels: Any, scores: AnyArray, average: Optional[str] = "macro") -> Union[float, Array]:
+    """The area under the ROC curve: how likely a sample of a class has a higher score for it than one of no such class.
+
+    Equal scores count one half (Mann & Whitney 1947; Hanley & McNeil 1982). Scores are (m,) or (m, 1), those of class 1
+    of two, or (m, classes), a class's against all the others' (scikit-learn's multi_class="ovr"). There must be samples
+    of the class and others, else ValueError.
+
+    average : None, "macro" or "weighted"
+        Of (m, classes): "macro" is the mean over the classes, "weighted" that by their numbers of samples, None an array
+        of each class's.
+
+    >>> import numpy as np
+    >>> from hubel import metrics
+    >>> metrics.roc_auc_score([0, 0, 1, 1], np.array([0.1, 0.4, 0.35, 0.8]))
+    0.75
+    """
+    who = "roc_auc_score"
+    if average not in (None, "macro", "weighted"):
+        raise ValueError(f"{who}: average must be None, 'macro' or 'weighted', got {average!r}")
+    _core.check_array(who, "scores", scores)
+    own = _class_numbers(who, "labels", labels)
+    columns = scores[:, None] if scores.ndim == 1 else scores
+    if columns.ndim != 2 or columns.shape[:1] != own.shape or columns.shape[1] == 0:
+        raise ValueError(
+            f"{who}: scores have shape {scores.shape}, they must be {own.shape} or (m, classes) for labels of {own.shape}"
+        )
+    if np.isnan(columns).any():
+        raise ValueError(f"{who}: scores have a NaN, which is neither higher nor lower than any")
+    classes = columns.shape[1]
+    own = _in_range(who, "labels", own, max(classes, 2))
+    if classes == 1:
+        return _area(who, own == 1, columns[:, 0], 1)
+    areas = np.array([_area(who, own == c, columns[:, c], c) for c in range(classes)])
+    if average is None:
+        return areas
+    return float(np.average(areas, weights=np.bincount(own, minlength=classes) if average == "weighted" else None))
+
+
+def _area(who: str, positive: AnyArray, scores: AnyArray, label: int) -> float:
+    """By the sum of the positive samples' ranks, those of equal scores having their mean."""
+    count = int(positive.sum())
+    others = len(positive) - count
+    if count == 0 or others == 0:
+        raise ValueError(f"{who}: {'no' if count == 0 else 'every'} sample is of class {label}, there is no curve")
+    _, place, number = np.unique(scores, return_inverse=True, return_counts=True)
+    ranks = np.cumsum(number) - (number - 1) / 2  # from 1
+    return float((ranks[place][positive].sum() - count * (count + 1) / 2) / (count * others))
+
+
 def top_k_accuracy_score(labels: Any, scores: AnyArray, k: int = 2) -> float:
     """The share of rows (..., classes) of scores whose label is among the k largest, of equal ones the first.
 
@@ -137,12 +218,40 @@ def mean_absolute_error(targets: Any, outputs: Any) -> float:
     return _core.mean_absolute_error(*_same_shape("mean_absolute_error", outputs, targets))
 
 
+def mean_squared_error(targets: Any, outputs: Any) -> float:
+    """The mean of (output - target)^2; 0 for no elements."""
+    y, t = _same_shape("mean_squared_error", outputs, targets)
+    return float(np.mean(np.square(y.astype(np.float64) - t))) if y.size else 0.0
+
+
+def r2_score(targets: Any, outputs: Any) -> float:
+    """The coefficient of determination: 1 - sum((t - y)^2) / sum((t - mean(t))^2), the mean of the outputs' own.
+
+    1 is perfect, 0 what the targets' mean comes to. Arrays are (m,) or (m, ...), at least two samples. Where the targets
+    of an output are all the same it is 1 where they are met exactly, else 0, as with scikit-learn's force_finite.
+
+    >>> from hubel import metrics
+    >>> metrics.r2_score([1, 2, 3], [1, 2, 4])
+    0.5
+    """
+    who = "r2_score"
+    outputs, targets = _same_shape(who, outputs, targets)
+    if outputs.ndim == 0 or len(outputs) < 2:
+        raise ValueError(f"{who}: there must be at least two samples, got arrays of shape {outputs.shape}")
+    if outputs.size == 0:
+        raise ValueError(f"{who}: a sample has no elements, its targets are of shape {targets.shape[1:]}")
+    t = targets.reshape(len(targets), -1).astype(np.float64)
+    left = np.square(t - outputs.reshape(t.shape)).sum(axis=0)
+    all_of_it = np.square(t - t.mean(axis=0)).sum(axis=0)
+    constant = all_of_it == 0
+    scores = 1 - left / np.where(constant, 1, all_of_it)
+    return float(np.where(constant, left == 0, scores).mean())
+
+
 def _scores(
     who: str, labels: Any, predictions: Any, classes: Optional[int], average: Optional[str]
 ) -> Tuple[Any, Any, Any, Optional[AnyArray]]:
-    if average is not None and average not in _AVERAGES:
-        raise ValueError(f"{who}: average must be None or one of {', '.join(map(repr, _AVERAGES))}, got {average!r}")
-    pair = _pair(who, labels, predictions, 2 if average == "binary" and classes is None else classes, average)
+    pair = _checked_pair(who, labels, predictions, classes, average)
     if average == "binary":
         precision, recall, f1, _ = _core.class_scores(*pair, None)[1]
         return precision, recall, f1, None
@@ -151,6 +260,15 @@ def _scores(
         return (*rows[0][:3], None)
     table = np.array(rows, dtype=np.float64)
     return table[:, 0].copy(), table[:, 1].copy(), table[:, 2].copy(), table[:, 3].astype(np.int64)
+
+
+def _checked_pair(
+    who: str, labels: Any, predictions: Any, classes: Optional[int], average: Optional[str]
+) -> Tuple[AnyArray, AnyArray, int]:
+    """What is to be averaged: two classes with "binary"."""
+    if average is not None and average not in _AVERAGES:
+        raise ValueError(f"{who}: average must be None or one of {', '.join(map(repr, _AVERAGES))}, got {average!r}")
+    return _pair(who, labels, predictions, 2 if average == "binary" and classes is None else classes, average)
 
 
 def _pair(

@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, Optional,
 import numpy as np
 
 from . import _core
+from ._measures import Measured, Measures, Metric
 from ._progress import Progress
-from ._samples import as_labels, as_row_labels, as_samples, as_targets
-from ._sources import Source, gives_batches, raw_samples, source_of, training_source_of, validation_source_of
+from ._samples import as_labels, as_row_labels, as_samples, as_targets, as_weights
+from ._sources import Batch, Source, gives_batches, raw_samples, source_of, training_source_of, validation_source_of
 from .augmentation import Augmentation
-from .callbacks import ReduceLROnPlateau
+from .callbacks import Callback as CallbackObject
+from .callbacks import LearningRateScheduler, ReduceLROnPlateau
 from .data import FolderImages
 from .graph import Value, entries_of
 from .layers import Layer, SeparableConv2D, layer_of
@@ -31,14 +33,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Model", "Sequential", "History", "Drawing", "lenet5", "load_model"]
 
-_METRICS = (
-    "accuracy",
-    "acc",
-    "sparse_categorical_accuracy",
-    "categorical_accuracy",
-    "binary_accuracy",
-    "top_5_accuracy",
-)
 _NOT_LOGGED = ("epoch", "samples", "seconds")  # what a History and callbacks do not get
 _NAME_NOTE = "name"  # the note of a model file that holds the model's name
 
@@ -48,7 +42,8 @@ Callback = Union[Callable[[int, Dict[str, float]], Any], Any]
 
 class History:
     """What `Model.fit` returns: .epoch, the numbers of the epochs from 0, and .history, a list for each of "loss",
-    "accuracy", "learning_rate" (of the epoch's last step) and, with validation data, "val_loss" and "val_accuracy"."""
+    "accuracy", `compile`'s other metrics, "learning_rate" (of the epoch's last step) and, with validation data, "val_loss",
+    "val_accuracy", ..."""
 
     def __init__(self) -> None:
         self.epoch: List[int] = []
@@ -94,9 +89,9 @@ class Model:
     probabilities.
 
     In place of arrays `fit`, `evaluate` and `predict` take, as x alone, a part of `hubel.open_image_folder`; or an
-    iterable of batches (x, y): a list, an object such as Keras's Sequence or PyTorch's DataLoader, a generator. What is
-    wrong with a batch raises TypeError or ValueError, which tells its number; an exception of the iterable's own passes
-    through as it is.
+    iterable of batches (x, y) or (x, y, sample_weight): a list, an object such as Keras's Sequence or PyTorch's
+    DataLoader, a generator. What is wrong with a batch raises TypeError or ValueError, which tells its number; an
+    exception of the iterable's own passes through as it is.
     """
 
     def __init__(self, inputs: Value, outputs: Value, seed: int = 0, name: Optional[str] = None) -> None:
@@ -263,7 +258,7 @@ class Model:
         self,
         optimizer: Union[str, Optimizer] = "adam",
         loss: Union[str, Loss] = "sparse_categorical_crossentropy",
-        metrics: Union[str, Sequence[str], None] = ("accuracy",),
+        metrics: Union[Metric, Sequence[Metric], None] = ("accuracy",),
     ) -> None:
         """Chooses what training goes by. A model that was not compiled trains with the defaults.
 
@@ -273,19 +268,27 @@ class Model:
             "sgd", "adam", "adamw", "rmsprop", "adagrad", "lamb", or an object such as ``hubel.SGD(0.1, momentum=0.9)``.
         loss : str or Loss
             A name of Keras's, such as "mse", or an object such as ``hubel.losses.Huber(0.5)``: see `hubel.losses`.
-        metrics : str or sequence of str
-            "accuracy" (or as Keras has it for the loss, "sparse_categorical_accuracy", ...), which is reported whenever
-            the loss has one, and "top_5_accuracy", or with another number.
+        metrics : str, function or sequence of them
+            "accuracy" (or as Keras has it for the loss, "sparse_categorical_accuracy", "categorical_accuracy"), which is
+            reported whenever the loss has one; "top_5_accuracy", or with another number; "binary_accuracy", "mse" and
+            "mae" (or "mean_squared_error", "mean_absolute_error"), for which labels are one-hot rows; and functions
+            ``f(y_true, y_pred) -> float``, such as those of `hubel.metrics`, which go by their ``__name__``. They get a
+            batch's labels, int32 (m,) or (m, h, w), or its targets, and its outputs, (m, ...output_shape), float32; in
+            training the outputs that were learned from. As in Keras what is reported is the mean over the batches,
+            weighted by their samples: of an area under a curve that is not the area of all. It goes without weights of
+            samples; of an epoch that is gone on with after its middle it is of the steps since.
         """
         self.optimizer = optimizer_of(optimizer)
         self.loss = loss_of(loss)
         self._top_k = 0
-        for metric in (metrics,) if isinstance(metrics, str) else metrics or ():
-            match = re.fullmatch(r"top_([1-9]\d{0,8})_accuracy", metric)
+        others: List[Metric] = []
+        for metric in (metrics,) if isinstance(metrics, str) or callable(metrics) else metrics or ():
+            match = re.fullmatch(r"top_([1-9]\d{0,8})_accuracy", metric) if isinstance(metric, str) else None
             if match:
                 self._top_k = int(match[1])
-            elif metric not in _METRICS:
-                raise ValueError(f"compile: unknown metric {metric!r}, known are {', '.join(map(repr, _METRICS))}")
+            else:
+                others.append(metric)
+        self._metrics = Measures(others)
 
     def fit(
         self,
@@ -306,9 +309,11 @@ class Model:
         callbacks: Union[Callback, Sequence[Callback], None] = None,
         restore_best_weights: bool = False,
         class_weight: Optional[Union[Dict[int, float], Sequence[float]]] = None,
+        sample_weight: Any = None,
         clipnorm: float = 0.0,
         clipvalue: float = 0.0,
         ema_decay: float = 0.0,
+        gradient_accumulation_steps: int = 1,
         checkpoint: Optional[Union[str, "os.PathLike[str]"]] = None,
         checkpoint_epochs: int = 1,
         resume_from: Optional[Union[str, "os.PathLike[str]"]] = None,
@@ -330,7 +335,7 @@ class Model:
             0 prints nothing, 1 (and "auto") shows a bar on a terminal and a line an epoch elsewhere, 2 prints lines.
         validation_split : float
             This fraction of the samples, the last ones, is kept for validation.
-        validation_data : (x, y), image folder's part or iterable of batches
+        validation_data : (x, y), (x, y, sample_weight), image folder's part or iterable of batches
             Samples for validation, instead.
         shuffle : bool
             Draws the samples in another order each epoch. Batches of an iterable come in the order that it gives.
@@ -349,17 +354,30 @@ class Model:
         skip_above : float in (0, 1]
             A sample whose label has a probability above this has no gradient, and little is computed backward for it.
         callbacks : callback or sequence of them
-            Each a function, or an object with a method on_epoch_end, called after each epoch with its number from 0 and
-            a dict as in the history, to which it may add, for those after it and the history; or one of
-            `hubel.callbacks`. Setting ``model.stop_training = True`` in one ends the training.
+            Each a function, called after each epoch with its number from 0 and a dict as in the history, to which it may
+            add, for those after it and the history; or an object with some of the methods of
+            `hubel.callbacks.Callback`, such as those of `hubel.callbacks`. Setting ``model.stop_training = True`` in one
+            ends the training; in on_train_batch_end after that step, so that the epoch has no end.
         restore_best_weights : bool
             At the end the weights are those of the epoch with the best validation accuracy.
         class_weight : {class: weight} or sequence
             A factor for the loss of each class's samples, 1 for those a dict leaves out. The mean is a weighted one.
+        sample_weight : array, optional
+            A factor for the loss of each sample, (m,), or of each of its labels or rows of targets, as of pixels,
+            (m, h, w); finite and at least 0. What has the weight 0 is not learned from. As in Keras the mean is not a
+            weighted one: the sum is divided by the number of samples (rows, elements), so that twice the weights are
+            twice the loss, or with class_weight, whose factors are multiplied with these, by the sum of the classes'
+            weights. The accuracy goes without weights. Weights of an iterable's samples come in its batches. Mixup and
+            cutmix do not go with them.
         clipnorm, clipvalue : float
             Bounds of the norm of all gradients together, and of each element; 0 is without.
         ema_decay : float in [0, 1)
             Unless 0, an average of the weights that fades by this is validated and kept in the end.
+        gradient_accumulation_steps : int
+            After every so many batches the weights go a step, with the mean of these batches' gradients, as with Keras's
+            option of optimizers of that name: a large batch in the memory of a small one. Batches are counted on from
+            epoch to epoch, and those after the last step come to nothing. Running statistics move with every batch. Of
+            schedules and on_train_batch_end a step is still a batch.
         checkpoint : path
             The file that all of the training's state is written to after every `checkpoint_epochs` epochs, and when it
             is stopped. OSError when another training is writing to it.
@@ -392,7 +410,7 @@ class Model:
         with self._lock:
             classes, size = self.output_shape[-1], _optional_size("batch_size", batch_size)
             steps = _optional_size("steps_per_epoch", steps_per_epoch)
-            train = training_source_of("fit", x, y, self._ready, steps, classes, size)
+            train = training_source_of("fit", (x, y, sample_weight), self._ready, steps, classes, size)
             steps = _optional_size("validation_steps", validation_steps)
             train, validation = self._split(train, validation_split, validation_data, steps)
             if train.is_stream or (validation is not None and validation.is_stream):
@@ -405,10 +423,9 @@ class Model:
                 seed = self._next_seed
                 self._next_seed += 1
             _check_seed("fit", seed)
-            if callbacks is not None and (callable(callbacks) or hasattr(callbacks, "on_epoch_end")):
-                callbacks = [callbacks]
+            called = _callback_list(callbacks)
             if resume_from is not None:
-                _check_resumable(callbacks or ())
+                _check_resumable(called)
             settings = {
                 "epochs": epochs,
                 "batch_size": train.largest or size or 32,
@@ -425,13 +442,15 @@ class Model:
                 "clipnorm": clipnorm,
                 "clipvalue": clipvalue,
                 "ema_decay": ema_decay,
+                "gradient_accumulation_steps": gradient_accumulation_steps,
                 "checkpoint": None if checkpoint is None else os.fsencode(checkpoint),
                 "checkpoint_epochs": checkpoint_epochs,
                 "resume_from": None if resume_from is None else os.fsencode(resume_from),
                 "augmentation": _augmentation_options(augmentation),
-                **_plateau(callbacks or (), validation is not None),
+                "learning_rate": _learning_rates(called, schedule, warmup),
+                **_plateau(called, validation is not None),
             }
-            return self._train(train, validation, settings, _Callbacks(self, callbacks or ()), verbose)
+            return self._train(train, validation, settings, _Callbacks(self, called), verbose)
 
     def _train(
         self,
@@ -441,39 +460,64 @@ class Model:
         callbacks: _Callbacks,
         verbose: Union[int, str],
     ) -> History:
-        x_val, y_val = (None, None) if validation is None else (validation.x, validation.y)
-        progress = Progress(verbose, settings["epochs"])
+        progress = Progress(verbose, settings["epochs"], self._metrics.names)
         history = self.history = History()
         self.stop_training = False
+        measured = {"": self._metrics.begin(), "val_": self._metrics.begin()}
+
+        def on_epoch_begin(epoch: int) -> None:
+            callbacks.call("on_epoch_begin", epoch - 1, {})
+
+        def on_step(
+            epoch: int, step: int, steps: int, samples: int, loss: float, accuracy: float, seconds: float
+        ) -> bool:
+            logs = {**self._named({"loss": loss, "accuracy": accuracy}), **measured[""].means()}
+            if progress.wants_steps:
+                progress.step(epoch, step, steps, samples, logs, seconds)
+            callbacks.call("on_train_batch_end", step - 1, logs)
+            return not self.stop_training
 
         def on_epoch(result: Dict[str, Any]) -> bool:
-            result = self._named(result)
+            result = self._named(result, measured)
             progress.epoch(result)
             logs = {key: value for key, value in result.items() if key not in _NOT_LOGGED}
             epoch = result["epoch"] - 1
             history._add(epoch, logs)
             known = set(logs)
-            for callback in callbacks.on_epoch_end:
-                callback(epoch, logs)
+            callbacks.call("on_epoch_end", epoch, logs)
             history._add_values({key: value for key, value in logs.items() if key not in known})
             return not self.stop_training
 
+        settings = {
+            **settings,
+            "on_epoch_begin": on_epoch_begin if callbacks.have("on_epoch_begin") else None,
+            "every_step": callbacks.have("on_train_batch_end"),
+            "on_batch": measured[""].add if self._metrics.names else None,
+            "on_validation_batch": measured["val_"].add if self._metrics.names else None,
+        }
         try:
             callbacks.call("on_train_begin")
-            on_step = progress.step if progress.wants_steps else None
-            self._network.fit(train.x, train.y, x_val, y_val, settings, on_step, on_epoch)
+            wants_steps = progress.wants_steps or settings["every_step"]
+            validated = None if validation is None else validation.parts
+            self._network.fit(train.parts, validated, settings, on_step if wants_steps else None, on_epoch)
         finally:
             progress.close()
             callbacks.call("on_train_end")
         return history
 
-    def _named(self, result: Dict[str, Any]) -> Dict[str, Any]:
-        """An epoch's numbers by the names they go by, without those that this loss does not have."""
+    def _named(self, result: Dict[str, Any], measured: Optional[Dict[str, Measured]] = None) -> Dict[str, Any]:
+        """An epoch's numbers by the names they go by, without those that this loss does not have.
+
+        What was measured besides, by its prefix, comes after its like, and is forgotten.
+        """
         named = {}
         for key, value in result.items():
             if key.endswith("top_k"):
                 if self._top_k:
                     named[key.replace("top_k", f"top_{self._top_k}_accuracy")] = value
+                own = (measured or {}).get(key[: -len("top_k")])
+                if own is not None:
+                    named.update({key[: -len("top_k")] + name: mean for name, mean in own.take().items()})
             elif self.loss.has_accuracy or not key.endswith("accuracy"):
                 named[key] = value
         return named
@@ -510,21 +554,25 @@ class Model:
         _core.check_targets(who, *self.loss.as_tuple(), targets)
         return targets
 
-    def _ready(self, who: str, x: Any, y: Any) -> Tuple[AnyArray, AnyArray]:
-        """Samples, and their labels or targets, as _core reads them."""
-        x = as_samples(who, x, self.input_shape)
-        return x, self._answers(who, y, x)
+    def _ready(self, who: str, x: Any, y: Any, weights: Any) -> Batch:
+        """Samples, their labels or targets, and their weights or None, as _core reads them. A folder's have no y."""
+        if not isinstance(x, _core.FolderPart):
+            x = as_samples(who, x, self.input_shape)
+            y = self._answers(who, y, x)
+        return x, y, None if weights is None else as_weights(who, weights, len(x), self.output_shape[:-1])
 
     def _split(self, train: Source, fraction: float, data: Any, steps: Optional[int]) -> Tuple[Source, Optional[Source]]:
         """What is trained on, and what of it, or besides it, is for validation."""
         if data is not None:
-            x, y = data, None
-            # A list of two batches, which are pairs themselves, is not x and y.
-            if isinstance(data, (tuple, list)) and len(data) == 2 and not isinstance(data[0], tuple):
-                x, y = data
+            samples: Batch = (data, None, None)
+            # A list of two batches, which are tuples themselves, is not x and y.
+            if isinstance(data, (tuple, list)) and len(data) in (2, 3) and not isinstance(data[0], tuple):
+                samples = (data[0], data[1], data[2] if len(data) == 3 else None)
             elif not isinstance(data, FolderImages) and not gives_batches(data):
-                raise TypeError("fit: validation_data must be a pair (x, y), a folder's images or batches")
-            validation = validation_source_of("fit (validation)", x, y, self._ready, steps, self.output_shape[-1])
+                raise TypeError(
+                    "fit: validation_data must be (x, y) or (x, y, sample_weight), a folder's images or batches"
+                )
+            validation = validation_source_of("fit (validation)", samples, self._ready, steps, self.output_shape[-1])
             if not validation.is_stream and len(validation.x) == 0:
                 raise ValueError("fit: validation_data has no samples")
             return train, validation
@@ -540,7 +588,7 @@ class Model:
         kept = count - int(count * fraction)
         if kept == count:
             raise ValueError(f"fit: validation_split = {fraction} of {count} samples is less than one")
-        return Source(train.x[:kept], train.y[:kept]), Source(train.x[kept:], train.y[kept:])
+        return train[:kept], train[kept:]
 
     # --- use
 
@@ -551,27 +599,30 @@ class Model:
         batch_size: int = 256,
         return_dict: bool = False,
         *,
+        sample_weight: Any = None,
         steps: Optional[int] = None,
     ) -> Union[List[float], Dict[str, float]]:
         """[loss, accuracy] over the samples, of which there must be one at least, or a dict of them.
 
-        There is no accuracy where the loss has none, and a third number where `compile` was told of a top-k accuracy.
-        x may be an image folder's part or an iterable of batches, without y: see the class. steps is how many batches
-        are taken of an iterable; without it all are.
+        There is no accuracy where the loss has none, and after it come the other metrics that `compile` was told of.
+        x may be an image folder's part or an iterable of batches, without y: see the class. sample_weight are factors of
+        the loss, as in `fit`. steps is how many batches are taken of an iterable; without it all are.
         """
         with self._lock:
             size = _size("evaluate", batch_size)
             taken = _optional_size("steps", steps, "evaluate")
-            source = source_of("evaluate", x, y, self._ready, taken, self.output_shape[-1])
+            source = source_of("evaluate", (x, y, sample_weight), self._ready, taken, self.output_shape[-1])
             if not source.is_stream and len(x) == 0:
                 raise ValueError("evaluate: x has no samples")
+            measured = self._metrics.begin()
             settings = {
                 "batch_size": min(size, source.largest or size),
                 "loss": self.loss.as_tuple(),
                 "top_k": self._top_k,
+                "on_batch": measured.add if self._metrics.names else None,
             }
-            loss, accuracy, top_k = self._network.evaluate(source.x, source.y, settings)
-        results = self._named({"loss": loss, "accuracy": accuracy, "top_k": top_k})
+            loss, accuracy, top_k = self._network.evaluate(source.parts, settings)
+        results = self._named({"loss": loss, "accuracy": accuracy, "top_k": top_k}, {"": measured})
         return results if return_dict else list(results.values())
 
     def predict(
@@ -682,6 +733,7 @@ class Model:
                 "optimizer": self.optimizer,
                 "loss": self.loss,
                 "top_k": self._top_k,
+                "metrics": self._metrics.metrics,
                 "next_seed": self._next_seed,
             }
 
@@ -692,6 +744,7 @@ class Model:
             self.freeze(*state["frozen"])
         self.class_names, self.notes = state["class_names"], state["notes"]
         self.optimizer, self.loss, self._top_k = state["optimizer"], state["loss"], state["top_k"]
+        self._metrics = Measures(state.get("metrics", ()))  # older pickles have none
 
 
 class Sequential(Model):
@@ -781,25 +834,66 @@ def _model_of(network: _core.Network, name: Optional[str], next_seed: int) -> Mo
     return model
 
 
+_CALLS = ("on_train_begin", "on_epoch_begin", "on_train_batch_end", "on_epoch_end", "on_train_end")
+
+
+def _callback_list(callbacks: Any) -> List[Callback]:
+    """fit's callbacks: None, one, or a sequence of them."""
+    if callbacks is None:
+        return []
+    one = callable(callbacks) or isinstance(callbacks, (CallbackObject, LearningRateScheduler, ReduceLROnPlateau))
+    return [callbacks] if one or _methods(callbacks) or not isinstance(callbacks, Iterable) else list(callbacks)
+
+
+def _methods(callback: Any) -> Dict[str, Callable[..., Any]]:
+    """What of it is to be called: not what `hubel.callbacks.Callback` has for those that have nothing to do."""
+    own = {name: getattr(callback, name) for name in _CALLS if hasattr(callback, name)}
+    return {n: call for n, call in own.items() if getattr(call, "__func__", None) is not getattr(CallbackObject, n)}
+
+
 class _Callbacks:
     """What a training calls, and when."""
 
     def __init__(self, model: Model, callbacks: Sequence[Callback]) -> None:
-        self._objects = [callback for callback in callbacks if not isinstance(callback, ReduceLROnPlateau)]
-        self.on_epoch_end: List[Callable[[int, Dict[str, float]], Any]] = []
-        for callback in self._objects:
+        self._calls: Dict[str, List[Callable[..., Any]]] = {name: [] for name in _CALLS}
+        for callback in callbacks:
+            if isinstance(callback, (LearningRateScheduler, ReduceLROnPlateau)):
+                continue
             if isinstance(callback, type):
                 raise TypeError(f"fit: callbacks has the class {callback.__name__}, it must be an object: call it")
+            methods = _methods(callback)
+            if not methods and not isinstance(callback, CallbackObject):
+                methods = {"on_epoch_end": callback}
+            for call in methods.values():
+                if not callable(call):
+                    raise TypeError(
+                        f"fit: a callback must be a function or have methods such as on_epoch_end, got {callback!r}"
+                    )
             if hasattr(callback, "set_model"):
                 callback.set_model(model)
-            call = getattr(callback, "on_epoch_end", callback)
-            if not callable(call):
-                raise TypeError(f"fit: a callback must be a function or have a method on_epoch_end, got {callback!r}")
-            self.on_epoch_end.append(call)
+            for name, call in methods.items():
+                self._calls[name].append(call)
 
-    def call(self, method: str) -> None:
-        for callback in self._objects:
-            getattr(callback, method, lambda: None)()
+    def have(self, method: str) -> bool:
+        return bool(self._calls[method])
+
+    def call(self, method: str, *arguments: Any) -> None:
+        for call in self._calls[method]:
+            call(*arguments)
+
+
+def _learning_rates(
+    callbacks: Sequence[Callback], schedule: str, warmup: float
+) -> Optional[Callable[[int, float], float]]:
+    """The function of a LearningRateScheduler, if one is among them, of epochs from 1."""
+    schedulers = [callback for callback in callbacks if isinstance(callback, LearningRateScheduler)]
+    if not schedulers:
+        return None
+    if len(schedulers) > 1:
+        raise ValueError(f"fit: there may be one LearningRateScheduler, callbacks have {len(schedulers)}")
+    if schedule != "constant" or warmup != 0 or any(isinstance(callback, ReduceLROnPlateau) for callback in callbacks):
+        raise ValueError("fit: LearningRateScheduler takes the place of schedule, warmup and ReduceLROnPlateau")
+    return lambda epoch, rate: schedulers[0].rate(epoch - 1, rate)
 
 
 def _plateau(callbacks: Sequence[Callback], validates: bool) -> Dict[str, Any]:

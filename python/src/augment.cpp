@@ -116,7 +116,7 @@ nb::list floats_of(const std::vector<double>& values) {
 
 // Of images x with their labels, or of a FolderPart.
 nb::tuple channel_statistics_(nb::handle x, nb::handle labels) {
-  const std::unique_ptr<SampleSource> source = source_of(x, labels);
+  const std::unique_ptr<SampleSource> source = source_of(x, labels, nb::none());
   ChannelStatistics statistics;
   {
     nb::gil_scoped_release release;

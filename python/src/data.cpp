@@ -49,6 +49,7 @@ auto read_file_or_url(const std::string& where, nb::handle progress, const Read&
   limits.keep_going = [&] {
     return watch.glance([&] {
       if (!latest.url.empty()) progress(latest.url.c_str(), latest.bytes, latest.all_bytes);
+      return true;
     });
   };
   try {

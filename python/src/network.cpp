@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <numeric>
 #include <optional>
@@ -74,6 +75,29 @@ Graph graph_of(const Shape& input_shape, nb::handle layers) {
   return graph;
 }
 
+template <class T>
+nb::object copy_of(TensorView<const T> tensor) {
+  const NewArray<T> array(tensor.shape());
+  std::copy(tensor.begin(), tensor.end(), array.view.data());
+  return array.object;
+}
+
+// on_batch(answers, outputs) in Python, for a batch's labels (m) or (m, ...) or its targets, if `on_batch` is not None.
+std::function<void(const BatchResult&)> batch_callback(nb::handle on_batch, Watch& watch) {
+  if (on_batch.is_none()) return {};
+  return [on_batch, &watch](const BatchResult& batch) {
+    watch.call([&] {
+      if (batch.labels.empty()) {
+        on_batch(copy_of(batch.targets), copy_of(batch.outputs));
+        return;
+      }
+      const Shape& outputs = batch.outputs.shape();
+      const Shape shape(std::span<const std::int64_t>(outputs.begin(), outputs.rank() - 1));
+      on_batch(copy_of(TensorView<const std::int32_t>(batch.labels.data(), shape)), copy_of(batch.outputs));
+    });
+  };
+}
+
 // A flag that is up while this lives; a training within another's callback leaves it up.
 class Raised {
  public:
@@ -126,16 +150,18 @@ class PythonNetwork {
                [layer](Execution<float>& execution, TensorView<const float>) { return execution.layer_output(layer); });
   }
 
-  // (loss, accuracy, top-k accuracy). `settings` holds batch_size, loss (name, values) and top_k.
-  nb::tuple evaluate(nb::handle x, nb::handle y, const nb::dict& settings) {
+  // (loss, accuracy, top-k accuracy) of samples (x, y, weights), as source_of takes them. `settings` holds batch_size,
+  // loss (name, values), top_k and on_batch: see batch_callback.
+  nb::tuple evaluate(const nb::tuple& samples, const nb::dict& settings) {
     Watch watch;
-    const std::unique_ptr<SampleSource> source = source_of(x, y, watch, OnFailure::end);
+    const std::unique_ptr<SampleSource> source = source_of(samples[0], samples[1], samples[2], watch, OnFailure::end);
     const nb::tuple loss = nb::cast<nb::tuple>(settings["loss"]);
     EvaluateOptions options;
     options.batch_size = nb::cast<std::int64_t>(settings["batch_size"]);
     options.loss = loss_options(nb::cast<nb::str>(loss[0]), nb::cast<nb::dict>(nb::object(loss[1])));
     options.top_k = nb::cast<std::int64_t>(settings["top_k"]);
     options.on_progress = [&](std::int64_t) { return watch.glance(); };
+    options.on_batch = batch_callback(settings["on_batch"], watch);
     Evaluation result;
     {
       nb::gil_scoped_release release;
@@ -145,7 +171,7 @@ class PythonNetwork {
     return nb::make_tuple(result.loss, result.accuracy, result.top_k_accuracy);
   }
 
-  void fit(nb::handle x, nb::handle y, nb::handle x_val, nb::handle y_val, const nb::dict& settings, nb::handle on_step,
+  void fit(const nb::tuple& samples, nb::handle validation_samples, const nb::dict& settings, nb::handle on_step,
            nb::handle on_epoch);
 
   // (output, dx, [gradient of each parameter]) for dout = dL/d(output), in training's way of running.
@@ -229,17 +255,42 @@ void augment_sources(const nb::dict& fields, std::int64_t classes, ChangedSource
     validation->change(normalisation_of(options), classes);
 }
 
-// Trains; train_options() says what `settings` holds, besides checkpoint (a path, or None), checkpoint_epochs,
-// resume_from (a path, or None) and augmentation (its options, or None).
-// on_step(epoch, step, steps, samples, loss, accuracy, seconds) is called now and then, if not None; on_epoch(logs)
-// after each epoch, and says whether to go on.
-void PythonNetwork::fit(nb::handle x, nb::handle y, nb::handle x_val, nb::handle y_val, const nb::dict& settings,
+// Those of the settings' that are not None: on_epoch_begin(epoch), learning_rate(epoch, learning rate so far), epochs
+// counting from 1, and on_batch and on_validation_batch: see batch_callback.
+void set_callbacks(const nb::dict& settings, Watch& watch, TrainOptions& options) {
+  const nb::object begin = settings["on_epoch_begin"], rate = settings["learning_rate"];
+  if (!begin.is_none()) {
+    options.on_epoch_begin = [begin = nb::handle(begin), &watch](std::int64_t epoch) {
+      watch.call([&] { begin(epoch); });
+    };
+  }
+  if (!rate.is_none()) {
+    options.learning_rate = [rate = nb::handle(rate), &watch](std::int64_t epoch, double so_far) {
+      double chosen = so_far;
+      watch.call([&] { chosen = nb::cast<double>(rate(epoch, so_far)); });
+      return chosen;
+    };
+  }
+  options.on_batch = batch_callback(settings["on_batch"], watch);
+  options.on_validation_batch = batch_callback(settings["on_validation_batch"], watch);
+}
+
+// Trains on samples (x, y, weights), as source_of takes them, and validates with such, or None; train_options() and
+// set_callbacks() say what `settings` holds, besides checkpoint (a path, or None), checkpoint_epochs, resume_from (a
+// path, or None), augmentation (its options, or None) and every_step. on_step(epoch, step, steps, samples, loss,
+// accuracy, seconds) is called now and then, or with every_step after each, if not None; on_epoch(logs) after each
+// epoch. Both say whether to go on.
+void PythonNetwork::fit(const nb::tuple& samples, nb::handle validation_samples, const nb::dict& settings,
                         nb::handle on_step, nb::handle on_epoch) {
   Watch watch;
-  ChangedSource train(source_of(x, y, watch, OnFailure::end));
+  const auto source = [&watch](const nb::tuple& of, OnFailure on_failure) {
+    return source_of(of[0], of[1], of[2], watch, on_failure);
+  };
+  ChangedSource train(source(samples, OnFailure::end));
   std::optional<ChangedSource> validation;
   // What fails in the middle of a validation must not count as one.
-  if (!x_val.is_none()) validation.emplace(source_of(x_val, y_val, watch, OnFailure::raise));
+  if (!validation_samples.is_none())
+    validation.emplace(source(nb::cast<nb::tuple>(nb::borrow(validation_samples)), OnFailure::raise));
   if (!settings["augmentation"].is_none())
     augment_sources(nb::cast<nb::dict>(settings["augmentation"]), network().output_shape().back(), train, validation);
   TrainOptions options = train_options(settings);
@@ -257,11 +308,15 @@ void PythonNetwork::fit(nb::handle x, nb::handle y, nb::handle x_val, nb::handle
     options.resume = &checkpoint->state;
   }
 
+  const bool every_step = nb::cast<bool>(settings["every_step"]);
   options.on_step = [&](const TrainProgress& p) {
-    return watch.glance([&] {
-      if (!on_step.is_none()) on_step(p.epoch, p.step, p.steps, p.samples, p.loss, p.accuracy, p.seconds);
-    });
+    const auto report = [&] {
+      return on_step.is_none() ||
+             nb::cast<bool>(on_step(p.epoch, p.step, p.steps, p.samples, p.loss, p.accuracy, p.seconds));
+    };
+    return watch.glance(report, every_step);
   };
+  set_callbacks(settings, watch, options);
   options.on_epoch = [&](const EpochResult& result) {
     return watch.visit([&] { return nb::cast<bool>(on_epoch(python_epoch(result))); });
   };
@@ -275,12 +330,6 @@ void PythonNetwork::fit(nb::handle x, nb::handle y, nb::handle x_val, nb::handle
 }
 
 // --- weights
-
-nb::object copy_of(TensorView<const float> tensor) {
-  const NewArray<float> array(tensor.shape());
-  std::copy(tensor.begin(), tensor.end(), array.view.data());
-  return array.object;
-}
 
 nb::tuple PythonNetwork::gradients(nb::handle x, nb::handle dout, std::uint64_t seed, std::uint64_t step) {
   const ArraySource source(x, nb::none());
@@ -299,8 +348,8 @@ nb::tuple PythonNetwork::gradients(nb::handle x, nb::handle dout, std::uint64_t 
   }
   nb::list gradients;
   for (const TensorView<float>& gradient : execution.gradients())
-    gradients.append(gradient.shape().rank() > 0 ? copy_of(gradient) : nb::none());
-  return nb::make_tuple(copy_of(output.view()), copy_of(dx), gradients);
+    gradients.append(gradient.shape().rank() > 0 ? copy_of(TensorView<const float>(gradient)) : nb::none());
+  return nb::make_tuple(copy_of(std::as_const(output).view()), copy_of(dx), gradients);
 }
 
 void set_frozen(PythonNetwork& self, nb::handle pattern, bool frozen) {
@@ -446,9 +495,8 @@ void bind_network(nb::module_& m) {
       .def("save", &save)
       .def("predict", &PythonNetwork::predict, nb::arg(), nb::arg(), nb::arg().none())
       .def("layer_output", &PythonNetwork::layer_output)
-      .def("evaluate", &PythonNetwork::evaluate, nb::arg(), nb::arg().none(), nb::arg())
-      .def("fit", &PythonNetwork::fit, nb::arg(), nb::arg().none(), nb::arg().none(), nb::arg().none(), nb::arg(),
-           nb::arg().none(), nb::arg())
+      .def("evaluate", &PythonNetwork::evaluate)
+      .def("fit", &PythonNetwork::fit, nb::arg(), nb::arg().none(), nb::arg(), nb::arg().none(), nb::arg())
       .def("gradients", &PythonNetwork::gradients)
       .def("parameters", &parameters)
       .def("set_parameters", &set_parameters)

@@ -20,7 +20,11 @@ namespace hubel::python {
 namespace nb = nanobind;
 
 template <class T>
-inline constexpr int kNumpyType = std::is_same_v<T, float> ? NPY_FLOAT : NPY_DOUBLE;
+inline constexpr int kNumpyType = NPY_DOUBLE;
+template <>
+inline constexpr int kNumpyType<float> = NPY_FLOAT;
+template <>
+inline constexpr int kNumpyType<std::int32_t> = NPY_INT32;
 
 inline PyArrayObject* as_array(nb::handle array) { return reinterpret_cast<PyArrayObject*>(array.ptr()); }
 

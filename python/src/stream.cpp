@@ -13,11 +13,15 @@ namespace hubel::python {
 
 namespace {
 
+std::unique_ptr<SampleSource> source_of(const nb::tuple& batch) {
+  return python::source_of(batch[0], batch[1], batch[2]);
+}
+
 // The batch at hand, and how much of it has been given away.
 class Batches {
  public:
   Batches(const PythonStream& stream, Watch& watch, OnFailure on_failure)
-      : next_(stream.next), watch_(watch), on_failure_(on_failure), batch_(source_of(stream.x, stream.y)) {
+      : next_(stream.next), watch_(watch), on_failure_(on_failure), batch_(source_of(stream.batch)) {
     end_ = batch_->count();  // it only shows the kind of those to come
   }
 
@@ -44,8 +48,7 @@ class Batches {
     const bool pulled = watch_.visit([&] {
       const nb::object next = next_();
       if (next.is_none()) return false;
-      const nb::tuple pair = nb::cast<nb::tuple>(next);
-      batch_ = source_of(pair[0], pair[1]);
+      batch_ = source_of(nb::cast<nb::tuple>(next));
       begin_ = 0;
       return true;
     });
@@ -68,9 +71,13 @@ class LabelStream final : public SampleSource {
   std::int64_t count() const override { return count_; }
   Shape sample_shape() const override { return batches_.batch().sample_shape(); }
   std::int64_t labels_per_sample() const override { return batches_.batch().labels_per_sample(); }
+  std::int64_t weights_per_sample() const override { return batches_.batch().weights_per_sample(); }
   std::int64_t begin_batch(std::int64_t n) const override { return batches_.begin(n); }
   void gather(const std::int32_t*, std::int64_t n, float* out, std::int32_t* labels) const override {
     batches_.batch().gather(batches_.indices(n), n, out, labels);
+  }
+  void gather_weights(const std::int32_t*, std::int64_t n, float* weights) const override {
+    batches_.batch().gather_weights(batches_.indices(n), n, weights);
   }
 
  private:
@@ -85,9 +92,13 @@ class TargetStream final : public TargetSource {
   std::int64_t count() const override { return count_; }
   Shape sample_shape() const override { return batches_.batch().sample_shape(); }
   Shape target_shape() const override { return batch().target_shape(); }
+  std::int64_t weights_per_sample() const override { return batches_.batch().weights_per_sample(); }
   std::int64_t begin_batch(std::int64_t n) const override { return batches_.begin(n); }
   void gather_targets(const std::int32_t*, std::int64_t n, float* out, float* targets) const override {
     batch().gather_targets(batches_.indices(n), n, out, targets);
+  }
+  void gather_weights(const std::int32_t*, std::int64_t n, float* weights) const override {
+    batches_.batch().gather_weights(batches_.indices(n), n, weights);
   }
 
  private:

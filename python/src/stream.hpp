@@ -13,12 +13,12 @@ namespace hubel::python {
 
 namespace nb = nanobind;
 
-// hubel._core.Stream. next() gives a batch (x, y), arrays as source_of takes them, or None at the end of all, after
-// which it begins again; x and y are one of the batches, whose kind all have; count is at least that of the samples.
+// hubel._core.Stream. next() gives a batch (x, y, weights), as source_of takes them, or None at the end of all, after
+// which it begins again; `batch` is one of the batches, whose kind all have; count is at least that of the samples.
 struct PythonStream {
   nb::object next;
   std::int64_t count = 0;
-  nb::object x, y;
+  nb::tuple batch;
 };
 
 // What becomes of an exception from next(): it is left with the watch, and the samples are at their end; or it is

@@ -12,6 +12,7 @@
 #include "files.hpp"
 #include "hubel/event_file.hpp"
 #include "hubel/image_folder.hpp"
+#include "hubel/weighted.hpp"
 #include "samples.hpp"
 
 namespace hubel::python {
@@ -77,6 +78,34 @@ class ArrayTargets final : public TargetSource {
   Shape shape_{1};
 };
 
+// Weights beside the samples, which it owns. Base is Weighted or WeightedTargets, Source what it takes.
+template <class Base, class Source>
+class WithWeights final : public Base {
+ public:
+  WithWeights(std::unique_ptr<const SampleSource> source, nb::handle weights)
+      : Base(dynamic_cast<const Source&>(*source), values(weights)),
+        source_(std::move(source)),
+        weights_(nb::borrow(weights)) {}
+
+ private:
+  static std::span<const float> values(nb::handle weights) {
+    if (!PyArray_Check(weights.ptr()) || !PyArray_ISCARRAY_RO(as_array(weights)) ||
+        PyArray_TYPE(as_array(weights)) != NPY_FLOAT)
+      throw std::logic_error("weights must be a C-contiguous float32 array");
+    return {static_cast<const float*>(PyArray_DATA(as_array(weights))),
+            static_cast<std::size_t>(PyArray_SIZE(as_array(weights)))};
+  }
+
+  std::unique_ptr<const SampleSource> source_;
+  nb::object weights_;
+};
+
+std::unique_ptr<SampleSource> unweighted(nb::handle x, nb::handle y) {
+  if (nb::isinstance<FolderDataset>(x)) return std::make_unique<FolderDataset>(nb::cast<FolderDataset>(x));
+  if (PyArray_Check(y.ptr()) && PyArray_TYPE(as_array(y)) == NPY_FLOAT) return std::make_unique<ArrayTargets>(x, y);
+  return std::make_unique<ArraySource>(x, y);
+}
+
 PlateauOptions plateau_options(const nb::dict& values) {
   const Values v("ReduceLROnPlateau", values);
   PlateauOptions options;
@@ -121,8 +150,8 @@ class PythonEventFile {
   EventFile file_;
 };
 
-void construct_stream(PythonStream* self, nb::object next, std::int64_t count, nb::object x, nb::object y) {
-  new (self) PythonStream{std::move(next), count, std::move(x), std::move(y)};
+void construct_stream(PythonStream* self, nb::object next, std::int64_t count, nb::tuple batch) {
+  new (self) PythonStream{std::move(next), count, std::move(batch)};
 }
 
 }  // namespace
@@ -188,6 +217,7 @@ TrainOptions train_options(const nb::dict& settings) {
   v.read("warmup", options.warmup);
   v.read("hard_share", options.hard_share);
   v.read("skip_above", options.skip_above);
+  v.read("gradient_accumulation_steps", options.accumulation_steps);
   v.read("clipnorm", options.clip_norm);
   v.read("clipvalue", options.clip_value);
   v.read("top_k", options.top_k);
@@ -198,15 +228,18 @@ TrainOptions train_options(const nb::dict& settings) {
   return options;
 }
 
-std::unique_ptr<SampleSource> source_of(nb::handle x, nb::handle y) {
-  if (nb::isinstance<FolderDataset>(x)) return std::make_unique<FolderDataset>(nb::cast<FolderDataset>(x));
-  if (PyArray_Check(y.ptr()) && PyArray_TYPE(as_array(y)) == NPY_FLOAT) return std::make_unique<ArrayTargets>(x, y);
-  return std::make_unique<ArraySource>(x, y);
+std::unique_ptr<SampleSource> source_of(nb::handle x, nb::handle y, nb::handle weights) {
+  std::unique_ptr<SampleSource> source = unweighted(x, y);
+  if (weights.is_none()) return source;
+  if (dynamic_cast<const TargetSource*>(source.get()))
+    return std::make_unique<WithWeights<WeightedTargets, TargetSource>>(std::move(source), weights);
+  return std::make_unique<WithWeights<Weighted, SampleSource>>(std::move(source), weights);
 }
 
-std::unique_ptr<SampleSource> source_of(nb::handle x, nb::handle y, Watch& watch, OnFailure on_failure) {
+std::unique_ptr<SampleSource> source_of(nb::handle x, nb::handle y, nb::handle weights, Watch& watch,
+                                        OnFailure on_failure) {
   if (nb::isinstance<PythonStream>(x)) return stream_source(nb::cast<const PythonStream&>(x), watch, on_failure);
-  return source_of(x, y);
+  return source_of(x, y, weights);
 }
 
 void bind_training(nb::module_& m) {

@@ -21,9 +21,10 @@ Loss loss_options(const nb::str& name, const nb::dict& values);
 TrainOptions train_options(const nb::dict& settings);
 
 // Samples x with y: labels of int32, (m) or with more axes, or float32 targets, (m, ...). Both are kept. Or x is a
-// hubel._core.FolderPart, without y.
-std::unique_ptr<SampleSource> source_of(nb::handle x, nb::handle y);
-// The same, or x is a hubel._core.Stream, without y: see stream_source.
-std::unique_ptr<SampleSource> source_of(nb::handle x, nb::handle y, Watch& watch, OnFailure on_failure);
+// hubel._core.FolderPart, without y. `weights` are None or float32 (m) or (m, ...), and kept too.
+std::unique_ptr<SampleSource> source_of(nb::handle x, nb::handle y, nb::handle weights);
+// The same, or x is a hubel._core.Stream, without y and weights: see stream_source.
+std::unique_ptr<SampleSource> source_of(nb::handle x, nb::handle y, nb::handle weights, Watch& watch,
+                                        OnFailure on_failure);
 
 }  // namespace hubel::python

@@ -14,21 +14,20 @@ namespace nb = nanobind;
 // GIL again, calls rethrow().
 class Watch {
  public:
-  // At most every kInterval takes the GIL, sees to pending signals (Ctrl-C raises KeyboardInterrupt) and calls
-  // report().
+  // At most every kInterval, or with `always` at once, takes the GIL, sees to pending signals (Ctrl-C raises
+  // KeyboardInterrupt) and calls report(), which says whether to go on.
   template <class Report>
-  bool glance(const Report& report) {
+  bool glance(const Report& report, bool always = false) {
     const auto now = std::chrono::steady_clock::now();
-    if (now - last_ < kInterval) return !error_;
+    if (!always && now - last_ < kInterval) return !error_;
     last_ = now;
     return visit([&] {
       if (PyErr_CheckSignals() != 0) throw nb::python_error();
-      report();
-      return true;
+      return report();
     });
   }
   bool glance() {
-    return glance([] {});
+    return glance([] { return true; });
   }
 
   // Takes the GIL and calls action(), which says whether to go on; an exception it throws is kept and stops.
@@ -41,6 +40,16 @@ class Watch {
       error_ = std::current_exception();
       return false;
     }
+  }
+
+  // visit() of what returns nothing, whose exception is thrown on at once: to where the caller has the GIL again.
+  template <class Action>
+  void call(const Action& action) {
+    visit([&] {
+      action();
+      return true;
+    });
+    rethrow();
   }
 
   void rethrow() {

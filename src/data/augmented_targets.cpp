@@ -5,6 +5,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "data/mix_checks.hpp"
 #include "hubel/augment.hpp"
 #include "text/formatted.hpp"
 
@@ -20,6 +21,7 @@ AugmentedTargets::AugmentedTargets(const TargetSource& source, Augmentation opti
         "parts would have to be moved with them",
         target.to_string()));
   }
+  detail::check_mixes("AugmentedTargets", options_, source);
 }
 
 void AugmentedTargets::begin_epoch(std::int64_t epoch, std::uint64_t seed) const {

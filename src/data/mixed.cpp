@@ -2,6 +2,7 @@
 
 #include <stdexcept>
 
+#include "data/mix_checks.hpp"
 #include "hubel/augment.hpp"
 #include "text/formatted.hpp"
 
@@ -10,6 +11,7 @@ namespace hubel {
 Mixed::Mixed(const Augmented& source, std::int32_t classes) : source_(source), classes_(classes) {
   if (classes < 1)
     throw std::invalid_argument(detail::formatted("Mixed: classes = {}, it must be at least 1", classes));
+  detail::check_mixes("Mixed", source.options(), source);
 }
 
 void Mixed::gather_targets(const std::int32_t* indices, std::int64_t n, float* out, float* targets) const {

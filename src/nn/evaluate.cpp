@@ -42,10 +42,12 @@ Evaluation evaluate(const Network<float>& network, const SampleSource& source, c
     if (n == 0) break;
     std::iota(indices.begin(), indices.end(), static_cast<std::int32_t>(begin));
     batch.gather(std::span(indices).first(static_cast<std::size_t>(n)));
-    const LossResult loss = batch.has_targets() ? execution.loss(batch.x(), options.loss, batch.targets())
-                                                : execution.loss(batch.x(), options.loss, batch.labels());
+    const LossResult loss = batch.has_targets()
+                                ? execution.loss(batch.x(), options.loss, batch.targets(), batch.weights())
+                                : execution.loss(batch.x(), options.loss, batch.labels(), batch.weights());
     detail::add_batch(totals, loss, batch, options.loss, options.top_k, execution);
     if (options.confusion) count_predictions(execution.logits(), batch.labels(), *options.confusion);
+    if (options.on_batch) options.on_batch(detail::batch_result(batch, execution));
     if (options.on_progress && !options.on_progress(totals.count)) break;
   }
   return {totals.mean_loss(), totals.accuracy(), totals.top_k_accuracy(), totals.count};

@@ -59,14 +59,14 @@ struct Execution<T>::Impl {
   TensorView<const T> logits() const;
   TensorView<const T> classifier_logits() const;
   template <class Answers>
-  LossResult loss(const Loss& loss, const Answers& answers);
+  LossResult loss(const Loss& loss, const Answers& answers, std::span<const float> sample_weights);
 
   template <class Learn>
   LossResult learn_from(TensorView<const T> x, const Learn& learn);
   bool heads_by_sample() const { return plan.top == plan.segments.size() - 1 && plan.segments.back().by_sample; }
   LossResult run_and_backpropagate(std::span<const std::int32_t> labels, const CrossEntropyOptions& options);
   template <class Answers>
-  LossResult run_and_backpropagate(const Loss& loss, const Answers& answers);
+  LossResult run_and_backpropagate(const Loss& loss, const Answers& answers, std::span<const float> sample_weights);
   template <class Compute>
   LossResult backpropagate_loss(bool from_logits, const Compute& compute);
   LossResult head(std::span<const std::int32_t> labels, const CrossEntropyOptions& options);
@@ -190,10 +190,10 @@ TensorView<const T> Execution<T>::Impl::classifier_logits() const {
 // After run: the cross-entropy is of the logits, any other loss of the output.
 template <class T>
 template <class Answers>
-LossResult Execution<T>::Impl::loss(const Loss& loss, const Answers& answers) {
-  if (std::holds_alternative<CrossEntropy>(loss)) return compute_loss(loss, logits(), answers);
+LossResult Execution<T>::Impl::loss(const Loss& loss, const Answers& answers, std::span<const float> sample_weights) {
+  if (std::holds_alternative<CrossEntropy>(loss)) return compute_loss(loss, logits(), answers, {}, sample_weights);
   finish_output();
-  return compute_loss(loss, plan.nodes.back().view_y(0, m), answers);
+  return compute_loss(loss, plan.nodes.back().view_y(0, m), answers, {}, sample_weights);
 }
 
 template <class T>
@@ -281,14 +281,15 @@ LossResult Execution<T>::Impl::run_and_backpropagate(std::span<const std::int32_
 
 template <class T>
 template <class Answers>
-LossResult Execution<T>::Impl::run_and_backpropagate(const Loss& loss, const Answers& answers) {
+LossResult Execution<T>::Impl::run_and_backpropagate(const Loss& loss, const Answers& answers,
+                                                     std::span<const float> sample_weights) {
   const CrossEntropy* entropy = std::get_if<CrossEntropy>(&loss);
   if constexpr (std::is_same_v<Answers, std::span<const std::int32_t>>) {
     if (entropy && logits().shape().rank() == 2)
-      return run_and_backpropagate(answers, detail::cross_entropy_options(*entropy));
+      return run_and_backpropagate(answers, detail::cross_entropy_options(*entropy, sample_weights));
   }
   return backpropagate_loss(entropy != nullptr, [&](TensorView<const T> out, TensorView<T> d) {
-    return compute_loss(loss, out, answers, d);
+    return compute_loss(loss, out, answers, d, sample_weights);
   });
 }
 
@@ -334,7 +335,7 @@ void Execution<T>::Impl::head(std::span<const std::int32_t> labels, double divis
   const auto [d, other] = group_flow<T>(plan.widest);
   for (std::int64_t i = samples.begin; i < samples.end; ++i) {
     losses[static_cast<std::size_t>(i)] =
-        detail::row_cross_entropy(all.data() + i * classes, classes, labels[static_cast<std::size_t>(i)], divisor,
+        detail::row_cross_entropy(all.data() + i * classes, classes, labels[static_cast<std::size_t>(i)], i, divisor,
                                   d + (i - samples.begin) * classes, options);
   }
   if (lowest(segment) < segment.end) backward(segment, samples, d, other, part);
@@ -476,15 +477,17 @@ LossResult Execution<T>::loss(TensorView<const T> x, std::span<const std::int32_
 }
 
 template <class T>
-LossResult Execution<T>::loss(TensorView<const T> x, const Loss& loss, std::span<const std::int32_t> labels) {
+LossResult Execution<T>::loss(TensorView<const T> x, const Loss& loss, std::span<const std::int32_t> labels,
+                              std::span<const float> sample_weights) {
   impl_->run(x);
-  return impl_->loss(loss, labels);
+  return impl_->loss(loss, labels, sample_weights);
 }
 
 template <class T>
-LossResult Execution<T>::loss(TensorView<const T> x, const Loss& loss, TensorView<const T> targets) {
+LossResult Execution<T>::loss(TensorView<const T> x, const Loss& loss, TensorView<const T> targets,
+                              std::span<const float> sample_weights) {
   impl_->run(x);
-  return impl_->loss(loss, targets);
+  return impl_->loss(loss, targets, sample_weights);
 }
 
 template <class T>
@@ -498,13 +501,15 @@ LossResult Execution<T>::loss_and_gradients(TensorView<const T> x, std::span<con
 
 template <class T>
 LossResult Execution<T>::loss_and_gradients(TensorView<const T> x, const Loss& loss,
-                                            std::span<const std::int32_t> labels) {
-  return impl_->learn_from(x, [&] { return impl_->run_and_backpropagate(loss, labels); });
+                                            std::span<const std::int32_t> labels,
+                                            std::span<const float> sample_weights) {
+  return impl_->learn_from(x, [&] { return impl_->run_and_backpropagate(loss, labels, sample_weights); });
 }
 
 template <class T>
-LossResult Execution<T>::loss_and_gradients(TensorView<const T> x, const Loss& loss, TensorView<const T> targets) {
-  return impl_->learn_from(x, [&] { return impl_->run_and_backpropagate(loss, targets); });
+LossResult Execution<T>::loss_and_gradients(TensorView<const T> x, const Loss& loss, TensorView<const T> targets,
+                                            std::span<const float> sample_weights) {
+  return impl_->learn_from(x, [&] { return impl_->run_and_backpropagate(loss, targets, sample_weights); });
 }
 
 template <class T>

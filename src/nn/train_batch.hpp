@@ -20,7 +20,9 @@ class Batch {
         targets_of_(dynamic_cast<const TargetSource*>(&source)),
         x_(Tensor<float>::uninitialized(batch_shape(size, source.sample_shape()))),
         labels_each_(targets_of_ ? 0 : source.labels_per_sample()),
-        labels_(static_cast<std::size_t>(size * labels_each_)) {
+        labels_(static_cast<std::size_t>(size * labels_each_)),
+        weights_each_(source.weights_per_sample()),
+        weights_(static_cast<std::size_t>(size * weights_each_)) {
     if (targets_of_) targets_ = Tensor<float>::uninitialized(batch_shape(size, targets_of_->target_shape()));
   }
 
@@ -31,12 +33,17 @@ class Batch {
     } else {
       source_.gather(indices.data(), count_, x_.data(), labels_.data());
     }
+    if (weights_each_ > 0) source_.gather_weights(indices.data(), count_, weights_.data());
   }
   bool has_targets() const { return targets_of_ != nullptr; }
   std::int64_t count() const { return count_; }
   TensorView<const float> x() const { return {x_.data(), x_.shape().with_first(count_)}; }
   std::span<const std::int32_t> labels() const {
     return std::span(labels_).first(static_cast<std::size_t>(count_ * labels_each_));
+  }
+  // In the loss; none where the source has none.
+  std::span<const float> weights() const {
+    return std::span(weights_).first(static_cast<std::size_t>(count_ * weights_each_));
   }
   TensorView<const float> targets() const { return {targets_.data(), targets_.shape().with_first(count_)}; }
 
@@ -46,6 +53,8 @@ class Batch {
   Tensor<float> x_;
   std::int64_t labels_each_;
   std::vector<std::int32_t> labels_;
+  std::int64_t weights_each_;
+  std::vector<float> weights_;
   Tensor<float> targets_;
   std::int64_t count_ = 0;
 };
@@ -93,6 +102,11 @@ inline void add_batch(Totals& totals, const LossResult& result, const Batch& bat
   totals.correct += correct;
   totals.answers += answers;
   if (top_k > 0) totals.top_k += std::round(answers * top_k_accuracy(execution.logits(), batch.labels(), top_k));
+}
+
+inline BatchResult batch_result(const Batch& batch, Execution<float>& execution) {
+  if (batch.has_targets()) return {execution.output(), {}, batch.targets()};
+  return {execution.output(), batch.labels(), {}};
 }
 
 }  // namespace hubel::detail

@@ -37,6 +37,16 @@ inline void check_labels_each(const char* who, const Network<float>& network, st
   }
 }
 
+inline void check_weights_each(const char* who, const Network<float>& network, std::int64_t weights) {
+  const Shape& output = network.output_shape();
+  const std::int64_t rows = output.back() > 0 ? output.elements() / output.back() : 0;
+  if (weights == 0 || weights == 1 || weights == rows) return;
+  throw std::invalid_argument(detail::formatted(
+      "{}: a sample has {} weights, it must have one, or one for each row of the network's output {}, "
+      "which has {}",
+      who, weights, output.to_string(), rows));
+}
+
 inline void check_top_k(const char* who, const SampleSource& source, const Loss& loss, std::int64_t top_k) {
   if (top_k == 0) return;
   if (top_k < 0) throw std::invalid_argument(detail::formatted("{}: top_k = {}, it must be at least 0", who, top_k));
@@ -63,6 +73,7 @@ inline void check_source(const char* who, const Network<float>& network, const S
   } else {
     check_labels_each(who, network, source.labels_per_sample());
   }
+  check_weights_each(who, network, source.weights_per_sample());
   check_top_k(who, source, loss, top_k);
   if (!(source.sample_shape() == network.input_shape())) {
     throw std::invalid_argument(detail::formatted("{}: the samples have shape {}, the network takes {}", who,

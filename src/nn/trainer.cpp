@@ -26,6 +26,9 @@ void check_numbers(const TrainOptions& options) {
   if (options.epochs < 1)
     throw std::invalid_argument(detail::formatted("fit: epochs = {}, it must be at least 1", options.epochs));
   detail::check_batch_size("fit", options.batch_size);
+  if (options.accumulation_steps < 1)
+    throw std::invalid_argument(
+        detail::formatted("fit: accumulation_steps = {}, it must be at least 1", options.accumulation_steps));
   if (!(options.warmup >= 0 && options.warmup < 1))
     throw std::invalid_argument(detail::formatted("fit: warmup = {}, it must be in [0, 1)", options.warmup));
   check_share("hard_share", options.hard_share);
@@ -34,6 +37,14 @@ void check_numbers(const TrainOptions& options) {
   check_size("clip_norm", options.clip_norm);
   check_size("save_every_steps", static_cast<double>(options.save_every_steps));
   check_size("save_every_epochs", static_cast<double>(options.save_every_epochs));
+}
+
+void check_learning_rate(const TrainOptions& options) {
+  if (!options.learning_rate) return;
+  if (!std::holds_alternative<ConstantSchedule>(options.schedule.kind()) || options.warmup > 0 || options.plateau)
+    throw std::invalid_argument("fit: learning_rate takes the place of schedule, warmup and plateau, but there is one");
+  if (!(learning_rate(options.optimizer) > 0))
+    throw std::invalid_argument("fit: with learning_rate the optimizer's own must be above 0");
 }
 
 // Both select samples by the losses of a classifier.
@@ -54,6 +65,7 @@ void TargetSource::gather(const std::int32_t*, std::int64_t, float*, std::int32_
 TrainResult fit(Network<float>& network, const SampleSource& train, const TrainOptions& options,
                 const SampleSource* validation) {
   check_numbers(options);
+  check_learning_rate(options);
   detail::check_source("fit", network, train, options.loss, options.top_k);
   check_selection(train, options);
   if (train.count() < 1) throw std::invalid_argument("fit: there are no samples to train on");

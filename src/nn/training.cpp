@@ -56,6 +56,7 @@ Training::Training(Network<float>& network, const SampleSource& train, const Tra
       batch_(train, batch_size_),
       execution_(network, batch_size_, Execution<float>::Mode::training),
       optimizer_(options.optimizer, std::as_const(network).parameters()),
+      accumulated_(execution_.gradients(), std::as_const(network).parameters(), options.accumulation_steps),
       losses_(count_, batch_size_, later_count_ < count_) {
   const std::span<const Parameter<float>> parameters = std::as_const(network).parameters();
   for (std::size_t i = 0; i < parameters.size(); ++i)
@@ -63,6 +64,7 @@ Training::Training(Network<float>& network, const SampleSource& train, const Tra
       clipped_.push_back(execution_.gradients()[i]);
   const auto* entropy = std::get_if<CrossEntropy>(&options.loss);
   if (entropy && !batch_.has_targets() && train.labels_per_sample() == 1) by_sample_ = cross_entropy_options(*entropy);
+  epoch_rate_ = hubel::learning_rate(options.optimizer);
   if (options.average) average_.emplace(parameters, *options.average);
   if (options.early_stopping) early_stopping_.emplace(*options.early_stopping);
   if (options.plateau) plateau_.emplace(hubel::learning_rate(options.optimizer), *options.plateau);
@@ -75,6 +77,12 @@ TrainingLength Training::length() const {
   const std::int64_t later = saturating_product({options_.epochs - 1, steps_of(later_count_)});
   const std::int64_t all = saturating_sum(first, later);
   return {all, static_cast<std::int64_t>(std::llround(options_.warmup * static_cast<double>(all))), first};
+}
+
+std::int64_t Training::batches_done() const {
+  if (epoch_ == 1) return step_;
+  const std::int64_t later = saturating_product({epoch_ - 2, steps_of(later_count_)});
+  return saturating_sum(saturating_sum(steps_of(count_), later), step_);
 }
 
 TrainResult Training::run() {
@@ -119,12 +127,23 @@ void Training::put_in_order() {
   for (std::int32_t& index : order_) index = hardest[static_cast<std::size_t>(index)];
 }
 
-// What is left of the epoch. False when a callback or the end of the samples stopped it.
-bool Training::run_epoch() {
-  const auto before = Clock::now();
+void Training::begin_epoch() {
+  if (options_.on_epoch_begin) options_.on_epoch_begin(epoch_);
+  if (options_.learning_rate && step_ == 0) {
+    epoch_rate_ = options_.learning_rate(epoch_, epoch_rate_);
+    if (!(epoch_rate_ >= 0 && std::isfinite(epoch_rate_)))
+      throw std::invalid_argument(detail::formatted(
+          "fit: the learning rate of epoch {} is {}, it must be finite and at least 0", epoch_, epoch_rate_));
+  }
   source_.begin_epoch(epoch_, options_.seed);
   if (step_ == 0) losses_.begin_epoch();
   put_in_order();
+}
+
+// What is left of the epoch. False when a callback or the end of the samples stopped it.
+bool Training::run_epoch() {
+  const auto before = Clock::now();
+  begin_epoch();
   seconds_ += seconds_since(before);
   const std::int64_t steps = steps_of(std::ssize(order_));
   while (step_ < steps) {
@@ -148,7 +167,7 @@ TrainProgress Training::progress() const {
   p.accuracy = totals_.accuracy();
   p.learning_rate = learning_rate_;
   p.seconds = seconds_;
-  p.all_steps = optimizer_.steps();
+  p.all_steps = batches_done();
   p.gradient_norm = norm_;
   return p;
 }
@@ -162,6 +181,7 @@ bool Training::judge_epoch(TrainResult& result) {
     EvaluateOptions how;
     how.loss = options_.loss;
     how.top_k = options_.top_k;
+    how.on_batch = options_.on_validation_batch;
     epoch.validation = evaluate(network_, *validation_, how);
   }
   if (best_) best_->offer(network_, epoch_, *epoch.validation);
@@ -197,12 +217,14 @@ bool Training::watch(const EpochResult& epoch) {
 
 LossResult Training::learn(std::span<const std::int32_t> indices) {
   batch_.gather(indices);
-  execution_.set_dropout(options_.seed, static_cast<std::uint64_t>(optimizer_.steps()));
-  if (batch_.has_targets()) return execution_.loss_and_gradients(batch_.x(), options_.loss, batch_.targets());
-  if (!by_sample_) return execution_.loss_and_gradients(batch_.x(), options_.loss, batch_.labels());
+  execution_.set_dropout(options_.seed, static_cast<std::uint64_t>(batches_done()));
+  if (batch_.has_targets())
+    return execution_.loss_and_gradients(batch_.x(), options_.loss, batch_.targets(), batch_.weights());
+  if (!by_sample_) return execution_.loss_and_gradients(batch_.x(), options_.loss, batch_.labels(), batch_.weights());
   CrossEntropyOptions options = *by_sample_;
   options.skip_above = options_.skip_above;
   options.losses = losses_.room(std::ssize(indices));
+  options.sample_weights = batch_.weights();
   const LossResult loss = execution_.loss_and_gradients(batch_.x(), batch_.labels(), options);
   losses_.note(indices);
   return loss;
@@ -215,9 +237,23 @@ double Training::clip() {
 }
 
 double Training::learning_factor() const {
-  const double factor = schedule_factor(options_.schedule, optimizer_.steps(), length_);
+  if (options_.learning_rate) return epoch_rate_ / hubel::learning_rate(options_.optimizer);
+  const double factor = schedule_factor(options_.schedule, batches_done(), length_);
   const double rate = hubel::learning_rate(options_.optimizer);
   return plateau_ && rate > 0 ? factor * (plateau_->learning_rate() / rate) : factor;
+}
+
+// The optimizer's, or with the gradients of too few batches for one their keeping.
+void Training::step() {
+  const double factor = learning_factor();
+  learning_rate_ = options_.learning_rate ? epoch_rate_ : factor * hubel::learning_rate(options_.optimizer);
+  if (!accumulated_.add(batches_done())) {
+    optimizer_.move_statistics(network_.parameters(), execution_.gradients());
+    return;
+  }
+  norm_ = clip();
+  optimizer_.step(network_.parameters(), execution_.gradients(), factor);
+  if (average_) average_->update(std::as_const(network_).parameters());
 }
 
 // False when the source has no more samples.
@@ -232,12 +268,9 @@ bool Training::run_step() {
         detail::formatted("training diverged: the loss is {} at epoch {}, step {}; a lower learning rate usually helps",
                           std::isnan(loss.loss) ? "nan" : "infinite", epoch_, step_ + 1));
   }
-  norm_ = clip();
-  const double factor = learning_factor();
-  optimizer_.step(network_.parameters(), execution_.gradients(), factor);
-  if (average_) average_->update(std::as_const(network_).parameters());
+  step();
   add_batch(totals_, loss, batch_, options_.loss, options_.top_k, execution_);
-  learning_rate_ = factor * hubel::learning_rate(options_.optimizer);
+  if (options_.on_batch) options_.on_batch(batch_result(batch_, execution_));
   ++step_;
   return true;
 }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "hubel/trainer.hpp"
+#include "nn/accumulated_gradients.hpp"
 #include "nn/best_weights.hpp"
 #include "nn/sample_losses.hpp"
 #include "nn/state_numbers.hpp"
@@ -31,11 +32,15 @@ class Training {
 
  private:
   std::int64_t steps_of(std::int64_t samples) const { return (samples + batch_size_ - 1) / batch_size_; }
+  // Steps done of all, a batch each: those of the epochs before and of this one.
+  std::int64_t batches_done() const;
   std::int64_t samples_of_epoch() const { return epoch_ == 1 ? count_ : later_count_; }
   TrainingLength length() const;
   void put_in_order();
+  void begin_epoch();
   bool run_epoch();
   bool run_step();
+  void step();
   LossResult learn(std::span<const std::int32_t> indices);
   double clip();
   double learning_factor() const;
@@ -64,6 +69,7 @@ class Training {
   Batch batch_;
   Execution<float> execution_;
   Optimizer<float> optimizer_;
+  AccumulatedGradients accumulated_;
   std::vector<TensorView<float>> clipped_;  // the gradients that are: not the statistics' steps, nor what is frozen
   std::optional<CrossEntropyOptions> by_sample_;  // the loss's, where it is a classifier's cross-entropy by labels
   SampleLosses losses_;
@@ -77,6 +83,7 @@ class Training {
   // Where it is.
   std::int64_t epoch_ = 1, step_ = 0;  // steps done of this epoch
   Totals totals_;                      // of this epoch
+  double epoch_rate_ = 0;              // with options.learning_rate: of this epoch
   double learning_rate_ = 0, norm_ = 0, seconds_ = 0;
   bool stopped_early_ = false;
 };

@@ -106,8 +106,8 @@ void add_words(std::uint64_t& hash, const Word* words, std::int64_t n) {
   }
 }
 
-// Of some samples, evenly spread, with their labels or targets: that another data set has all of them is not to be
-// expected, and reading all samples would take its time.
+// Of some samples, evenly spread, with their labels or targets, and weights: that another data set has all of them is
+// not to be expected, and reading all samples would take its time.
 std::string fingerprint(const SampleSource& source, std::uint64_t seed) {
   constexpr std::int64_t kSamples = 64;
   std::uint64_t hash = 0xcbf29ce484222325;
@@ -117,6 +117,7 @@ std::string fingerprint(const SampleSource& source, std::uint64_t seed) {
   std::vector<float> x(static_cast<std::size_t>(source.sample_shape().elements()));
   std::vector<float> targets(static_cast<std::size_t>(targets_of ? targets_of->target_shape().elements() : 0));
   std::vector<std::int32_t> labels(static_cast<std::size_t>(targets_of ? 0 : source.labels_per_sample()));
+  std::vector<float> weights(static_cast<std::size_t>(source.weights_per_sample()));
   for (std::int64_t i = 0; i < n; ++i) {
     const auto index = static_cast<std::int32_t>(i * count / n);
     if (targets_of) {
@@ -127,6 +128,8 @@ std::string fingerprint(const SampleSource& source, std::uint64_t seed) {
     add_words(hash, x.data(), std::ssize(x));
     add_words(hash, targets.data(), std::ssize(targets));
     add_words(hash, labels.data(), std::ssize(labels));
+    source.gather_weights(&index, 1, weights.data());
+    add_words(hash, weights.data(), std::ssize(weights));
   }
   return detail::formatted("{:016x}", hash);
 }

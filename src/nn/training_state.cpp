@@ -20,12 +20,15 @@ using Tensors = std::vector<NamedView<float>>;
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
+constexpr const char* kEpochRate = "epoch_learning_rate";
+
 constexpr const char* kNetwork = "network/";
 constexpr const char* kOptimizer = "optimizer/";
 constexpr const char* kAverage = "average/";
 constexpr const char* kBest = "best/";
 constexpr const char* kLosses = "losses/";
-constexpr const char* kGroups[] = {kNetwork, kOptimizer, kAverage, kBest, kLosses};
+constexpr const char* kAccumulated = "accumulated/";
+constexpr const char* kGroups[] = {kNetwork, kOptimizer, kAverage, kBest, kLosses, kAccumulated};
 
 void add_group(Tensors& all, std::string_view group, const Tensors& tensors) {
   for (const NamedView<float>& tensor : tensors) all.push_back({std::string(group) + tensor.name, tensor.value});
@@ -132,13 +135,16 @@ std::map<std::string, std::string> Training::settings() const {
   for (const Parameter<float>& p : std::as_const(network_).parameters())
     if (p.frozen) frozen += (frozen.empty() ? "" : ", ") + p.name;
   if (!frozen.empty()) settings["frozen"] = frozen;
+  // Older states have no such settings.
+  if (options_.learning_rate) settings["learning_rate"] = "by epoch";
+  if (options_.accumulation_steps > 1) settings["accumulation_steps"] = formatted("{}", options_.accumulation_steps);
   return settings;
 }
 
 bool Training::is_due(bool epoch_ended) const {
   if (!options_.save_state) return false;
   const std::int64_t steps = options_.save_every_steps, epochs = options_.save_every_epochs;
-  return (steps > 0 && optimizer_.steps() % steps == 0) || (epoch_ended && epochs > 0 && epoch_ % epochs == 0);
+  return (steps > 0 && batches_done() % steps == 0) || (epoch_ended && epochs > 0 && epoch_ % epochs == 0);
 }
 
 std::map<std::string, double> Training::numbers() const {
@@ -149,6 +155,7 @@ std::map<std::string, double> Training::numbers() const {
   writer.read("learning_rate", learning_rate_);
   writer.read("seconds", seconds_);
   writer.read("stopped_early", stopped_early_);
+  if (options_.learning_rate) writer.read(kEpochRate, epoch_rate_);
   visit_totals(writer, totals_);
   if (early_stopping_) visit_early_stopping(writer, early_stopping_->state());
   if (plateau_) visit_plateau(writer, plateau_->state());
@@ -166,6 +173,7 @@ void Training::save() const {
   if (average_) add_group(state.tensors, kAverage, average_->state());
   if (best_) add_group(state.tensors, kBest, best_->state());
   add_group(state.tensors, kLosses, losses_.state());
+  add_group(state.tensors, kAccumulated, accumulated_.state());
   options_.save_state(state);
 }
 
@@ -175,6 +183,10 @@ void Training::load_numbers(const StateNumbers& numbers) {
   numbers.read("learning_rate", learning_rate_);
   numbers.read("seconds", seconds_);
   numbers.read("stopped_early", stopped_early_);
+  if (options_.learning_rate) {
+    numbers.read(kEpochRate, epoch_rate_);
+    numbers.check_range(kEpochRate, 0, std::numeric_limits<double>::max());
+  }
   visit_totals(numbers, totals_);
   check_position(numbers);
   if (early_stopping_) {
@@ -197,10 +209,9 @@ void Training::check_position(const StateNumbers& numbers) const {
     numbers.check_range(name, static_cast<double>(least), static_cast<double>(most));
   };
   whole("epoch", 1, saturating_sum(options_.epochs, 1));
-  const std::int64_t first = steps_of(count_), later = steps_of(later_count_), samples = samples_of_epoch();
+  const std::int64_t samples = samples_of_epoch();
   whole("step", 0, epoch_ > options_.epochs ? 0 : steps_of(samples));
-  const std::int64_t before = epoch_ == 1 ? 0 : saturating_sum(first, saturating_product({epoch_ - 2, later}));
-  const std::int64_t all_steps = saturating_sum(before, step_);
+  const std::int64_t all_steps = batches_done() / options_.accumulation_steps;
   whole("all_steps", all_steps, all_steps);
   const std::int64_t seen = std::min(step_ * batch_size_, samples);
   whole("samples", seen, seen);
@@ -230,6 +241,7 @@ void Training::load(const TrainingState& state) {
   optimizer_.load_state(group_of(state.tensors, kOptimizer), all_steps);
   if (average_) average_->load_state(group_of(state.tensors, kAverage), all_steps);
   losses_.load_state(group_of(state.tensors, kLosses));
+  accumulated_.load_state(group_of(state.tensors, kAccumulated));
   if (best_) load_best(numbers, state);
   // The network's weights last, when nothing can fail any more.
   std::vector<NamedPlace<float>> places;

@@ -29,7 +29,7 @@ LossResult cross_entropy(const T* logits, const detail::LossRows& shape, const d
     for (std::int64_t row = begin; row < end; row += block) {
       const std::int64_t n = std::min(block, end - row), at = row * shape.classes;
       const detail::RowTargets<T> own = {targets.labels ? targets.labels + row : nullptr,
-                                         targets.rows ? targets.rows + at : nullptr};
+                                         targets.rows ? targets.rows + at : nullptr, targets.weights, row};
       detail::rows_cross_entropy(logits + at, n, shape.classes, own, divisor, gradient ? gradient + at : nullptr,
                                  options, losses);
       for (std::int64_t i = 0; i < n; ++i) {
@@ -48,9 +48,11 @@ LossResult of_labels(TensorView<const T> logits, std::span<const std::int32_t> l
   const detail::LossRows shape = detail::check_rows(kWho, "logits", logits.shape());
   detail::check_row_labels(kWho, "logits", shape, labels, options.ignore_label);
   detail::check_options(kWho, shape, options);
+  const detail::RowWeights weights =
+      detail::check_sample_weights(kWho, "logits", logits.shape(), options.sample_weights);
   T* gradient = checked_gradient(dlogits, logits.shape());
   const double divisor = detail::loss_divisor(labels, options.class_weights, options.ignore_label);
-  return cross_entropy(logits.data(), shape, {labels.data(), nullptr}, divisor, gradient, options);
+  return cross_entropy(logits.data(), shape, {labels.data(), nullptr, weights}, divisor, gradient, options);
 }
 
 template <class T>
@@ -63,9 +65,11 @@ LossResult of_targets(TensorView<const T> logits, TensorView<const T> targets, T
     throw std::invalid_argument(
         "softmax_cross_entropy: ignore_label is given with rows of targets, but goes with labels only");
   }
+  const detail::RowWeights weights =
+      detail::check_sample_weights(kWho, "logits", logits.shape(), options.sample_weights);
   T* gradient = checked_gradient(dlogits, logits.shape());
-  return cross_entropy(logits.data(), shape, {nullptr, targets.data()}, static_cast<double>(shape.rows), gradient,
-                       options);
+  return cross_entropy(logits.data(), shape, {nullptr, targets.data(), weights}, static_cast<double>(shape.rows),
+                       gradient, options);
 }
 
 }  // namespace

@@ -27,6 +27,7 @@ struct Batch {
   const T* targets;
   std::span<const std::int32_t> labels;
   T* gradient;
+  detail::RowWeights weights;
 };
 
 template <class T>
@@ -83,17 +84,28 @@ bool takes_logarithms(simd::ElementLoss kind) {
   return kind != squared && kind != absolute && kind != huber && kind != hinge && kind != squared_hinge;
 }
 
+// Elements of a row.
+std::int64_t columns_of(const Shape& outputs) { return outputs.rank() > 1 ? outputs.back() : 1; }
+
 template <class T>
 LossResult mean_over_elements(const Element& loss, const Batch<T>& batch) {
   constexpr std::int64_t kRun = 2048;  // elements added lane by lane, before their sum is
   const std::int64_t n = batch.outputs.size();
   const double divisor = static_cast<double>(n);
+  // Elements that share a weight.
+  const std::int64_t each = batch.weights.values ? columns_of(batch.outputs.shape()) * batch.weights.rows_each : n;
   const auto add = [&](std::int64_t begin, std::int64_t end, detail::LossSum& sum) {
-    for (std::int64_t i = begin; i < end; i += kRun) {
-      const double part = simd::element_loss(loss.kind, loss.parameters, 1 / divisor, batch.outputs.data() + i,
-                                             batch.targets + i, batch.gradient ? batch.gradient + i : nullptr,
-                                             static_cast<std::size_t>(std::min(kRun, end - i)));
-      sum.add({part, false});
+    for (std::int64_t i = begin, count = 0; i < end; i += count) {
+      count = std::min({kRun, end - i, each - i % each});
+      const double weight = batch.weights.values ? static_cast<double>(batch.weights.values[i / each]) : 1;
+      T* gradient = batch.gradient ? batch.gradient + i : nullptr;
+      if (weight > 0) {
+        const double part = simd::element_loss(loss.kind, loss.parameters, weight / divisor, batch.outputs.data() + i,
+                                               batch.targets + i, gradient, static_cast<std::size_t>(count));
+        sum.add({weight * part, false});
+      } else if (gradient) {
+        std::fill_n(gradient, count, T(0));
+      }
     }
   };
   return detail::mean_over_rows(n, 1, takes_logarithms(loss.kind) ? kFlopsPerLogarithm : kFlopsPerElement, divisor,
@@ -113,7 +125,8 @@ bool is_correct(const Batch<T>& batch, const T* y, std::int64_t classes, std::in
   return best == label && label != ignored;
 }
 
-// The mean of row(y, gradient, i) over the rows: the loss of row i, whose gradient it divides by `divisor`.
+// The mean of row(y, gradient, i) over the rows: the loss of row i, whose gradient it divides by `divisor`. Both are
+// weighted here.
 template <class T, class Row>
 LossResult mean_of_rows(const detail::LossRows& shape, const Batch<T>& batch, double divisor,
                         std::optional<std::int32_t> ignored, const Row& row) {
@@ -122,7 +135,11 @@ LossResult mean_of_rows(const detail::LossRows& shape, const Batch<T>& batch, do
       const std::int64_t at = i * shape.classes;
       const T* y = batch.outputs.data() + at;
       const bool correct = is_correct(batch, y, shape.classes, i, ignored);
-      sum.add({row(y, batch.gradient ? batch.gradient + at : nullptr, i), correct});
+      T* gradient = batch.gradient ? batch.gradient + at : nullptr;
+      const double weight = batch.weights.of(i), loss = row(y, gradient, i);
+      for (std::int64_t c = 0; gradient && weight != 1 && c < shape.classes; ++c)
+        gradient[c] = weight > 0 ? static_cast<T>(weight * static_cast<double>(gradient[c])) : T(0);
+      sum.add({weight > 0 ? weight * loss : 0, correct});
     }
   };
   return detail::mean_over_rows(shape.rows, shape.classes, kFlopsPerLogarithm, divisor, add);
@@ -269,10 +286,15 @@ LossResult mean_tversky(const Tversky& loss, const Batch<T>& batch) {
   const std::int64_t samples = batch.outputs.shape().rank() > 0 ? batch.outputs.shape()[0] : 1;
   if (batch.outputs.size() == 0) return {};
   const std::int64_t size = batch.outputs.size() / samples;
+  if (batch.weights.values && batch.weights.rows_each != size / columns_of(batch.outputs.shape())) {
+    throw std::invalid_argument(detail::formatted(
+        "{}: sample_weights must have one for each of {} samples, of which the loss is", kWho, samples));
+  }
   const double divisor = static_cast<double>(samples);
   const auto add = [&](std::int64_t begin, std::int64_t end, detail::LossSum& sum) {
     for (std::int64_t i = begin; i < end; ++i) {
       const T *y = batch.outputs.data() + i * size, *target = batch.targets + i * size;
+      const double weight = batch.weights.values ? static_cast<double>(batch.weights.values[i]) : 1;
       double both = 0, ys = 0, ts = 0;
       for (std::int64_t k = 0; k < size; ++k) {
         const double t = static_cast<double>(target[k]), v = static_cast<double>(y[k]);
@@ -281,9 +303,10 @@ LossResult mean_tversky(const Tversky& loss, const Batch<T>& batch) {
       const double top = both + kSmallest, bottom = top + loss.alpha * (ys - both) + loss.beta * (ts - both);
       for (std::int64_t k = 0; batch.gradient && k < size; ++k) {
         const double t = static_cast<double>(target[k]), slope = t + loss.alpha * (1 - t) - loss.beta * t;
-        batch.gradient[i * size + k] = static_cast<T>((top * slope / bottom - t) / bottom / divisor);
+        batch.gradient[i * size + k] =
+            weight > 0 ? static_cast<T>(weight * (top * slope / bottom - t) / bottom / divisor) : T(0);
       }
-      sum.add({1 - top / bottom, false});
+      sum.add({weight > 0 ? weight * (1 - top / bottom) : 0, false});
     }
   };
   return detail::mean_over_rows(samples, size, kFlopsPerElement, divisor, add);
@@ -292,14 +315,19 @@ LossResult mean_tversky(const Tversky& loss, const Batch<T>& batch) {
 // ---- By targets and by labels ----------------------------------------------------------------------------------
 
 template <class L, class T>
-LossResult of_targets(const L& loss, TensorView<const T> outputs, TensorView<const T> targets, TensorView<T> doutputs) {
+LossResult of_targets(const L& loss, TensorView<const T> outputs, TensorView<const T> targets, TensorView<T> doutputs,
+                      std::span<const float> weights) {
   if constexpr (std::is_same_v<L, CrossEntropy>) {
-    return softmax_cross_entropy(outputs, targets, doutputs, detail::cross_entropy_options(loss));
+    return softmax_cross_entropy(outputs, targets, doutputs, detail::cross_entropy_options(loss, weights));
   } else if constexpr (std::is_same_v<L, NegativeLogLikelihood>) {
     throw std::invalid_argument(detail::formatted("{}: {} takes labels, not targets", kWho, loss_name(loss)));
   } else {
     detail::check_shape(kWho, "targets", targets.shape(), outputs.shape(), "the shape of outputs");
-    const Batch<T> batch = {outputs, targets.data(), {}, checked_gradient(doutputs, outputs.shape())};
+    const Batch<T> batch = {outputs,
+                            targets.data(),
+                            {},
+                            checked_gradient(doutputs, outputs.shape()),
+                            detail::check_sample_weights(kWho, "outputs", outputs.shape(), weights)};
     if constexpr (std::is_same_v<L, CategoricalHinge>) {
       return mean_hinge(detail::check_rows(kWho, "outputs", outputs.shape()), batch);
     } else if constexpr (std::is_same_v<L, KLDivergence>) {
@@ -320,16 +348,17 @@ LossResult of_targets(const L& loss, TensorView<const T> outputs, TensorView<con
 
 template <class L, class T>
 LossResult of_labels(const L& loss, TensorView<const T> outputs, std::span<const std::int32_t> labels,
-                     TensorView<T> doutputs) {
+                     TensorView<T> doutputs, std::span<const float> weights) {
   if constexpr (std::is_same_v<L, CrossEntropy>) {
-    return softmax_cross_entropy(outputs, labels, doutputs, detail::cross_entropy_options(loss));
+    return softmax_cross_entropy(outputs, labels, doutputs, detail::cross_entropy_options(loss, weights));
   } else if constexpr (std::is_same_v<L, CategoricalHinge> || std::is_same_v<L, CategoricalFocal> ||
                        std::is_same_v<L, NegativeLogLikelihood>) {
     const detail::LossRows shape = detail::check_rows(kWho, "outputs", outputs.shape());
     std::optional<std::int32_t> ignored;
     if constexpr (std::is_same_v<L, NegativeLogLikelihood>) ignored = loss.ignore_label;
     detail::check_row_labels(kWho, "outputs", shape, labels, ignored);
-    const Batch<T> batch = {outputs, nullptr, labels, checked_gradient(doutputs, outputs.shape())};
+    const Batch<T> batch = {outputs, nullptr, labels, checked_gradient(doutputs, outputs.shape()),
+                            detail::check_sample_weights(kWho, "outputs", outputs.shape(), weights)};
     if constexpr (std::is_same_v<L, CategoricalHinge>) {
       return mean_hinge(shape, batch);
     } else if constexpr (std::is_same_v<L, CategoricalFocal>) {
@@ -347,20 +376,20 @@ LossResult of_labels(const L& loss, TensorView<const T> outputs, std::span<const
 }  // namespace
 
 LossResult compute_loss(const Loss& loss, TensorView<const float> outputs, TensorView<const float> targets,
-                        TensorView<float> doutputs) {
-  return std::visit([&](const auto& l) { return of_targets(l, outputs, targets, doutputs); }, loss);
+                        TensorView<float> doutputs, std::span<const float> sample_weights) {
+  return std::visit([&](const auto& l) { return of_targets(l, outputs, targets, doutputs, sample_weights); }, loss);
 }
 LossResult compute_loss(const Loss& loss, TensorView<const double> outputs, TensorView<const double> targets,
-                        TensorView<double> doutputs) {
-  return std::visit([&](const auto& l) { return of_targets(l, outputs, targets, doutputs); }, loss);
+                        TensorView<double> doutputs, std::span<const float> sample_weights) {
+  return std::visit([&](const auto& l) { return of_targets(l, outputs, targets, doutputs, sample_weights); }, loss);
 }
 LossResult compute_loss(const Loss& loss, TensorView<const float> outputs, std::span<const std::int32_t> labels,
-                        TensorView<float> doutputs) {
-  return std::visit([&](const auto& l) { return of_labels(l, outputs, labels, doutputs); }, loss);
+                        TensorView<float> doutputs, std::span<const float> sample_weights) {
+  return std::visit([&](const auto& l) { return of_labels(l, outputs, labels, doutputs, sample_weights); }, loss);
 }
 LossResult compute_loss(const Loss& loss, TensorView<const double> outputs, std::span<const std::int32_t> labels,
-                        TensorView<double> doutputs) {
-  return std::visit([&](const auto& l) { return of_labels(l, outputs, labels, doutputs); }, loss);
+                        TensorView<double> doutputs, std::span<const float> sample_weights) {
+  return std::visit([&](const auto& l) { return of_labels(l, outputs, labels, doutputs, sample_weights); }, loss);
 }
 
 }  // namespace hubel

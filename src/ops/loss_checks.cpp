@@ -57,6 +57,25 @@ void check_class_weights(std::string_view who, std::int64_t classes, std::span<c
   }
 }
 
+RowWeights check_sample_weights(std::string_view who, std::string_view name, const Shape& outputs,
+                                std::span<const float> weights) {
+  if (weights.empty()) return {};
+  const std::int64_t count = std::ssize(weights), columns = outputs.rank() > 1 ? outputs.back() : 1;
+  const std::int64_t samples = outputs.rank() > 0 ? outputs[0] : 1,
+                     rows = columns > 0 ? outputs.elements() / columns : 0;
+  if (rows == 0 || (count != samples && count != rows)) {
+    throw std::invalid_argument(detail::formatted(
+        "{}: sample_weights has {} but must have one for each sample or row of {}, which has shape {}", who,
+        counted(count, "element"), name, outputs.to_string()));
+  }
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    if (std::isfinite(weights[i]) && weights[i] >= 0) continue;
+    throw std::invalid_argument(
+        detail::formatted("{}: sample_weights[{}] is {} but must be finite and at least 0", who, i, weights[i]));
+  }
+  return {weights.data(), rows / count};
+}
+
 void check_options(std::string_view who, const LossRows& logits, const CrossEntropyOptions& options) {
   if (!options.losses.empty()) check_count(who, "losses", std::ssize(options.losses), "element", "logits", logits.rows);
   if (!(options.label_smoothing >= 0 && options.label_smoothing <= 1)) {
@@ -72,6 +91,7 @@ void check_labels(const Shape& logits, std::span<const std::int32_t> labels, con
   const LossRows rows = check_rows(who, "logits", logits);
   check_row_labels(who, "logits", rows, labels, options.ignore_label);
   check_options(who, rows, options);
+  check_sample_weights(who, "logits", logits, options.sample_weights);
 }
 
 }  // namespace hubel::detail

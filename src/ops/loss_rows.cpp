@@ -115,7 +115,11 @@ void rows_cross_entropy(const T* logits, std::int64_t rows, std::int64_t classes
     double sum = 0;
     for (std::int64_t c = 0; c < classes; ++c) sum += exponentials[c];
     const Softmax softmax = {exponentials, sum, static_cast<double>(x[best[row]]), best[row]};
-    losses[row] = finish_row(softmax, x, classes, label, target, divisor, d, options);
+    const double weight = targets.weights.of(targets.first + row);
+    const bool counts = weight > 0;
+    if (d && !counts) std::fill_n(d, classes, T(0));
+    losses[row] = finish_row(softmax, x, classes, label, target, divisor / weight, counts ? d : nullptr, options);
+    losses[row].loss = counts ? weight * losses[row].loss : 0;
   }
 }
 

@@ -18,9 +18,11 @@ double loss_divisor(std::span<const std::int32_t> labels, std::span<const double
                     std::optional<std::int32_t> ignore_label);
 
 // The loss's options, which refer to it.
-inline CrossEntropyOptions cross_entropy_options(const CrossEntropy& loss) {
-  return {
-      .label_smoothing = loss.label_smoothing, .class_weights = loss.class_weights, .ignore_label = loss.ignore_label};
+inline CrossEntropyOptions cross_entropy_options(const CrossEntropy& loss, std::span<const float> sample_weights = {}) {
+  return {.label_smoothing = loss.label_smoothing,
+          .class_weights = loss.class_weights,
+          .ignore_label = loss.ignore_label,
+          .sample_weights = sample_weights};
 }
 
 struct RowLoss {
@@ -28,11 +30,14 @@ struct RowLoss {
   bool correct;
 };
 
-// A row's answers: its label, or, where `rows` is not null, a number for each class.
+// Rows' answers: labels, or, where `rows` is not null, a number for each class; and their weights, which are those from
+// the row `first` on.
 template <class T>
 struct RowTargets {
   const std::int32_t* labels = nullptr;
   const T* rows = nullptr;
+  RowWeights weights = {};
+  std::int64_t first = 0;
 };
 
 // Rows whose exponentials are taken together, for many rows are short: at most kMostRows, of about 32 KiB.
@@ -42,17 +47,19 @@ inline std::int64_t block_rows(std::int64_t classes) {
 }
 
 // The losses, before they are divided, of `rows` rows (at most block_rows) that lie one behind the other; with
-// `gradient`, if that is not null, also that of their logits, divided. The options' `losses` are the caller's business.
+// `gradient`, if that is not null, also that of their logits, divided. The options' `losses` and `sample_weights` are
+// the caller's business.
 template <class T>
 void rows_cross_entropy(const T* logits, std::int64_t rows, std::int64_t classes, const RowTargets<T>& targets,
                         double divisor, T* gradient, const CrossEntropyOptions& options, RowLoss* losses);
 
-// The same for one row with a label.
+// The same for one row, the number `row`, with a label.
 template <class T>
-RowLoss row_cross_entropy(const T* logits, std::int64_t classes, std::int32_t label, double divisor, T* gradient,
-                          const CrossEntropyOptions& options) {
+RowLoss row_cross_entropy(const T* logits, std::int64_t classes, std::int32_t label, std::int64_t row, double divisor,
+                          T* gradient, const CrossEntropyOptions& options) {
   RowLoss loss;
-  rows_cross_entropy(logits, 1, classes, {&label, nullptr}, divisor, gradient, options, &loss);
+  const RowTargets<T> target = {&label, nullptr, {options.sample_weights.data(), 1}, row};
+  rows_cross_entropy(logits, 1, classes, target, divisor, gradient, options, &loss);
   return loss;
 }
 

@@ -129,3 +129,82 @@ def test_metrics_of_elements():
 def test_what_does_not_fit(call, error, said):
     with pytest.raises(error, match=rf"^[a-z_0-9]+: {said}"):
         call()
+
+
+# --- areas, intersections, squares
+
+
+def area(positive, scores):
+    """By all pairs, of which equal ones count one half."""
+    pairs = [(a, b) for a, p in zip(scores, positive) if p for b, q in zip(scores, positive) if not q]
+    return sum((a > b) + (a == b) / 2 for a, b in pairs) / len(pairs)
+
+
+@pytest.mark.parametrize("levels", [3, 1000])  # of scores: many equal ones, or few
+def test_areas_under_the_curve(levels):
+    labels = RNG.integers(0, 2, 60)
+    scores = RNG.integers(0, levels, 60) / levels + 0.1 * labels
+    expected = pytest.approx(area(labels == 1, scores), rel=1e-13)
+    assert metrics.roc_auc_score(labels, scores) == metrics.roc_auc_score(labels, scores[:, None]) == expected
+    assert metrics.roc_auc_score(labels, np.exp(scores)) == expected  # their order alone counts
+    labels, rows = RNG.integers(0, 4, 60), RNG.integers(0, levels, (60, 4)) / levels
+    areas = np.array([area(labels == c, rows[:, c]) for c in range(4)])
+    np.testing.assert_allclose(metrics.roc_auc_score(labels, rows, average=None), areas, rtol=1e-13)
+    assert metrics.roc_auc_score(labels, rows) == pytest.approx(areas.mean(), rel=1e-13)
+    weighted = areas @ np.bincount(labels, minlength=4) / 60
+    assert metrics.roc_auc_score(np.eye(4)[labels], rows, "weighted") == pytest.approx(weighted, rel=1e-13)
+    assert metrics.roc_auc_score([0, 1, 1], np.array([-np.inf, 0.5, np.inf])) == 1
+
+
+@pytest.mark.parametrize("classes, m", [(1, 5), (2, 40), (5, 200), (4, 0)])
+def test_intersections_over_unions(classes, m):
+    labels, predictions = RNG.integers(0, classes, m), RNG.integers(0, max(classes - 1, 1), m)
+    both = np.array([np.sum((labels == c) & (predictions == c)) for c in range(classes)])
+    either = np.array([np.sum((labels == c) | (predictions == c)) for c in range(classes)])
+    shares = np.array([share(b, e) for b, e in zip(both, either)])
+    score = metrics.jaccard_score
+    np.testing.assert_allclose(score(labels, predictions, classes, None), shares, rtol=1e-14)
+    assert score(labels, predictions, classes, "macro") == pytest.approx(shares.mean(), rel=1e-14)
+    assert score(labels, predictions, classes, "micro") == pytest.approx(share(both.sum(), either.sum()), rel=1e-14)
+    weighted = share(sum(s * np.sum(labels == c) for c, s in enumerate(shares)), m)
+    assert score(labels, predictions, classes, "weighted") == pytest.approx(weighted, rel=1e-14)
+    if classes == 2:
+        assert score(labels, predictions) == pytest.approx(shares[1], rel=1e-14)
+
+
+def test_squares():
+    targets, outputs = RNG.normal(size=(30, 2, 3)), RNG.normal(size=(30, 2, 3)).astype(np.float32)
+    assert metrics.mean_squared_error(targets, outputs) == pytest.approx(np.mean((targets - outputs) ** 2), rel=1e-14)
+    assert metrics.mean_squared_error(np.zeros((0, 2)), np.zeros((0, 2))) == 0
+    each = [
+        1 - np.sum((targets[:, i, j] - outputs[:, i, j]) ** 2) / np.sum((targets[:, i, j] - targets[:, i, j].mean()) ** 2)
+        for i in range(2)
+        for j in range(3)
+    ]
+    assert metrics.r2_score(targets, outputs) == pytest.approx(np.mean(each), rel=1e-12)
+    assert metrics.r2_score([1, 2, 3], [2, 2, 2]) == 0
+    assert metrics.r2_score([1, 1, 1], [1, 1, 1]) == 1
+    assert metrics.r2_score([1, 1, 1], [1, 1, 2]) == 0
+
+
+@pytest.mark.parametrize(
+    "call, error, said",
+    [
+        (lambda: metrics.roc_auc_score([0, 1], [0.1, 0.2]), TypeError, "roc_auc_score: scores"),
+        (lambda: metrics.roc_auc_score([0, 1], np.zeros(3)), ValueError, r"scores have shape \(3,\), they must be \(2,\)"),
+        (lambda: metrics.roc_auc_score([0, 2], np.zeros(2)), ValueError, r"labels must be in \[0, 2\), got 2"),
+        (lambda: metrics.roc_auc_score([1, 1], np.zeros(2)), ValueError, "every sample is of class 1"),
+        (lambda: metrics.roc_auc_score([0, 1], np.zeros((2, 3))), ValueError, "no sample is of class 2"),
+        (lambda: metrics.roc_auc_score([0, 1], np.array([0, np.nan])), ValueError, "scores have a NaN"),
+        (lambda: metrics.roc_auc_score([0, 1], np.zeros(2), "micro"), ValueError, "average must be None, 'macro' or"),
+        (lambda: metrics.jaccard_score([0, 1, 2], [0, 1, 2]), ValueError, "jaccard_score: average='binary' goes with two"),
+        (lambda: metrics.jaccard_score([0, 1], [0, 1], average="mean"), ValueError, "jaccard_score: average must be"),
+        (lambda: metrics.r2_score([1], [1]), ValueError, "r2_score: there must be at least two samples"),
+        (lambda: metrics.r2_score([1, 2], [1, 2, 3]), ValueError, r"r2_score: outputs are of shape \(3,\)"),
+        (lambda: metrics.r2_score(np.zeros((2, 0)), np.zeros((2, 0))), ValueError, "r2_score: a sample has no elements"),
+        (lambda: metrics.mean_squared_error([1], ["a"]), TypeError, "mean_squared_error: outputs"),
+    ],
+)  # fmt: skip
+def test_wrong_arguments_of_areas_and_squares(call, error, said):
+    with pytest.raises(error, match=said):
+        call()
