@@ -31,7 +31,7 @@ from .optimizers import Optimizer, optimizer_of
 if TYPE_CHECKING:
     from ._types import AnyArray, Array
 
-__all__ = ["Model", "Sequential", "History", "Drawing", "lenet5", "load_model"]
+__all__ = ["Model", "Sequential", "History", "Drawing", "lenet5", "load_model", "model_from_json"]
 
 _NOT_LOGGED = ("epoch", "samples", "seconds")  # what a History and callbacks do not get
 _NAME_NOTE = "name"  # the note of a model file that holds the model's name
@@ -720,6 +720,29 @@ class Model:
         model = _model_of(network, network.notes.get(_NAME_NOTE), 0)
         return model
 
+    def save_weights(self, path: Union[str, "os.PathLike[str]"]) -> None:
+        """Writes the weights alone to a file (safetensors), by their names, all or nothing. OSError when it cannot."""
+        with self._lock:
+            self._network.save_weights(os.fsencode(path))
+
+    def load_weights(self, path: Union[str, "os.PathLike[str]"]) -> None:
+        """Takes its weights from a file that `save_weights` or `save` wrote, or another safetensors file.
+
+        Its tensors must be exactly this model's weights by name and shape; `copy_weights` takes those that fit. Raises
+        OSError when it cannot be read and ValueError when it does not fit; the weights are then as they were.
+        """
+        with self._lock:
+            self._network.load_weights(os.fsencode(path))
+
+    def to_json(self) -> str:
+        """The architecture as JSON text, without weights and names of classes: see docs/model-format.md.
+
+        >>> import hubel
+        >>> hubel.Sequential([hubel.Flatten()], input_shape=(2, 2, 1)).to_json()
+        '{"input_shape":[2,2,1],"layers":[{"kind":"flatten"}]}'
+        """
+        return self._network.to_json()
+
     def __getstate__(self) -> Dict[str, Any]:
         with self._lock:
             return {
@@ -824,6 +847,22 @@ def lenet5(classes: int = 10, seed: int = 0, input_shape: Tuple[int, ...] = (28,
 def load_model(path: Union[str, "os.PathLike[str]"]) -> Model:
     """The model of a file: see `Model.load`."""
     return Model.load(path)
+
+
+def model_from_json(text: str, seed: int = 0, name: Optional[str] = None) -> Model:
+    """A model of the architecture that `Model.to_json` gave, or written by hand; a `Sequential` where it is one.
+
+    Its weights are fresh ones from `seed`. What the text leaves out has its default. Raises ValueError, with the key at
+    fault, for what is no architecture, and TypeError for what is no text.
+
+    >>> import hubel
+    >>> hubel.model_from_json(hubel.lenet5().to_json(), name="lenet")
+    <hubel.Sequential 'lenet', (28, 28, 1) -> (10,), 61,706 parameters>
+    """
+    if not isinstance(text, str):
+        raise TypeError(f"model_from_json: text must be a str, got {type(text).__name__}")
+    _check_seed("model_from_json", seed)
+    return _model_of(_core.Network.from_json(text, seed), name, seed)
 
 
 def _model_of(network: _core.Network, name: Optional[str], next_seed: int) -> Model:
