@@ -42,8 +42,8 @@ Callback = Union[Callable[[int, Dict[str, float]], Any], Any]
 
 class History:
     """What `Model.fit` returns: .epoch, the numbers of the epochs from 0, and .history, a list for each of "loss",
-    "accuracy", `compile`'s other metrics, "learning_rate" (of the epoch's last step) and, with validation data, "val_loss",
-    "val_accuracy", ..."""
+    "accuracy", `compile`'s other metrics, "learning_rate" (of the epoch's last step) and, with validation data,
+    "val_loss", "val_accuracy", ..."""
 
     def __init__(self) -> None:
         self.epoch: List[int] = []
@@ -269,8 +269,8 @@ class Model:
         loss : str or Loss
             A name of Keras's, such as "mse", or an object such as ``hubel.losses.Huber(0.5)``: see `hubel.losses`.
         metrics : str, function or sequence of them
-            "accuracy" (or as Keras has it for the loss, "sparse_categorical_accuracy", "categorical_accuracy"), which is
-            reported whenever the loss has one; "top_5_accuracy", or with another number; "binary_accuracy", "mse" and
+            "accuracy" (or as Keras has it for the loss, "sparse_categorical_accuracy", "categorical_accuracy"), which
+            is reported whenever the loss has one; "top_5_accuracy", or with another number; "binary_accuracy", "mse" and
             "mae" (or "mean_squared_error", "mean_absolute_error"), for which labels are one-hot rows; and functions
             ``f(y_true, y_pred) -> float``, such as those of `hubel.metrics`, which go by their ``__name__``. They get a
             batch's labels, int32 (m,) or (m, h, w), or its targets, and its outputs, (m, ...output_shape), float32; in
@@ -354,10 +354,10 @@ class Model:
         skip_above : float in (0, 1]
             A sample whose label has a probability above this has no gradient, and little is computed backward for it.
         callbacks : callback or sequence of them
-            Each a function, called after each epoch with its number from 0 and a dict as in the history, to which it may
-            add, for those after it and the history; or an object with some of the methods of
-            `hubel.callbacks.Callback`, such as those of `hubel.callbacks`. Setting ``model.stop_training = True`` in one
-            ends the training; in on_train_batch_end after that step, so that the epoch has no end.
+            Each a function, called after each epoch with its number from 0 and a dict as in the history, to which it
+            may add, for those after it and the history; or an object with some of the methods of
+            `hubel.callbacks.Callback`, such as those of `hubel.callbacks`. Setting ``model.stop_training = True`` in
+            one ends the training; in on_train_batch_end after that step, so that the epoch has no end.
         restore_best_weights : bool
             At the end the weights are those of the epoch with the best validation accuracy.
         class_weight : {class: weight} or sequence
@@ -374,8 +374,8 @@ class Model:
         ema_decay : float in [0, 1)
             Unless 0, an average of the weights that fades by this is validated and kept in the end.
         gradient_accumulation_steps : int
-            After every so many batches the weights go a step, with the mean of these batches' gradients, as with Keras's
-            option of optimizers of that name: a large batch in the memory of a small one. Batches are counted on from
+            After every so many batches the weights go a step, with the mean of these batches' gradients, as with
+            Keras's option of optimizers of that name: a large batch in the memory of a small one. Batches are counted on from
             epoch to epoch, and those after the last step come to nothing. Running statistics move with every batch. Of
             schedules and on_train_batch_end a step is still a batch.
         checkpoint : path
@@ -605,8 +605,8 @@ class Model:
         """[loss, accuracy] over the samples, of which there must be one at least, or a dict of them.
 
         There is no accuracy where the loss has none, and after it come the other metrics that `compile` was told of.
-        x may be an image folder's part or an iterable of batches, without y: see the class. sample_weight are factors of
-        the loss, as in `fit`. steps is how many batches are taken of an iterable; without it all are.
+        x may be an image folder's part or an iterable of batches, without y: see the class. sample_weight are factors
+        of the loss, as in `fit`. steps is how many batches are taken of an iterable; without it all are.
         """
         with self._lock:
             size = _size("evaluate", batch_size)
