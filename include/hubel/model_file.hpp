@@ -32,6 +32,12 @@ void save_model(const Network<float>& network, const std::string& path);
 // F64, F16 and BF16 are converted.
 Model load_model(const std::string& path);
 
+// The weights alone, in safetensors, and back into a network of the same names and shapes: that of any file whose
+// tensors are exactly its parameters, such as a model file, whatever else it holds. Written as save_model writes.
+// Throws as these do; where something is thrown the network is as it was.
+void save_weights(const Network<float>& network, const std::string& path);
+void load_weights(Network<float>& network, const std::string& path);
+
 // The architecture alone as JSON text, and back. Options that the text leaves out have their defaults. FormatError,
 // with the key at fault, when it is not an architecture.
 std::string architecture_to_json(const Graph& graph);

@@ -86,7 +86,7 @@ if TYPE_CHECKING:
         UpSampling2D,
         ZeroPadding2D,
     )
-    from .model import History, Model, Sequential, lenet5, load_model
+    from .model import History, Model, Sequential, lenet5, load_model, model_from_json
     from .optimizers import LAMB, SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
 
 __version__: str = _core.version
@@ -187,6 +187,7 @@ __all__ = [
     "History",
     "lenet5",
     "load_model",
+    "model_from_json",
     "zoo",
 ]
 

@@ -86,7 +86,9 @@ def _come_in_batches(who: str, samples: Batch) -> bool:
     if y is not None or not gives_batches(x):
         return False
     if weights is not None:
-        raise ValueError(f"{who}: sample_weight goes with arrays or a folder's images; batches have theirs, (x, y, weight)")
+        raise ValueError(
+            f"{who}: sample_weight goes with arrays or a folder's images; batches have theirs, (x, y, sample_weight)"
+        )
     return True
 
 

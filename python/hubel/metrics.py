@@ -103,7 +103,7 @@ def f1_score(
 def jaccard_score(
     labels: Any, predictions: Any, classes: Optional[int] = None, average: Optional[str] = "binary"
 ) -> Union[float, Array]:
-    """The intersection over the union (Jaccard 1912): of what was of a class or was taken for it, the share that was both.
+    """The intersection over the union (Jaccard 1912): of what was of a class or taken for it, the share that was both.
 
     average is as in `precision_recall_fscore_support`: with "macro" it is the mean IoU, as of the classes of pixels.
 
@@ -136,8 +136,8 @@ def roc_auc_score(labels: Any, scores: AnyArray, average: Optional[str] = "macro
     of the class and others, else ValueError.
 
     average : None, "macro" or "weighted"
-        Of (m, classes): "macro" is the mean over the classes, "weighted" that by their numbers of samples, None an array
-        of each class's.
+        Of (m, classes): "macro" is the mean over the classes, "weighted" that by their numbers of samples, None an
+        array of each class's.
 
     >>> import numpy as np
     >>> from hubel import metrics
@@ -152,7 +152,7 @@ def roc_auc_score(labels: Any, scores: AnyArray, average: Optional[str] = "macro
     columns = scores[:, None] if scores.ndim == 1 else scores
     if columns.ndim != 2 or columns.shape[:1] != own.shape or columns.shape[1] == 0:
         raise ValueError(
-            f"{who}: scores have shape {scores.shape}, they must be {own.shape} or (m, classes) for labels of {own.shape}"
+            f"{who}: scores have shape {scores.shape}, they must be {own.shape} or (m, classes) for these labels"
         )
     if np.isnan(columns).any():
         raise ValueError(f"{who}: scores have a NaN, which is neither higher nor lower than any")
@@ -227,8 +227,8 @@ def mean_squared_error(targets: Any, outputs: Any) -> float:
 def r2_score(targets: Any, outputs: Any) -> float:
     """The coefficient of determination: 1 - sum((t - y)^2) / sum((t - mean(t))^2), the mean of the outputs' own.
 
-    1 is perfect, 0 what the targets' mean comes to. Arrays are (m,) or (m, ...), at least two samples. Where the targets
-    of an output are all the same it is 1 where they are met exactly, else 0, as with scikit-learn's force_finite.
+    1 is perfect, 0 what the targets' mean comes to. Arrays are (m,) or (m, ...), at least two samples. Where the
+    targets of an output are all the same it is 1 where they are met exactly, else 0, as with scikit-learn's force_finite.
 
     >>> from hubel import metrics
     >>> metrics.r2_score([1, 2, 3], [1, 2, 4])

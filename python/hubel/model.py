@@ -31,7 +31,7 @@ from .optimizers import Optimizer, optimizer_of
 if TYPE_CHECKING:
     from ._types import AnyArray, Array
 
-__all__ = ["Model", "Sequential", "History", "Drawing", "lenet5", "load_model"]
+__all__ = ["Model", "Sequential", "History", "Drawing", "lenet5", "load_model", "model_from_json"]
 
 _NOT_LOGGED = ("epoch", "samples", "seconds")  # what a History and callbacks do not get
 _NAME_NOTE = "name"  # the note of a model file that holds the model's name
@@ -42,8 +42,8 @@ Callback = Union[Callable[[int, Dict[str, float]], Any], Any]
 
 class History:
     """What `Model.fit` returns: .epoch, the numbers of the epochs from 0, and .history, a list for each of "loss",
-    "accuracy", `compile`'s other metrics, "learning_rate" (of the epoch's last step) and, with validation data, "val_loss",
-    "val_accuracy", ..."""
+    "accuracy", `compile`'s other metrics, "learning_rate" (of the epoch's last step) and, with validation data,
+    "val_loss", "val_accuracy", ..."""
 
     def __init__(self) -> None:
         self.epoch: List[int] = []
@@ -269,8 +269,8 @@ class Model:
         loss : str or Loss
             A name of Keras's, such as "mse", or an object such as ``hubel.losses.Huber(0.5)``: see `hubel.losses`.
         metrics : str, function or sequence of them
-            "accuracy" (or as Keras has it for the loss, "sparse_categorical_accuracy", "categorical_accuracy"), which is
-            reported whenever the loss has one; "top_5_accuracy", or with another number; "binary_accuracy", "mse" and
+            "accuracy" (or as Keras has it for the loss, "sparse_categorical_accuracy", "categorical_accuracy"), which
+            is reported whenever the loss has one; "top_5_accuracy", or with another number; "binary_accuracy", "mse" and
             "mae" (or "mean_squared_error", "mean_absolute_error"), for which labels are one-hot rows; and functions
             ``f(y_true, y_pred) -> float``, such as those of `hubel.metrics`, which go by their ``__name__``. They get a
             batch's labels, int32 (m,) or (m, h, w), or its targets, and its outputs, (m, ...output_shape), float32; in
@@ -354,10 +354,10 @@ class Model:
         skip_above : float in (0, 1]
             A sample whose label has a probability above this has no gradient, and little is computed backward for it.
         callbacks : callback or sequence of them
-            Each a function, called after each epoch with its number from 0 and a dict as in the history, to which it may
-            add, for those after it and the history; or an object with some of the methods of
-            `hubel.callbacks.Callback`, such as those of `hubel.callbacks`. Setting ``model.stop_training = True`` in one
-            ends the training; in on_train_batch_end after that step, so that the epoch has no end.
+            Each a function, called after each epoch with its number from 0 and a dict as in the history, to which it
+            may add, for those after it and the history; or an object with some of the methods of
+            `hubel.callbacks.Callback`, such as those of `hubel.callbacks`. Setting ``model.stop_training = True`` in
+            one ends the training; in on_train_batch_end after that step, so that the epoch has no end.
         restore_best_weights : bool
             At the end the weights are those of the epoch with the best validation accuracy.
         class_weight : {class: weight} or sequence
@@ -374,8 +374,8 @@ class Model:
         ema_decay : float in [0, 1)
             Unless 0, an average of the weights that fades by this is validated and kept in the end.
         gradient_accumulation_steps : int
-            After every so many batches the weights go a step, with the mean of these batches' gradients, as with Keras's
-            option of optimizers of that name: a large batch in the memory of a small one. Batches are counted on from
+            After every so many batches the weights go a step, with the mean of these batches' gradients, as with
+            Keras's option of optimizers of that name: a large batch in the memory of a small one. Batches are counted on from
             epoch to epoch, and those after the last step come to nothing. Running statistics move with every batch. Of
             schedules and on_train_batch_end a step is still a batch.
         checkpoint : path
@@ -605,8 +605,8 @@ class Model:
         """[loss, accuracy] over the samples, of which there must be one at least, or a dict of them.
 
         There is no accuracy where the loss has none, and after it come the other metrics that `compile` was told of.
-        x may be an image folder's part or an iterable of batches, without y: see the class. sample_weight are factors of
-        the loss, as in `fit`. steps is how many batches are taken of an iterable; without it all are.
+        x may be an image folder's part or an iterable of batches, without y: see the class. sample_weight are factors
+        of the loss, as in `fit`. steps is how many batches are taken of an iterable; without it all are.
         """
         with self._lock:
             size = _size("evaluate", batch_size)
@@ -720,6 +720,29 @@ class Model:
         model = _model_of(network, network.notes.get(_NAME_NOTE), 0)
         return model
 
+    def save_weights(self, path: Union[str, "os.PathLike[str]"]) -> None:
+        """Writes the weights alone to a file (safetensors), by their names, all or nothing. OSError when it cannot."""
+        with self._lock:
+            self._network.save_weights(os.fsencode(path))
+
+    def load_weights(self, path: Union[str, "os.PathLike[str]"]) -> None:
+        """Takes its weights from a file that `save_weights` or `save` wrote, or another safetensors file.
+
+        Its tensors must be exactly this model's weights by name and shape; `copy_weights` takes those that fit. Raises
+        OSError when it cannot be read and ValueError when it does not fit; the weights are then as they were.
+        """
+        with self._lock:
+            self._network.load_weights(os.fsencode(path))
+
+    def to_json(self) -> str:
+        """The architecture as JSON text, without weights and names of classes: see docs/model-format.md.
+
+        >>> import hubel
+        >>> hubel.Sequential([hubel.Flatten()], input_shape=(2, 2, 1)).to_json()
+        '{"input_shape":[2,2,1],"layers":[{"kind":"flatten"}]}'
+        """
+        return self._network.to_json()
+
     def __getstate__(self) -> Dict[str, Any]:
         with self._lock:
             return {
@@ -824,6 +847,22 @@ def lenet5(classes: int = 10, seed: int = 0, input_shape: Tuple[int, ...] = (28,
 def load_model(path: Union[str, "os.PathLike[str]"]) -> Model:
     """The model of a file: see `Model.load`."""
     return Model.load(path)
+
+
+def model_from_json(text: str, seed: int = 0, name: Optional[str] = None) -> Model:
+    """A model of the architecture that `Model.to_json` gave, or written by hand; a `Sequential` where it is one.
+
+    Its weights are fresh ones from `seed`. What the text leaves out has its default. Raises ValueError, with the key at
+    fault, for what is no architecture, and TypeError for what is no text.
+
+    >>> import hubel
+    >>> hubel.model_from_json(hubel.lenet5().to_json(), name="lenet")
+    <hubel.Sequential 'lenet', (28, 28, 1) -> (10,), 61,706 parameters>
+    """
+    if not isinstance(text, str):
+        raise TypeError(f"model_from_json: text must be a str, got {type(text).__name__}")
+    _check_seed("model_from_json", seed)
+    return _model_of(_core.Network.from_json(text, seed), name, seed)
 
 
 def _model_of(network: _core.Network, name: Optional[str], next_seed: int) -> Model:

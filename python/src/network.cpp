@@ -474,6 +474,23 @@ void save(PythonNetwork& self, const nb::bytes& path_bytes) {
   on_file(folder.empty() ? "." : folder, [&] { save_model(self.model(), path); });
 }
 
+void save_weights(PythonNetwork& self, const nb::bytes& path_bytes) {
+  const std::string path = path_of(path_bytes);
+  const std::string folder = std::filesystem::path(path).parent_path().string();
+  on_file(folder.empty() ? "." : folder, [&] { hubel::save_weights(self.network(), path); });
+}
+
+void load_weights(PythonNetwork& self, const nb::bytes& path_bytes) {
+  const std::string path = path_of(path_bytes);
+  self.forget_weights();
+  on_file(path, [&] { hubel::load_weights(self.network(), path); });
+}
+
+PythonNetwork* from_json(const nb::str& json, std::int64_t seed) {
+  return new PythonNetwork(
+      {Network<float>(architecture_from_json(utf8(json)), static_cast<std::uint64_t>(seed)), {}, {}});
+}
+
 // A whole text file, or none.
 void write_text(const nb::bytes& path_bytes, const nb::str& text) {
   const std::string path = path_of(path_bytes), content = utf8(text);
@@ -492,7 +509,11 @@ void bind_network(nb::module_& m) {
   nb::class_<PythonNetwork>(m, "Network")
       .def("__init__", &construct, nb::arg().none(), nb::arg(), nb::arg())
       .def_static("load", &load)
+      .def_static("from_json", &from_json)
+      .def("to_json", [](PythonNetwork& self) { return python_text(architecture_to_json(self.network().graph())); })
       .def("save", &save)
+      .def("save_weights", &save_weights)
+      .def("load_weights", &load_weights)
       .def("predict", &PythonNetwork::predict, nb::arg(), nb::arg(), nb::arg().none())
       .def("layer_output", &PythonNetwork::layer_output)
       .def("evaluate", &PythonNetwork::evaluate)

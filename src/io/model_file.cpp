@@ -6,6 +6,7 @@
 #include <map>
 #include <new>
 #include <stdexcept>
+#include <utility>
 
 #include "hubel/errors.hpp"
 #include "io/architecture.hpp"
@@ -24,6 +25,7 @@ using nlohmann::json;
 
 constexpr const char* kFormat = "format";
 constexpr const char* kHubel = "hubel";
+constexpr const char* kWeights = "hubel weights";
 constexpr const char* kVersion = "format_version";
 constexpr const char* kCurrentVersion = "1";
 constexpr const char* kArchitecture = "architecture";
@@ -31,6 +33,12 @@ constexpr const char* kClassNames = "class_names";
 constexpr std::string_view kNote = "note.";  // a note's key in the file is this and its own
 
 using Metadata = std::map<std::string, std::string>;
+
+void write_tensors(const Network<float>& network, const Metadata& metadata, const std::string& path) {
+  std::vector<detail::NamedTensor> tensors;
+  for (const Parameter<float>& p : network.parameters()) tensors.push_back({p.name, p.value});
+  detail::write_safetensors(path, metadata, tensors);
+}
 
 void write_model(const Network<float>& network, const std::vector<std::string>& class_names, const Metadata& notes,
                  const std::string& path) {
@@ -43,9 +51,7 @@ void write_model(const Network<float>& network, const std::vector<std::string>& 
       {kFormat, kHubel}, {kVersion, kCurrentVersion}, {kArchitecture, architecture_to_json(network.graph())}};
   if (!class_names.empty()) metadata[kClassNames] = detail::dump_json(class_names, "save_model: a class name");
   for (const auto& [key, text] : notes) metadata[std::string(kNote) + key] = text;
-  std::vector<detail::NamedTensor> tensors;
-  for (const Parameter<float>& p : network.parameters()) tensors.push_back({p.name, p.value});
-  detail::write_safetensors(path, metadata, tensors);
+  write_tensors(network, metadata, path);
 }
 
 const std::string& metadata_value(const Metadata& metadata, const char* key, std::string_view who) {
@@ -68,21 +74,25 @@ void check_format(const Metadata& metadata, std::string_view who) {
   }
 }
 
-// The file's tensors must be exactly the architecture's parameters. Returns them in the order of the parameters.
-std::vector<const detail::SafetensorsEntry*> match_tensors(const detail::NetworkPlan& plan,
+const Shape& shape_of(const detail::ParameterSpec& parameter) { return parameter.shape; }
+const Shape& shape_of(const Parameter<float>& parameter) { return parameter.value.shape(); }
+
+// The file's tensors must be exactly these parameters, which `whose` has. Returns them in the order of the parameters.
+template <class Parameters>
+std::vector<const detail::SafetensorsEntry*> match_tensors(const Parameters& parameters, std::string_view whose,
                                                            const detail::SafetensorsHeader& header,
                                                            std::string_view who) {
   std::map<std::string_view, const detail::SafetensorsEntry*> unclaimed;
   for (const detail::SafetensorsEntry& tensor : header.tensors) unclaimed[tensor.name] = &tensor;
   std::vector<const detail::SafetensorsEntry*> matched;
-  for (const detail::ParameterSpec& wanted : plan.parameters) {
+  for (const auto& wanted : parameters) {
     const auto found = unclaimed.find(wanted.name);
     if (found == unclaimed.end())
       throw FormatError(detail::formatted("{}: the tensor {} is missing", who, wanted.name));
     const Shape& shape = found->second->shape;
-    if (!(shape == wanted.shape)) {
-      throw FormatError(detail::formatted("{}: the tensor {} has shape {}, its architecture asks for {}", who,
-                                          wanted.name, shape.to_string(), wanted.shape.to_string()));
+    if (!(shape == shape_of(wanted))) {
+      throw FormatError(detail::formatted("{}: the tensor {} has shape {}, {} asks for {}", who, wanted.name,
+                                          shape.to_string(), whose, shape_of(wanted).to_string()));
     }
     matched.push_back(found->second);
     unclaimed.erase(found);
@@ -113,6 +123,15 @@ Metadata read_notes(const Metadata& metadata) {
   return notes;
 }
 
+template <class Read>
+auto read_file(const std::string& path, const Read& read) {
+  try {
+    return read(detail::FileSource(path));
+  } catch (const std::bad_alloc&) {
+    throw IoError(detail::formatted("{}: cannot be read: there is not enough memory for its weights", path));
+  }
+}
+
 }  // namespace
 
 namespace detail {
@@ -123,11 +142,19 @@ Model read_model(const ByteSource& source, const std::string& who) {
   const std::string place = detail::formatted("{}: '{}'", who, kArchitecture);
   Architecture architecture = read_architecture(metadata_value(header.metadata, kArchitecture, who), place);
   std::vector<Parameter<float>> parameters;
-  for (const SafetensorsEntry* tensor : match_tensors(architecture.plan, header, who))
+  for (const SafetensorsEntry* tensor : match_tensors(architecture.plan.parameters, "its architecture", header, who))
     parameters.push_back({tensor->name, read_float_tensor(source, *tensor, who)});
   Network<float> network(std::move(architecture.graph), std::move(parameters));
   std::vector<std::string> class_names = read_class_names(header.metadata, network.output_shape().elements(), who);
   return {std::move(network), std::move(class_names), read_notes(header.metadata)};
+}
+
+void read_weights(const ByteSource& source, const std::string& who, Network<float>& network) {
+  const SafetensorsHeader header = read_safetensors_header(source, who);
+  std::vector<Tensor<float>> values;
+  for (const SafetensorsEntry* tensor : match_tensors(std::as_const(network).parameters(), "the network", header, who))
+    values.push_back(read_float_tensor(source, *tensor, who));
+  for (std::size_t i = 0; i < values.size(); ++i) network.parameters()[i].value = std::move(values[i]);
 }
 
 }  // namespace detail
@@ -138,12 +165,16 @@ void save_model(const Model& model, const std::string& path) {
 
 void save_model(const Network<float>& network, const std::string& path) { write_model(network, {}, {}, path); }
 
+void save_weights(const Network<float>& network, const std::string& path) {
+  write_tensors(network, {{kFormat, kWeights}, {kVersion, kCurrentVersion}}, path);
+}
+
 Model load_model(const std::string& path) {
-  try {
-    return detail::read_model(detail::FileSource(path), path);
-  } catch (const std::bad_alloc&) {
-    throw IoError(detail::formatted("{}: cannot be read: there is not enough memory for its weights", path));
-  }
+  return read_file(path, [&](const detail::FileSource& file) { return detail::read_model(file, path); });
+}
+
+void load_weights(Network<float>& network, const std::string& path) {
+  read_file(path, [&](const detail::FileSource& file) { detail::read_weights(file, path, network); });
 }
 
 }  // namespace hubel

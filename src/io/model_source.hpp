@@ -11,4 +11,7 @@ namespace hubel::detail {
 // As load_model; `who` names the source in messages.
 Model read_model(const ByteSource& source, const std::string& who);
 
+// As load_weights.
+void read_weights(const ByteSource& source, const std::string& who, Network<float>& network);
+
 }  // namespace hubel::detail

@@ -58,7 +58,8 @@ template <class T>
 RowLoss row_cross_entropy(const T* logits, std::int64_t classes, std::int32_t label, std::int64_t row, double divisor,
                           T* gradient, const CrossEntropyOptions& options) {
   RowLoss loss;
-  const RowTargets<T> target = {&label, nullptr, {options.sample_weights.data(), 1}, row};
+  const std::span<const float> weights = options.sample_weights;
+  const RowTargets<T> target = {&label, nullptr, {weights.empty() ? nullptr : weights.data(), 1}, row};
   rows_cross_entropy(logits, 1, classes, target, divisor, gradient, options, &loss);
   return loss;
 }

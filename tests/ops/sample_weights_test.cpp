@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "hubel/loss.hpp"
+#include "hubel/threads.hpp"
 #include "loss_reference.hpp"
 #include "testing.hpp"
 #include "text/formatted.hpp"
@@ -168,7 +169,7 @@ TYPED_TEST(SampleWeightsTest, RowsOfLabels) {
   }
 }
 
-// More than one run of rows and of elements.
+// More than one run of rows and of elements, on any number of threads.
 TYPED_TEST(SampleWeightsTest, LargeImages) {
   using T = TypeParam;
   const Shape shape{2, 67, 131, 3};
@@ -181,6 +182,13 @@ TYPED_TEST(SampleWeightsTest, LargeImages) {
     const std::span<const std::int32_t> all(labels);
     const double entropy = compute_loss(CrossEntropy{}, y, all, {}, weights).loss;
     EXPECT_NEAR(entropy, static_cast<double>(expected(CrossEntropy{}, y, all, weights)), 1e-13);
+    const int threads = num_threads();
+    for (const int n : {1, 2, 4}) {
+      set_num_threads(n);
+      EXPECT_EQ(compute_loss(MeanSquaredError{}, y, t, {}, weights).loss, squared) << n;
+      EXPECT_EQ(compute_loss(CrossEntropy{}, y, all, {}, weights).loss, entropy) << n;
+    }
+    set_num_threads(threads);
   }
 }
 
