@@ -118,6 +118,8 @@ class BinaryFocalCrossentropy(Loss):
         balances = values.pop("apply_class_balancing")
         if not isinstance(balances, bool):
             raise TypeError(f"{name}: apply_class_balancing must be True or False, got {balances!r}")
+        if balances and isinstance(self.alpha, (int, float)) and not 0 <= self.alpha <= 1:
+            raise ValueError(f"{name}: alpha must be in [0, 1], got {self.alpha!r}")
         return name, {**values, "alpha": self.alpha if balances else -1.0}
 
 

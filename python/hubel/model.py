@@ -235,6 +235,9 @@ class Model:
         self._set_frozen(names, False)
 
     def _set_frozen(self, names: Sequence[str], frozen: bool) -> None:
+        for name in names:
+            if not isinstance(name, str):
+                raise TypeError(f"freeze, unfreeze: names must be a str, got {name!r} ({type(name).__name__})")
         with self._lock:
             before = self._network.frozen()
             try:

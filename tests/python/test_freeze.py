@@ -63,6 +63,8 @@ def test_names(capsys):
         model.freeze("dense_1", "conv")
     with pytest.raises(TypeError, match="freeze: names must be a str"):
         model.freeze("conv2d_1", 3)
+    with pytest.raises(TypeError, match="freeze: names must be a str, got None"):
+        model.freeze(None)
     assert model.frozen == ["dense_2.kernel", "dense_2.bias"]
     model.freeze()
     assert model.frozen == list(model.parameters())

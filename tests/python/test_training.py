@@ -115,6 +115,8 @@ def test_losses_with_options_are_those_of_numpy():
             assert result["accuracy"] == pytest.approx(np.mean((p.argmax(1) == t.argmax(1)))), loss
     model.compile("adam", losses.CategoricalFocalCrossentropy())
     assert model.evaluate(x, t) == pytest.approx(model.evaluate(x, t.argmax(1)))
+    with pytest.raises(ValueError, match=r"alpha must be in \[0, 1\], got -1"):
+        losses.BinaryFocalCrossentropy(True, alpha=-1)
     with pytest.raises(TypeError, match="apply_class_balancing"):
         losses.BinaryFocalCrossentropy(1)
     with pytest.raises(ValueError, match="gamma is -1"):
