@@ -5,18 +5,14 @@
 
 #include "hubel/adaptive_pool.hpp"
 #include "nn/layer_kind.hpp"
+#include "nn/layer_pooling.hpp"
 
 namespace hubel::detail {
 
 template <>
-struct LayerKind<AdaptivePool2D> : LayerTraits {
+struct LayerKind<AdaptivePool2D> : PoolTraits<AdaptivePool2D> {
   static constexpr std::array<std::string_view, 2> kNames = {"adaptive_max_pool2d", "adaptive_avg_pool2d"};
 
-  static std::string_view name(const AdaptivePool2D& layer) { return kNames[layer.mode == PoolMode::max ? 0 : 1]; }
-  static bool reads_inputs(const AdaptivePool2D& layer) { return layer.mode == PoolMode::max; }
-  static AdaptivePool2D of_name(std::string_view name) {
-    return {.mode = name == kNames[0] ? PoolMode::max : PoolMode::avg};
-  }
   template <class Self, class F>
   static void fields(Self& layer, F&& f) {
     f.required("output_size", layer.output_size);

@@ -4,30 +4,14 @@
 #include "nn/layer_global_pool2d.hpp"
 #include "nn/layer_kind.hpp"
 #include "nn/layer_pool2d.hpp"
+#include "nn/layer_pooling.hpp"
 #include "text/formatted.hpp"
 
 namespace hubel::detail {
 
 template <>
-struct LayerKind<Pool1D> : LayerTraits {
+struct LayerKind<Pool1D> : WindowPoolTraits<Pool1D> {
   static constexpr std::array<std::string_view, 2> kNames = {"max_pool1d", "avg_pool1d"};
-
-  static std::string_view name(const Pool1D& layer) { return kNames[layer.mode == PoolMode::max ? 0 : 1]; }
-  static bool reads_inputs(const Pool1D& layer) { return layer.mode == PoolMode::max; }
-  static Pool1D of_name(std::string_view name) {
-    Pool1D layer;
-    layer.mode = name == kNames[0] ? PoolMode::max : PoolMode::avg;
-    return layer;
-  }
-
-  template <class Self, class F>
-  static void fields(Self& layer, F&& f) {
-    f.optional("pool_size", layer.pool_size);
-    f.optional("strides", layer.strides);
-    f.optional("padding", layer.padding);
-    f.optional("ceil_mode", layer.ceil_mode);
-    if (layer.mode == PoolMode::avg) f.optional("count_include_pad", layer.count_include_pad);
-  }
 
   static std::string detail(const Pool1D& layer) { return LayerKind<Pool2D>::detail(as_pool2d(layer)); }
 
@@ -68,19 +52,8 @@ struct LayerKind<Pool1D> : LayerTraits {
 };
 
 template <>
-struct LayerKind<GlobalPool1D> : LayerTraits {
+struct LayerKind<GlobalPool1D> : GlobalPoolTraits<GlobalPool1D> {
   static constexpr std::array<std::string_view, 2> kNames = {"global_max_pool1d", "global_avg_pool1d"};
-
-  static std::string_view name(const GlobalPool1D& layer) { return kNames[layer.mode == PoolMode::max ? 0 : 1]; }
-  static bool reads_inputs(const GlobalPool1D& layer) { return layer.mode == PoolMode::max; }
-  static GlobalPool1D of_name(std::string_view name) {
-    return {.mode = name == kNames[0] ? PoolMode::max : PoolMode::avg};
-  }
-  template <class Self, class F>
-  static void fields(Self& layer, F&& f) {
-    f.optional("keepdims", layer.keepdims);
-  }
-  static std::string detail(const GlobalPool1D&) { return ""; }
 
   static LayerPlan plan(const GlobalPool1D& layer, const Shape& x, std::string_view who) {
     check_sequences(who, x, "1D pooling takes");
@@ -88,8 +61,6 @@ struct LayerKind<GlobalPool1D> : LayerTraits {
     if (layer.keepdims) plan.output = {x[0], 1, x[2]};
     return plan;
   }
-
-  static Reach reach(const GlobalPool1D&, const Shape&) { return {.all = true}; }
 
   template <class T>
   static void forward(const GlobalPool1D& layer, const ForwardPass<T>& pass, TensorView<T> y) {
@@ -105,7 +76,6 @@ struct LayerKind<GlobalPool1D> : LayerTraits {
 
  private:
   static GlobalPool2D as_pool2d(const GlobalPool1D& l) { return {.mode = l.mode, .keepdims = l.keepdims}; }
-  static Shape pixel(const Shape& y) { return {y[0], 1, 1, y.back()}; }
 };
 
 }  // namespace hubel::detail

@@ -3,30 +3,14 @@
 
 #include "hubel/pool.hpp"
 #include "nn/layer_kind.hpp"
+#include "nn/layer_pooling.hpp"
 #include "text/formatted.hpp"
 
 namespace hubel::detail {
 
 template <>
-struct LayerKind<Pool2D> : LayerTraits {
+struct LayerKind<Pool2D> : WindowPoolTraits<Pool2D> {
   static constexpr std::array<std::string_view, 2> kNames = {"max_pool2d", "avg_pool2d"};
-
-  static std::string_view name(const Pool2D& layer) { return kNames[layer.mode == PoolMode::max ? 0 : 1]; }
-  static bool reads_inputs(const Pool2D& layer) { return layer.mode == PoolMode::max; }
-  static Pool2D of_name(std::string_view name) {
-    Pool2D layer;
-    layer.mode = name == kNames[0] ? PoolMode::max : PoolMode::avg;
-    return layer;
-  }
-
-  template <class Self, class F>
-  static void fields(Self& layer, F&& f) {
-    f.optional("pool_size", layer.pool_size);
-    f.optional("strides", layer.strides);
-    f.optional("padding", layer.padding);
-    f.optional("ceil_mode", layer.ceil_mode);
-    if (layer.mode == PoolMode::avg) f.optional("count_include_pad", layer.count_include_pad);
-  }
 
   static std::string detail(const Pool2D& layer) {
     std::string text = detail::formatted("{}, stride {}", extent_text(layer.pool_size), extent_text(layer.strides));
