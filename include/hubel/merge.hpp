@@ -1,6 +1,8 @@
 // Branches of one shape made into one, element by element: their difference, mean, maximum or minimum.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <span>
 #include <string_view>
 
@@ -12,8 +14,9 @@ namespace hubel {
 // NaN.
 enum class MergeMode { subtract, average, maximum, minimum };
 
-// "subtract", "average", "maximum", "minimum".
-std::string_view merge_mode_name(MergeMode mode);
+// In the order of the modes.
+inline constexpr std::array<std::string_view, 4> kMergeModeNames = {"subtract", "average", "maximum", "minimum"};
+constexpr std::string_view merge_mode_name(MergeMode mode) { return kMergeModeNames[static_cast<std::size_t>(mode)]; }
 
 // out = xs merged; all of one shape. out may be the memory of any of them. Throws std::invalid_argument for shapes that
 // differ and for a number of xs that the mode does not take.

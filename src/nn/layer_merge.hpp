@@ -9,10 +9,10 @@ namespace hubel::detail {
 
 template <>
 struct LayerKind<Merge> : LayerTraits {
-  static constexpr std::array<std::string_view, 4> kNames = {"subtract", "average", "maximum", "minimum"};
+  static constexpr auto kNames = kMergeModeNames;
   static constexpr bool kJoins = true;
 
-  static std::string_view name(const Merge& layer) { return kNames[static_cast<std::size_t>(layer.mode)]; }
+  static std::string_view name(const Merge& layer) { return merge_mode_name(layer.mode); }
   static bool reads_inputs(const Merge& layer) {
     return layer.mode == MergeMode::maximum || layer.mode == MergeMode::minimum;
   }

@@ -136,11 +136,6 @@ Tensor<T> forward_new(MergeMode mode, Inputs<T> xs) {
 
 }  // namespace
 
-std::string_view merge_mode_name(MergeMode mode) {
-  constexpr std::string_view kNames[] = {"subtract", "average", "maximum", "minimum"};
-  return kNames[static_cast<std::size_t>(mode)];
-}
-
 void merge_forward(MergeMode mode, std::span<const TensorView<const float>> xs, TensorView<float> out) {
   forward(mode, xs, out);
 }
