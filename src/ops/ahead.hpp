@@ -9,6 +9,16 @@
 
 namespace hubel::detail {
 
+// `rows` rows of so many elements, `step` elements apart.
+template <class T>
+simd::Ahead ahead_of(const T* from, std::int64_t elements, std::int64_t rows = 1, std::int64_t step = 0) {
+  constexpr auto kBytes = static_cast<std::int64_t>(sizeof(T)), kLine = static_cast<std::int64_t>(simd::kCacheLine);
+  // The last lines of a row: the first may belong to what was read before.
+  const std::int64_t count = (elements * kBytes + kLine - 1) / kLine;
+  return {reinterpret_cast<const char*>(from + elements) - 1 - (count - 1) * kLine, static_cast<std::size_t>(count),
+          static_cast<std::size_t>(rows), step * kBytes};
+}
+
 // Up to two ranges of memory in `calls` shares of nearly equal size.
 class AheadShares {
  public:

@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <span>
 
+#include "ops/ahead.hpp"
 #include "ops/channel_blocks.hpp"
 #include "ops/depthwise.hpp"
 #include "ops/few_rows.hpp"
@@ -152,22 +153,16 @@ struct Kernel {
   // The memory that weights() will read.
   simd::Ahead expected(const Correlation<T>& k, const ChannelBlock& block, const TermBlock& terms) const {
     const std::int64_t width = layout.width(block);
-    if (packed) return lines(packed + layout.at(block) + terms.before * width, terms.count() * width, 1, 0);
+    if (packed) return ahead_of(packed + layout.at(block) + terms.before * width, terms.count() * width);
     if (terms.r1 - terms.r0 > 1 || layout.runs.columns_in_run > 1) return {};  // short pieces here and there
     const T* from = as_it_lies(k, block, terms);
-    return k.w_n == 1 ? lines(from, block.count, terms.count(), k.w_c) : lines(from, terms.count(), block.count, k.w_n);
+    return k.w_n == 1 ? ahead_of(from, block.count, terms.count(), k.w_c)
+                      : ahead_of(from, terms.count(), block.count, k.w_n);
   }
 
  private:
   const T* as_it_lies(const Correlation<T>& k, const ChannelBlock& block, const TermBlock& terms) const {
     return k.weights + layout.weight_offset(k, terms.r0, terms.begin) + block.group * k.w_group + block.first * k.w_n;
-  }
-  static simd::Ahead lines(const T* from, std::int64_t elements, std::int64_t rows, std::int64_t step) {
-    constexpr auto kBytes = static_cast<std::int64_t>(sizeof(T)), kLine = static_cast<std::int64_t>(simd::kCacheLine);
-    // The last ones of a row: the first may belong to what was read before.
-    const std::int64_t count = (elements * kBytes + kLine - 1) / kLine;
-    return {reinterpret_cast<const char*>(from + elements) - 1 - (count - 1) * kLine, static_cast<std::size_t>(count),
-            static_cast<std::size_t>(rows), step * kBytes};
   }
 };
 

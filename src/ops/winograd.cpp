@@ -138,13 +138,6 @@ void transform_kernel(const Correlation<T>& k, const KernelLayout<T>& layout, co
   }
 }
 
-// Memory as whole lines that an inner loop may ask for.
-template <class T>
-simd::Ahead whole_lines(const T* from, std::int64_t elements) {
-  const std::size_t bytes = static_cast<std::size_t>(elements) * sizeof(T);
-  return {reinterpret_cast<const char*>(from), (bytes + simd::kCacheLine - 1) / simd::kCacheLine};
-}
-
 // The outputs of tiles [begin, end) and one block of output channels, from the tiles' transformed inputs
 // v[(f * stride + tile - begin) * pixel + c].
 template <class T>
@@ -169,8 +162,7 @@ void multiply(const Correlation<T>& k, const TileGrid& tiles, const KernelLayout
     t.in = v + f * stride * pixel;
     t.weights = kernel + layout.at(block, f);
     t.out = sums + f * n * width;
-    t.next_weights =
-        f + 1 < kPoints ? whole_lines(kernel + layout.at(block, f + 1), k.channels * width) : simd::Ahead{};
+    t.next_weights = f + 1 < kPoints ? ahead_of(kernel + layout.at(block, f + 1), k.channels * width) : simd::Ahead{};
     simd::conv_tiles(t);
   }
   simd::WinogradResult<T> result{};
