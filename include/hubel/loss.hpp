@@ -84,7 +84,7 @@ struct BinaryFocal {
 };
 
 // -alpha sum_c (1 - p_c)^gamma t_c log p_c of rows, by labels or rows of probabilities t. p = y, its logarithms no
-// smaller than -100; or from logits p = softmax(y). (Lin et al. 2017.)
+// smaller than -100 and 1 - p within [0, 1]; or from logits p = softmax(y). (Lin et al. 2017.)
 struct CategoricalFocal {
   bool from_logits = false;
   double gamma = 2;

@@ -164,18 +164,23 @@ double hinge_row(const T* y, const Target& target, std::int64_t classes, double 
   return enough ? 0 : loss;
 }
 
+// f(target), where target(c) is what row i's target has for class c, or a one at its label.
+template <class T, class F>
+double with_target(const Batch<T>& batch, std::int64_t i, std::int64_t classes, const F& f) {
+  if (batch.targets) {
+    const T* t = batch.targets + i * classes;
+    return f([t](std::int64_t c) { return static_cast<double>(t[c]); });
+  }
+  const std::int64_t label = batch.labels[static_cast<std::size_t>(i)];
+  return f([label](std::int64_t c) { return c == label ? 1.0 : 0.0; });
+}
+
 template <class T>
 LossResult mean_hinge(const detail::LossRows& shape, const Batch<T>& batch) {
   const double divisor = static_cast<double>(shape.rows);
   return mean_of_rows(shape, batch, divisor, {}, [&](const T* y, T* gradient, std::int64_t i) {
-    if (!batch.targets) {
-      const std::int64_t label = batch.labels[static_cast<std::size_t>(i)];
-      return hinge_row(
-          y, [label](std::int64_t c) { return c == label ? 1.0 : 0.0; }, shape.classes, divisor, gradient);
-    }
-    const T* t = batch.targets + i * shape.classes;
-    return hinge_row(
-        y, [t](std::int64_t c) { return static_cast<double>(t[c]); }, shape.classes, divisor, gradient);
+    return with_target(batch, i, shape.classes,
+                       [&](const auto& target) { return hinge_row(y, target, shape.classes, divisor, gradient); });
   });
 }
 
@@ -207,31 +212,36 @@ LossResult mean_likelihood(const NegativeLogLikelihood& loss, const detail::Loss
   });
 }
 
-// Of one row, target(c) being the probability of class c; `room` has as many numbers.
+// Of one row, target(c) being the probability of class c; `room` is for two numbers a class.
 template <class T, class Target>
 double focal_row(const CategoricalFocal& loss, const T* y, const Target& target, std::int64_t classes, double divisor,
                  double* room, T* gradient) {
-  constexpr double kLeast = -100;  // of a logarithm
-  double top = 0, total = 1;
+  // A probability's logarithm is at least -100; slopes are bounded as the binary cross-entropy's.
+  constexpr double kSmallestProbability = 3.720075976020836e-44, kSmallestDivisor = 1e-12;
+  double top = 0, log_total = 0;
   if (loss.from_logits) {
-    top = static_cast<double>(*std::max_element(y, y + classes)), total = 0;
+    top = static_cast<double>(*std::max_element(y, y + classes));
+    double total = 0;
     for (std::int64_t c = 0; c < classes; ++c) total += std::exp(static_cast<double>(y[c]) - top);
+    log_total = std::log(total);
   }
-  // p dL/dp of each class; without logits dL/dp is wanted, and p may be 0.
-  double sum = 0, slopes = 0;
+  // dL/dp of each class, of logits times p; and p.
+  double *slopes = room, *probabilities = room + classes;
+  double sum = 0, all_slopes = 0;
   for (std::int64_t c = 0; c < classes; ++c) {
-    const double shifted = static_cast<double>(y[c]) - top, t = loss.alpha * target(c);
-    const double log_p = loss.from_logits ? shifted - std::log(total) : std::max(std::log(shifted), kLeast);
-    const double p = loss.from_logits ? std::exp(log_p) : shifted, missing = std::max(1 - p, 0.0);
+    const double own = static_cast<double>(y[c]), t = loss.alpha * target(c);
+    const double log_p = loss.from_logits ? own - top - log_total : std::log(std::max(own, kSmallestProbability));
+    const double p = loss.from_logits ? std::exp(log_p) : own, missing = std::clamp(1 - p, 0.0, 1.0);
     const double factor = std::pow(missing, loss.gamma);
     const double bend = missing > 0 ? loss.gamma * factor / missing * log_p : 0;
     if (t != 0 || std::isnan(p)) sum -= t * factor * log_p;
-    room[c] = loss.from_logits ? t * (p * bend - factor) : t * (bend - factor / std::max(p, 1e-12));
-    slopes += room[c];
+    slopes[c] = loss.from_logits ? t * (p * bend - factor) : t * (bend - factor / std::max(p, kSmallestDivisor));
+    probabilities[c] = p;
+    all_slopes += slopes[c];
   }
   for (std::int64_t c = 0; gradient && c < classes; ++c) {
-    const double p = loss.from_logits ? std::exp(static_cast<double>(y[c]) - top) / total : 0;
-    gradient[c] = static_cast<T>((room[c] - p * slopes) / divisor);
+    const double slope = loss.from_logits ? slopes[c] - probabilities[c] * all_slopes : slopes[c];
+    gradient[c] = static_cast<T>(slope / divisor);
   }
   return sum;
 }
@@ -242,15 +252,10 @@ LossResult mean_focal(const CategoricalFocal& loss, const detail::LossRows& shap
   check_number(std::isfinite(loss.alpha) && loss.alpha >= 0, "alpha", loss.alpha, "finite and at least 0");
   const double divisor = static_cast<double>(shape.rows);
   return mean_of_rows(shape, batch, divisor, {}, [&](const T* y, T* gradient, std::int64_t i) {
-    double* room = detail::scratch<double>(detail::Scratch::exponentials, static_cast<std::size_t>(shape.classes));
-    if (!batch.targets) {
-      const std::int64_t label = batch.labels[static_cast<std::size_t>(i)];
-      return focal_row(
-          loss, y, [label](std::int64_t c) { return c == label ? 1.0 : 0.0; }, shape.classes, divisor, room, gradient);
-    }
-    const T* t = batch.targets + i * shape.classes;
-    return focal_row(
-        loss, y, [t](std::int64_t c) { return static_cast<double>(t[c]); }, shape.classes, divisor, room, gradient);
+    double* room = detail::scratch<double>(detail::Scratch::exponentials, static_cast<std::size_t>(2 * shape.classes));
+    return with_target(batch, i, shape.classes, [&](const auto& target) {
+      return focal_row(loss, y, target, shape.classes, divisor, room, gradient);
+    });
   });
 }
 

@@ -158,7 +158,8 @@ struct Focal {
   template <class D, class V>
   static HWY_INLINE LossAndSlope<V> at(D d, V y, V t, Parameters<V> own) {
     const V one = hn::Set(d, 1.0);
-    const V missing = hn::MulAdd(t, hn::Sub(one, y), hn::Mul(hn::Sub(one, t), y));
+    const V raw = hn::MulAdd(t, hn::Sub(one, y), hn::Mul(hn::Sub(one, t), y));
+    const V missing = hn::IfThenElse(hn::Gt(raw, one), one, raw);  // NaN passes
     return focused(d, Binary::at(d, y, t, Parameters<V>{one, one}), {missing, hn::Sub(one, hn::Add(t, t))}, t, own);
   }
 };

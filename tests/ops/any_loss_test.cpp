@@ -352,6 +352,10 @@ TYPED_TEST(AnyLossTest, LimitsOfTheFocalLosses) {
   const CategoricalFocal rows{.alpha = 1}, row_logits{.from_logits = true, .alpha = 1};
   EXPECT_EQ(of(rows, {1, 0}, {1, 0}), 0);
   EXPECT_NEAR(of(rows, {0, 1}, {1, 0}), 100, 1e-12);
+  EXPECT_NEAR(of(rows, {-2, 3}, {1, 0}), 100, 1e-12);  // what is no probability counts as the nearest
+  EXPECT_EQ(of(rows, {3, -2}, {1, 0}), 0);
+  EXPECT_NEAR(of(binary, {-2}, {1}), 100, 1e-12);
+  EXPECT_NEAR(of(binary, {3}, {0}), 100, 1e-12);
   EXPECT_EQ(of(row_logits, {1000, 0}, {1, 0}), 0);
   EXPECT_EQ(of(row_logits, {0, 1000}, {1, 0}), 1000);
   EXPECT_EQ(of(CosineSimilarity{}, {0, 0}, {1, 0}), 0);
@@ -487,10 +491,10 @@ TYPED_TEST(AnyLossTest, LongSums) {
 }
 
 TEST(AnyLoss, Names) {
-  for (const char* name : {"cross_entropy", "binary_crossentropy", "mse", "mae", "huber", "hinge", "squared_hinge",
-                           "categorical_hinge", "kl_divergence", "nll", "binary_focal_crossentropy",
-                           "categorical_focal_crossentropy", "log_cosh", "poisson", "cosine_similarity", "tversky",
-                           "dice"})
+  for (const char* name :
+       {"cross_entropy", "binary_crossentropy", "mse", "mae", "huber", "hinge", "squared_hinge", "categorical_hinge",
+        "kl_divergence", "nll", "binary_focal_crossentropy", "categorical_focal_crossentropy", "log_cosh", "poisson",
+        "cosine_similarity", "tversky", "dice"})
     EXPECT_EQ(loss_name(loss_from_name(name)), name);
   const std::vector<std::pair<const char*, const char*>> others = {{"categorical_crossentropy", "cross_entropy"},
                                                                    {"sparse_categorical_crossentropy", "cross_entropy"},
