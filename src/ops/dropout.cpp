@@ -73,7 +73,8 @@ class Mask {
 
 // y = x with elements dropped.
 template <class T>
-void drop(TensorView<const T> x, double rate, const DropoutKey& key, std::int64_t first_sample, TensorView<T> y) {
+void drop_elements(TensorView<const T> x, double rate, const DropoutKey& key, std::int64_t first_sample,
+                   TensorView<T> y) {
   const Mask<T> mask(rate, key);
   const std::int64_t m = x.shape()[0], size = x.shape().without_first().elements();
   if (x.size() == 0) return;
@@ -134,17 +135,15 @@ void drop_samples(TensorView<const T> x, double rate, const DropoutKey& key, std
   });
 }
 
-template <class T>
-void samples(std::string_view who, std::string_view in, std::string_view out, TensorView<const T> x, double rate,
-             const DropoutKey& key, std::int64_t first_sample, TensorView<T> y) {
-  check(who, in, out, x, rate, key, first_sample, y);
-  drop_samples(x, rate, key, first_sample, y);
-}
+// What is dropped whole.
+enum class Unit { element, channel, sample };
 
 template <class T>
-void spatial(std::string_view who, std::string_view in, std::string_view out, TensorView<const T> x, double rate,
-             const DropoutKey& key, std::int64_t first_sample, TensorView<T> y) {
+void drop(Unit unit, std::string_view who, std::string_view in, std::string_view out, TensorView<const T> x,
+          double rate, const DropoutKey& key, std::int64_t first_sample, TensorView<T> y) {
   check(who, in, out, x, rate, key, first_sample, y);
+  if (unit == Unit::element) return drop_elements(x, rate, key, first_sample, y);
+  if (unit == Unit::sample) return drop_samples(x, rate, key, first_sample, y);
   if (x.shape().rank() < 2) {
     throw std::invalid_argument(detail::formatted("{}: {} has shape {} but must have 2 or more dimensions: (m, ..., c)",
                                                   who, in, x.shape().to_string()));
@@ -152,62 +151,55 @@ void spatial(std::string_view who, std::string_view in, std::string_view out, Te
   drop_channels(x, rate, key, first_sample, y);
 }
 
-template <class T>
-void elements(std::string_view who, std::string_view in, std::string_view out, TensorView<const T> x, double rate,
-              const DropoutKey& key, std::int64_t first_sample, TensorView<T> y) {
-  check(who, in, out, x, rate, key, first_sample, y);
-  drop(x, rate, key, first_sample, y);
-}
-
 }  // namespace
 
 void dropout_forward(TensorView<const float> x, double rate, const DropoutKey& key, std::int64_t first_sample,
                      TensorView<float> y) {
-  elements("dropout_forward", "x", "y", x, rate, key, first_sample, y);
+  drop(Unit::element, "dropout_forward", "x", "y", x, rate, key, first_sample, y);
 }
 void dropout_forward(TensorView<const double> x, double rate, const DropoutKey& key, std::int64_t first_sample,
                      TensorView<double> y) {
-  elements("dropout_forward", "x", "y", x, rate, key, first_sample, y);
+  drop(Unit::element, "dropout_forward", "x", "y", x, rate, key, first_sample, y);
 }
 void dropout_backward(TensorView<const float> dy, double rate, const DropoutKey& key, std::int64_t first_sample,
                       TensorView<float> dx) {
-  elements("dropout_backward", "dy", "dx", dy, rate, key, first_sample, dx);
+  drop(Unit::element, "dropout_backward", "dy", "dx", dy, rate, key, first_sample, dx);
 }
 void dropout_backward(TensorView<const double> dy, double rate, const DropoutKey& key, std::int64_t first_sample,
                       TensorView<double> dx) {
-  elements("dropout_backward", "dy", "dx", dy, rate, key, first_sample, dx);
+  drop(Unit::element, "dropout_backward", "dy", "dx", dy, rate, key, first_sample, dx);
 }
 void spatial_dropout_forward(TensorView<const float> x, double rate, const DropoutKey& key, std::int64_t first_sample,
                              TensorView<float> y) {
-  spatial("spatial_dropout_forward", "x", "y", x, rate, key, first_sample, y);
+  drop(Unit::channel, "spatial_dropout_forward", "x", "y", x, rate, key, first_sample, y);
 }
 void spatial_dropout_forward(TensorView<const double> x, double rate, const DropoutKey& key, std::int64_t first_sample,
                              TensorView<double> y) {
-  spatial("spatial_dropout_forward", "x", "y", x, rate, key, first_sample, y);
+  drop(Unit::channel, "spatial_dropout_forward", "x", "y", x, rate, key, first_sample, y);
 }
 void spatial_dropout_backward(TensorView<const float> dy, double rate, const DropoutKey& key, std::int64_t first_sample,
                               TensorView<float> dx) {
-  spatial("spatial_dropout_backward", "dy", "dx", dy, rate, key, first_sample, dx);
+  drop(Unit::channel, "spatial_dropout_backward", "dy", "dx", dy, rate, key, first_sample, dx);
 }
 void spatial_dropout_backward(TensorView<const double> dy, double rate, const DropoutKey& key,
                               std::int64_t first_sample, TensorView<double> dx) {
-  spatial("spatial_dropout_backward", "dy", "dx", dy, rate, key, first_sample, dx);
+  drop(Unit::channel, "spatial_dropout_backward", "dy", "dx", dy, rate, key, first_sample, dx);
 }
 void stochastic_depth_forward(TensorView<const float> x, double rate, const DropoutKey& key, std::int64_t first_sample,
                               TensorView<float> y) {
-  samples("stochastic_depth_forward", "x", "y", x, rate, key, first_sample, y);
+  drop(Unit::sample, "stochastic_depth_forward", "x", "y", x, rate, key, first_sample, y);
 }
 void stochastic_depth_forward(TensorView<const double> x, double rate, const DropoutKey& key, std::int64_t first_sample,
                               TensorView<double> y) {
-  samples("stochastic_depth_forward", "x", "y", x, rate, key, first_sample, y);
+  drop(Unit::sample, "stochastic_depth_forward", "x", "y", x, rate, key, first_sample, y);
 }
 void stochastic_depth_backward(TensorView<const float> dy, double rate, const DropoutKey& key,
                                std::int64_t first_sample, TensorView<float> dx) {
-  samples("stochastic_depth_backward", "dy", "dx", dy, rate, key, first_sample, dx);
+  drop(Unit::sample, "stochastic_depth_backward", "dy", "dx", dy, rate, key, first_sample, dx);
 }
 void stochastic_depth_backward(TensorView<const double> dy, double rate, const DropoutKey& key,
                                std::int64_t first_sample, TensorView<double> dx) {
-  samples("stochastic_depth_backward", "dy", "dx", dy, rate, key, first_sample, dx);
+  drop(Unit::sample, "stochastic_depth_backward", "dy", "dx", dy, rate, key, first_sample, dx);
 }
 
 }  // namespace hubel
