@@ -64,7 +64,7 @@ class TargetSource : public SampleSource {
 
 // Means over the samples, of the loss as compute_loss weights it. The accuracy, in [0, 1], goes without weights of
 // samples: it is of rows whose largest output is the label, or the largest target's class, and with BinaryCrossEntropy
-// of elements on their target's side of 1/2 (of logits: 0); other losses have none, and it is 0.
+// and BinaryFocal of elements on their target's side of 1/2 (of logits: 0); other losses have none, and it is 0.
 struct Evaluation {
   double loss = 0, accuracy = 0;
   double top_k_accuracy = 0;  // where it was asked for

@@ -148,11 +148,10 @@ void ExecutionPlan<T>::absorb_addition(std::size_t i, std::span<const std::size_
     if (owners[v] != owners[other]) continue;
     if (std::ranges::any_of(values[v].consumers, [&](std::size_t c) { return c >= i && c != next; })) return;
   }
-  const std::size_t more = sum.absorbs;
   node.adds_to = other;
   node.activation = sum.activation;
   absorb(i);
-  node.absorbs += more;
+  node.absorbs += sum.absorbs;
 }
 
 template <class T>
