@@ -41,6 +41,7 @@
 #include "hubel/prelu.hpp"
 #include "hubel/random.hpp"
 #include "hubel/recipes.hpp"
+#include "hubel/rescale.hpp"
 #include "hubel/resize.hpp"
 #include "hubel/schedule.hpp"
 #include "hubel/separable_conv.hpp"

@@ -1,8 +1,8 @@
 // The layer Rescaling.
 #pragma once
 
+#include "hubel/rescale.hpp"
 #include "nn/layer_kind.hpp"
-#include "ops/parallel.hpp"
 #include "text/formatted.hpp"
 
 namespace hubel::detail {
@@ -29,21 +29,11 @@ struct LayerKind<Rescaling> : LayerTraits {
   }
   template <class T>
   static void forward(const Rescaling& layer, const ForwardPass<T>& pass, TensorView<T> y) {
-    scale(pass.x(), layer.scale, layer.offset, y);
+    rescale(pass.x(), layer.scale, layer.offset, y);
   }
   template <class T>
   static void backward(const Rescaling& layer, const BackwardPass<T>& pass) {
-    if (is_given(pass.dx[0])) scale<T>(pass.d, layer.scale, 0, pass.dx[0]);
-  }
-
- private:
-  template <class T>
-  static void scale(TensorView<const T> x, double factor, double offset, TensorView<T> y) {
-    constexpr std::int64_t kPiece = std::int64_t{1} << 14;  // elements of an item of work
-    const T a = static_cast<T>(factor), b = static_cast<T>(offset);
-    parallel_for((x.size() + kPiece - 1) / kPiece, 2.0 * static_cast<double>(x.size()), [&](std::int64_t item) {
-      for (std::int64_t i = item * kPiece; i < std::min((item + 1) * kPiece, x.size()); ++i) y[i] = a * x[i] + b;
-    });
+    if (is_given(pass.dx[0])) rescale(TensorView<const T>(pass.d), layer.scale, 0, pass.dx[0]);
   }
 };
 

@@ -1,0 +1,33 @@
+// Scaling by constants, shared out over threads.
+#include "hubel/rescale.hpp"
+
+#include <algorithm>
+#include <cstdint>
+
+#include "ops/checks.hpp"
+#include "ops/parallel.hpp"
+
+namespace hubel {
+
+namespace {
+
+template <class T>
+void scaled(TensorView<const T> x, double scale, double offset, TensorView<T> y) {
+  constexpr std::int64_t kPiece = std::int64_t{1} << 14;  // elements of an item of work: some microseconds
+  detail::check_shape("rescale", "y", y.shape(), x.shape(), "the shape of x");
+  const T a = static_cast<T>(scale), b = static_cast<T>(offset);
+  detail::parallel_for((x.size() + kPiece - 1) / kPiece, 2.0 * static_cast<double>(x.size()), [&](std::int64_t item) {
+    for (std::int64_t i = item * kPiece; i < std::min((item + 1) * kPiece, x.size()); ++i) y[i] = a * x[i] + b;
+  });
+}
+
+}  // namespace
+
+void rescale(TensorView<const float> x, double scale, double offset, TensorView<float> y) {
+  scaled(x, scale, offset, y);
+}
+void rescale(TensorView<const double> x, double scale, double offset, TensorView<double> y) {
+  scaled(x, scale, offset, y);
+}
+
+}  // namespace hubel
