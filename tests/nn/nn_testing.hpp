@@ -70,6 +70,15 @@ inline std::vector<Layer> quadrant_layers() {
 
 inline Network<float> quadrant_network(std::uint64_t seed) { return {Shape{8, 8, 1}, quadrant_layers(), seed}; }
 
+// With which it learns them.
+inline TrainOptions quadrant_options(std::int64_t epochs, double learning_rate = 3e-3) {
+  TrainOptions o;
+  o.epochs = epochs;
+  o.batch_size = 16;
+  o.optimizer = Adam{.learning_rate = learning_rate};
+  return o;
+}
+
 // The graph's input, and what none of its layers takes.
 inline std::vector<Graph::Value> ends(const Graph& graph) {
   std::vector<bool> used(graph.layers().size(), false);

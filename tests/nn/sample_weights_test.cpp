@@ -63,20 +63,12 @@ TEST(NetworkSampleWeights, GradientsOfPixels) {
   expect_weighted_gradients(network, CrossEntropy{}, labels, m, {0.5, 2, 0});
 }
 
-TrainOptions options(std::int64_t epochs) {
-  TrainOptions o;
-  o.epochs = epochs;
-  o.batch_size = 16;
-  o.optimizer = Adam{.learning_rate = 3e-3};
-  return o;
-}
-
 TEST(NetworkSampleWeights, OnesTrainToTheSameBits) {
   const Samples samples = quadrants(40, 1);
   const std::vector<float> ones(40, 1.0f);
   Network<float> plain = quadrant_network(5), weighted = quadrant_network(5);
-  fit(plain, samples, options(3));
-  fit(weighted, Weighted(samples, ones), options(3));
+  fit(plain, samples, quadrant_options(3));
+  fit(weighted, Weighted(samples, ones), quadrant_options(3));
   EXPECT_TRUE(same_weights(plain, weighted));
 }
 
@@ -106,7 +98,7 @@ TEST(NetworkSampleWeights, WhatHasNoneIsNotLearned) {
   for (const std::int32_t label : samples.labels()) weights.push_back(label == 2 ? 0.0f : 1.0f);
   for (const Loss& loss : {Loss(CrossEntropy{}), Loss(CategoricalHinge{})}) {
     Network<float> network = quadrant_network(5);
-    TrainOptions o = options(15);
+    TrainOptions o = quadrant_options(15);
     o.loss = loss;
     fit(network, Weighted(samples, weights), o);
     std::vector<std::int64_t> confusion;
@@ -138,7 +130,8 @@ TEST(NetworkSampleWeights, RefusesWrongWeights) {
   EXPECT_TRUE(refuses([&] { Weighted(samples, all.first(19)); }, "Weighted", {"19 weights", "20 samples"}));
   std::vector<float> three(60, 1.0f);
   Network<float> network = quadrant_network(5);
-  EXPECT_TRUE(refuses([&] { fit(network, Weighted(samples, three), options(1)); }, "fit", {"3 weights", "(4,)"}));
+  EXPECT_TRUE(
+      refuses([&] { fit(network, Weighted(samples, three), quadrant_options(1)); }, "fit", {"3 weights", "(4,)"}));
   EXPECT_TRUE(refuses([&] { hubel::evaluate(network, Weighted(samples, three)); }, "evaluate", {"3 weights"}));
   weights[7] = -1;
   EXPECT_TRUE(refuses([&] { Weighted(samples, all); }, "Weighted", {"weights[7] is -1"}));
@@ -151,20 +144,20 @@ TEST(NetworkSampleWeights, Resume) {
   const Samples samples = quadrants(40, 1);
   const std::vector<float> weights = ramp(40), ones(40, 1.0f);
   const Weighted weighted(samples, weights), other(samples, ones);
-  TrainOptions o = options(3);
+  TrainOptions o = quadrant_options(3);
   Network<float> network = quadrant_network(5);
   bool refused = false;
   o.save_every_epochs = 1;
   o.save_state = [&](const TrainingState& state) {
     if (refused) return;
-    TrainOptions again = options(3);
+    TrainOptions again = quadrant_options(3);
     again.resume = &state;
     Network<float> second = quadrant_network(6);
     EXPECT_TRUE(refuses([&] { fit(second, other, again); }, "fit", {"fingerprint"}));
     EXPECT_TRUE(refuses([&] { fit(second, samples, again); }, "fit", {"fingerprint"}));
     fit(second, weighted, again);
     Network<float> whole = quadrant_network(5);
-    fit(whole, weighted, options(3));
+    fit(whole, weighted, quadrant_options(3));
     EXPECT_TRUE(same_weights(second, whole));
     refused = true;
   };

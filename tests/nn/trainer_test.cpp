@@ -14,18 +14,10 @@
 namespace hubel::test {
 namespace {
 
-TrainOptions options(std::int64_t epochs, double learning_rate = 3e-3) {
-  TrainOptions o;
-  o.epochs = epochs;
-  o.batch_size = 16;
-  o.optimizer = Adam{.learning_rate = learning_rate};
-  return o;
-}
-
 TEST(Fit, LearnsASmallProblemCompletely) {
   const Samples train = quadrants(200, 1), test = quadrants(100, 2);
   Network<float> network = quadrant_network(5);
-  const TrainResult result = fit(network, train, options(12), &test);
+  const TrainResult result = fit(network, train, quadrant_options(12), &test);
   ASSERT_EQ(result.epochs.size(), 12u);
   EXPECT_FALSE(result.stopped);
   EXPECT_LT(result.epochs.back().loss, result.epochs.front().loss / 10);
@@ -42,7 +34,7 @@ TEST(Fit, EveryOptimizerAndScheduleLearns) {
         OptimizerOptions(AdamW{.learning_rate = 5e-3})}) {
     for (const Schedule& schedule : {Schedule::constant, Schedule::linear, Schedule::cosine, Schedule::one_cycle}) {
       SCOPED_TRACE(std::string(optimizer_name(optimizer)) + ", " + std::string(schedule_name(schedule)));
-      TrainOptions o = options(15);
+      TrainOptions o = quadrant_options(15);
       o.optimizer = optimizer;
       o.schedule = schedule;
       Network<float> network = quadrant_network(5);
@@ -56,7 +48,7 @@ TEST(Fit, SameSeedSameBitsOnAnyNumberOfThreads) {
   const Samples train(random_tensor<float>({170, 28, 28, 1}, 1), std::vector<std::int32_t>(170, 3));
   const auto trained = [&](std::uint64_t weights_seed, std::uint64_t order_seed) {
     Network<float> network = lenet5(weights_seed);
-    TrainOptions o = options(2);
+    TrainOptions o = quadrant_options(2);
     o.batch_size = 32;
     o.seed = order_seed;
     fit(network, train, o);
@@ -73,7 +65,7 @@ TEST(Fit, OrderOfSamples) {
   Samples train = quadrants(50, 1);
   train.notes = true;
   const auto orders = [&](bool shuffle, std::uint64_t seed) {
-    TrainOptions o = options(2);
+    TrainOptions o = quadrant_options(2);
     o.shuffle = shuffle;
     o.seed = seed;
     Network<float> network = quadrant_network(5);
@@ -119,7 +111,7 @@ TEST(Fit, LaterEpochsGoThroughTheHardest) {
   std::sort(hardest.begin(), hardest.end());
   for (const bool shuffle : {false, true}) {
     SCOPED_TRACE(shuffle);
-    TrainOptions o = options(3, 0);
+    TrainOptions o = quadrant_options(3, 0);
     o.hard_share = 0.4;
     o.shuffle = shuffle;
     std::vector<std::int64_t> steps;
@@ -152,7 +144,7 @@ TEST(Fit, LaterEpochsGoThroughTheHardest) {
 TEST(Fit, AtLeastOneSampleIsHard) {
   const Samples train = quadrants(10, 1);
   Network<float> network = quadrant_network(5);
-  TrainOptions o = options(2);
+  TrainOptions o = quadrant_options(2);
   o.hard_share = 1e-9;
   const TrainResult result = fit(network, train, o);
   ASSERT_EQ(result.epochs.size(), 2u);
@@ -164,7 +156,7 @@ TEST(Fit, SkipsWhatIsLearned) {
   const Samples train = quadrants(64, 1);
   const auto trained = [&](double skip_above) {
     Network<float> network = quadrant_network(5);
-    TrainOptions o = options(3);
+    TrainOptions o = quadrant_options(3);
     o.skip_above = skip_above;
     fit(network, train, o);
     return network;
@@ -177,7 +169,7 @@ TEST(Fit, SkipsWhatIsLearned) {
 TEST(Fit, WarmsUp) {
   const Samples train = quadrants(64, 1);
   Network<float> network = quadrant_network(5);
-  TrainOptions o = options(2, 0.01);
+  TrainOptions o = quadrant_options(2, 0.01);
   o.schedule = Schedule::linear;
   o.warmup = 0.5;
   std::vector<double> rates;
@@ -194,7 +186,7 @@ TEST(Fit, WarmsUp) {
 TEST(Fit, ReportsProgress) {
   const Samples train = quadrants(50, 1);
   Network<float> network = quadrant_network(5);
-  TrainOptions o = options(2, 0.01);
+  TrainOptions o = quadrant_options(2, 0.01);
   o.schedule = Schedule::linear;
   std::vector<TrainProgress> reports;
   o.on_step = [&](const TrainProgress& p) {
@@ -226,7 +218,7 @@ TEST(Fit, LossIsThatOfTheBatch) {
   const Samples train = quadrants(24, 1);
   Network<float> network = quadrant_network(5);
   const Evaluation before = evaluate(network, train);
-  TrainOptions o = options(1);
+  TrainOptions o = quadrant_options(1);
   o.batch_size = 100;
   const TrainResult result = fit(network, train, o);
   EXPECT_NEAR(result.epochs[0].loss, before.loss, 1e-6);
@@ -236,7 +228,7 @@ TEST(Fit, LossIsThatOfTheBatch) {
 TEST(Fit, StopsWhenAStepSaysSo) {
   const Samples train = quadrants(64, 1);
   Network<float> network = quadrant_network(5);
-  TrainOptions o = options(5);
+  TrainOptions o = quadrant_options(5);
   int steps = 0;
   o.on_step = [&](const TrainProgress&) { return ++steps < 6; };
   const TrainResult result = fit(network, train, o);
@@ -249,7 +241,7 @@ TEST(Fit, StopsWhenAStepSaysSo) {
 TEST(Fit, StopsWhenAnEpochSaysSo) {
   const Samples train = quadrants(64, 1);
   Network<float> network = quadrant_network(5);
-  TrainOptions o = options(5);
+  TrainOptions o = quadrant_options(5);
   o.on_epoch = [](const EpochResult& epoch) { return epoch.epoch < 3; };
   const TrainResult result = fit(network, train, o);
   EXPECT_TRUE(result.stopped);
@@ -261,7 +253,7 @@ TEST(Fit, KeepsTheBest) {
   const Samples train = quadrants(64, 1), validation = quadrants(300, 2);
   for (const bool stop : {false, true}) {
     Network<float> network = quadrant_network(5);
-    TrainOptions o = options(6);
+    TrainOptions o = quadrant_options(6);
     o.keep_best = true;
     o.on_step = [&](const TrainProgress& p) {
       if (p.epoch >= 4)
@@ -289,7 +281,7 @@ TEST(Fit, KeepsTheBest) {
 TEST(Fit, ATieGoesToTheLowerLoss) {
   const Samples train = quadrants(64, 1);
   Network<float> network = quadrant_network(5);
-  TrainOptions o = options(3);
+  TrainOptions o = quadrant_options(3);
   o.keep_best = true;
   o.on_step = [&](const TrainProgress& p) {
     for (Parameter<float>& w : network.parameters()) std::fill(w.value.begin(), w.value.end(), 0.0f);
@@ -306,7 +298,7 @@ TEST(Fit, KeepsTheWeightsWhenStoppedBeforeAnyEpoch) {
   const Samples train = quadrants(64, 1);
   Network<float> network = quadrant_network(5);
   const Network<float> before = network;
-  TrainOptions o = options(1);
+  TrainOptions o = quadrant_options(1);
   o.keep_best = true;
   o.on_step = [](const TrainProgress&) { return false; };
   EXPECT_EQ(fit(network, train, o, &train).best_epoch, 0);
@@ -342,7 +334,7 @@ Network<float> ended(TrainOptions o, const std::function<void(TrainOptions&)>& e
 
 TEST(Fit, AnErrorLeavesWhatStoppingWouldHave) {
   for (const int ways : {0, 1, 2, 3}) {
-    TrainOptions o = options(4, 0.05);
+    TrainOptions o = quadrant_options(4, 0.05);
     o.keep_best = (ways & 1) != 0;
     if ((ways & 2) != 0) o.average = AverageOptions{.decay = 0.8};
     for (const std::int64_t last : {3, 5, 12}) {
@@ -379,11 +371,11 @@ TEST(Fit, TellsDivergence) {
   Tensor<float> x = quadrants(50, 1).x();
   x[20 * 64] = nan;  // sample 20 is in the second batch of 16
   const Samples poisoned(std::move(x), quadrants(50, 1).labels());
-  TrainOptions o = options(1);
+  TrainOptions o = quadrant_options(1);
   o.shuffle = false;
   EXPECT_EQ(failure(quadrant_network(5), poisoned, o),
             "training diverged: the loss is nan at epoch 1, step 2; a lower learning rate usually helps");
-  TrainOptions wild = options(50);
+  TrainOptions wild = quadrant_options(50);
   wild.optimizer = SGD{.learning_rate = 1e30};
   EXPECT_TRUE(failure(quadrant_network(5), quadrants(50, 1), wild).starts_with("training diverged: the loss is "));
 }
@@ -395,7 +387,7 @@ TEST(Fit, RefusesWrongArguments) {
   Network<float> network = quadrant_network(5);
   Network<float> images({8, 8, 1}, {Conv2D{.filters = 2}}, 0);
   const auto with = [&](auto change) {
-    TrainOptions o = options(1);
+    TrainOptions o = quadrant_options(1);
     change(o);
     fit(network, train, o);
   };
@@ -410,11 +402,11 @@ TEST(Fit, RefusesWrongArguments) {
     EXPECT_TRUE(
         refuses([&] { with([&](TrainOptions& o) { o.skip_above = wrong; }); }, "fit", {"skip_above", "(0, 1]"}));
   }
-  EXPECT_TRUE(refuses([&] { fit(network, empty, options(1)); }, "fit", {"no samples"}));
-  EXPECT_TRUE(refuses([&] { fit(network, other, options(1)); }, "fit", {"(8, 9, 1)", "(8, 8, 1)"}));
-  EXPECT_TRUE(refuses([&] { fit(network, train, options(1), &other); }, "fit (validation)", {"(8, 9, 1)"}));
-  EXPECT_TRUE(refuses([&] { fit(images, train, options(1)); }, "fit", {"(6, 6, 2)", "(classes,)"}));
-  EXPECT_TRUE(refuses([&] { fit(network, mislabelled, options(1)); }, "softmax_cross_entropy", {"4"}));
+  EXPECT_TRUE(refuses([&] { fit(network, empty, quadrant_options(1)); }, "fit", {"no samples"}));
+  EXPECT_TRUE(refuses([&] { fit(network, other, quadrant_options(1)); }, "fit", {"(8, 9, 1)", "(8, 8, 1)"}));
+  EXPECT_TRUE(refuses([&] { fit(network, train, quadrant_options(1), &other); }, "fit (validation)", {"(8, 9, 1)"}));
+  EXPECT_TRUE(refuses([&] { fit(images, train, quadrant_options(1)); }, "fit", {"(6, 6, 2)", "(classes,)"}));
+  EXPECT_TRUE(refuses([&] { fit(network, mislabelled, quadrant_options(1)); }, "softmax_cross_entropy", {"4"}));
   EXPECT_TRUE(refuses([&] { evaluate(network, train, 0); }, "evaluate", {"batch_size = 0"}));
   EXPECT_TRUE(refuses([&] { evaluate(network, other); }, "evaluate", {"(8, 9, 1)"}));
   EXPECT_TRUE(refuses([&] { predict(network, train.x(), 0); }, "predict", {"batch_size = 0"}));

@@ -9,19 +9,11 @@
 namespace hubel::test {
 namespace {
 
-TrainOptions options(std::int64_t epochs) {
-  TrainOptions o;
-  o.epochs = epochs;
-  o.batch_size = 16;
-  o.optimizer = Adam{.learning_rate = 3e-3};
-  return o;
-}
-
 // The share of right answers of all batches is the epoch's accuracy.
 TEST(TrainingHooks, BatchesAreThoseThatCount) {
   const Samples train = quadrants(40, 1), validation = quadrants(21, 2);
   Network<float> network = quadrant_network(5), plain = quadrant_network(5);
-  TrainOptions o = options(3);
+  TrainOptions o = quadrant_options(3);
   Metrics of_training(4, {.top_k = 2}), of_validation(4, {.top_k = 2});
   std::vector<std::int64_t> begun;
   o.on_epoch_begin = [&](std::int64_t epoch) { begun.push_back(epoch); };
@@ -42,7 +34,7 @@ TEST(TrainingHooks, BatchesAreThoseThatCount) {
   };
   fit(network, train, o, &validation);
   EXPECT_EQ(begun, (std::vector<std::int64_t>{1, 2, 3}));
-  fit(plain, train, options(3), &validation);
+  fit(plain, train, quadrant_options(3), &validation);
   EXPECT_TRUE(same_weights(network, plain));  // looking on changes nothing
 }
 
@@ -61,13 +53,13 @@ TEST(TrainingHooks, BatchesOfAnEvaluation) {
 TEST(TrainingHooks, WhatTheyThrowEndsTraining) {
   const Samples samples = quadrants(40, 1);
   Network<float> network = quadrant_network(5), expected = quadrant_network(5);
-  TrainOptions o = options(3);
+  TrainOptions o = quadrant_options(3);
   std::int64_t batches = 0;
   o.on_batch = [&](const BatchResult&) {
     if (++batches == 4) throw std::runtime_error("enough");
   };
   EXPECT_THROW(fit(network, samples, o), std::runtime_error);
-  TrainOptions four = options(3);
+  TrainOptions four = quadrant_options(3);
   four.on_step = [](const TrainProgress& p) { return p.all_steps < 4; };
   fit(expected, samples, four);
   EXPECT_TRUE(same_weights(network, expected));
@@ -80,11 +72,11 @@ double halved(std::int64_t epoch, double rate) { return epoch == 1 ? rate : rate
 TEST(TrainingHooks, LearningRatesOfEpochs) {
   const Samples samples = quadrants(40, 1);
   Network<float> network = quadrant_network(5), stepped = quadrant_network(5);
-  TrainOptions o = options(3);
+  TrainOptions o = quadrant_options(3);
   o.learning_rate = halved;
   const TrainResult result = fit(network, samples, o);
   for (std::size_t i = 0; i < 3; ++i) EXPECT_EQ(result.epochs[i].learning_rate, 3e-3 / std::pow(2, i));
-  TrainOptions by_schedule = options(3);
+  TrainOptions by_schedule = quadrant_options(3);
   by_schedule.schedule = StepSchedule{.every = 1, .gamma = 0.5};
   fit(stepped, samples, by_schedule);
   EXPECT_TRUE(same_weights(network, stepped));
@@ -94,7 +86,7 @@ TEST(TrainingHooks, LearningRatesOfEpochs) {
 TEST(TrainingHooks, LearningRatesGoOn) {
   const Samples samples = quadrants(40, 1);
   Network<float> whole = quadrant_network(5), first = quadrant_network(5), second = quadrant_network(6);
-  TrainOptions o = options(3);
+  TrainOptions o = quadrant_options(3);
   o.learning_rate = halved;
   fit(whole, samples, o);
   TrainOptions stopping = o;
@@ -116,7 +108,7 @@ TEST(TrainingHooks, LearningRatesGoOn) {
 TEST(TrainingHooks, RefusesWrongLearningRates) {
   const Samples samples = quadrants(20, 1);
   Network<float> network = quadrant_network(5);
-  TrainOptions o = options(2);
+  TrainOptions o = quadrant_options(2);
   for (const double wrong : {-1.0, std::nan(""), HUGE_VAL}) {
     o.learning_rate = [wrong](std::int64_t epoch, double rate) { return epoch == 2 ? wrong : rate; };
     EXPECT_TRUE(refuses([&] { fit(network, samples, o); }, "fit", {"learning rate of epoch 2", "finite"}));
@@ -124,7 +116,7 @@ TEST(TrainingHooks, RefusesWrongLearningRates) {
   o.learning_rate = halved;
   o.optimizer = SGD{.learning_rate = 0};
   EXPECT_TRUE(refuses([&] { fit(network, samples, o); }, "fit", {"above 0"}));
-  o = options(2);
+  o = quadrant_options(2);
   o.learning_rate = halved;
   o.schedule = Schedule::cosine;
   EXPECT_TRUE(refuses([&] { fit(network, samples, o); }, "fit", {"learning_rate takes the place of schedule"}));

@@ -8,14 +8,6 @@
 namespace hubel::test {
 namespace {
 
-TrainOptions options(std::int64_t epochs, double learning_rate = 3e-3) {
-  TrainOptions o;
-  o.epochs = epochs;
-  o.batch_size = 16;
-  o.optimizer = Adam{.learning_rate = learning_rate};
-  return o;
-}
-
 // Targets in memory.
 class Targets : public TargetSource {
  public:
@@ -58,7 +50,7 @@ TEST(TrainingOptions, Regression) {
   const Targets train = plane(200, 1), test = plane(50, 2);
   for (const Loss& loss : {Loss(MeanSquaredError{}), Loss(MeanAbsoluteError{}), Loss(Huber{.delta = 0.1})}) {
     Network<float> network = linear_network();
-    TrainOptions o = options(60, 0.02);
+    TrainOptions o = quadrant_options(60, 0.02);
     o.schedule = Schedule::cosine;
     o.loss = loss;
     const TrainResult result = fit(network, train, o, &test);
@@ -77,7 +69,7 @@ TEST(TrainingOptions, Regression) {
 TEST(TrainingOptions, TargetsOfAClassifier) {
   const Samples labelled = quadrants(70, 1);
   Network<float> by_labels = quadrant_network(5), by_targets = quadrant_network(5);
-  TrainOptions o = options(3);
+  TrainOptions o = quadrant_options(3);
   o.loss = CrossEntropy{.label_smoothing = 0.1};
   const EpochResult a = fit(by_labels, labelled, o).epochs.back();
   const EpochResult b = fit(by_targets, one_hot(labelled), o).epochs.back();
@@ -89,7 +81,7 @@ TEST(TrainingOptions, SmoothingBoundsWhatIsSure) {
   const Samples train = quadrants(200, 1);
   const auto largest = [&](double smoothing) {
     Network<float> network = quadrant_network(5);
-    TrainOptions o = options(30, 0.01);
+    TrainOptions o = quadrant_options(30, 0.01);
     o.loss = CrossEntropy{.label_smoothing = smoothing};
     fit(network, train, o);
     const Tensor<float> p = predict(network, train.x());
@@ -108,11 +100,11 @@ TEST(TrainingOptions, ClassWeights) {
   const double whole = evaluate(network, train, how).loss;
   how.batch_size = 5;
   EXPECT_NEAR(evaluate(network, train, how).loss, whole, 1e-9);
-  TrainOptions o = options(1, 0);
+  TrainOptions o = quadrant_options(1, 0);
   o.loss = how.loss;
   EXPECT_NEAR(fit(network, train, o).epochs[0].loss, whole, 1e-6);
   // What has no weight is not learned.
-  o = options(15);
+  o = quadrant_options(15);
   o.loss = CrossEntropy{.class_weights = {1, 1, 0, 1}};
   fit(network, train, o);
   std::vector<std::int64_t> confusion;
@@ -127,7 +119,7 @@ TEST(TrainingOptions, BinaryAccuracy) {
   for (const bool logits : {false, true}) {
     Network<float> network(Shape{2},
                            {Dense{.units = 1, .activation = logits ? Activation::identity : Activation::sigmoid}}, 1);
-    TrainOptions o = options(60, 0.05);
+    TrainOptions o = quadrant_options(60, 0.05);
     o.loss = BinaryCrossEntropy{.from_logits = logits};
     EXPECT_GE(fit(network, train, o).epochs.back().accuracy, 0.95);
   }
@@ -154,7 +146,7 @@ TEST(TrainingOptions, LabelsOfPixels) {
   const Pixels train;
   Network<float> network({4, 5, 1}, {Conv2D{.filters = 2, .kernel_size = {1, 1}, .activation = Activation::softmax}},
                          1);
-  const EpochResult last = fit(network, train, options(80, 0.05)).epochs.back();
+  const EpochResult last = fit(network, train, quadrant_options(80, 0.05)).epochs.back();
   EXPECT_GE(last.accuracy, 0.97);
   EXPECT_EQ(last.samples, 30);
   std::vector<std::int64_t> confusion;
@@ -167,7 +159,7 @@ TEST(TrainingOptions, Clipping) {
   const auto first_step = [&](double value, double norm, double& seen) {
     Network<float> network = quadrant_network(5);
     const Network<float> before = network;
-    TrainOptions o = options(1);
+    TrainOptions o = quadrant_options(1);
     o.batch_size = 32;
     o.optimizer = SGD{.learning_rate = 1};
     o.clip_value = value;
@@ -201,7 +193,7 @@ TEST(TrainingOptions, StatisticsAreNotClipped) {
   const Samples train(random_tensor<float>(Shape{16, 8, 8, 1}, 1, 90, 110), std::vector<std::int32_t>(16, 1));
   const std::vector<Layer> layers = {BatchNorm{}, Conv2D{.filters = 2}, Flatten{}, Dense{.units = 3}};
   Network<float> network({8, 8, 1}, layers, 1);
-  TrainOptions o = options(1);
+  TrainOptions o = quadrant_options(1);
   o.clip_norm = 1e-6;
   o.clip_value = 1e-6;
   fit(network, train, o);
@@ -212,7 +204,7 @@ TEST(TrainingOptions, AveragedWeights) {
   const Samples train = quadrants(64, 1), validation = quadrants(40, 2);
   Network<float> network = quadrant_network(5);
   WeightAverage<float> expected(std::as_const(network).parameters(), {.decay = 0.9, .bias_correction = true});
-  TrainOptions o = options(3);
+  TrainOptions o = quadrant_options(3);
   o.average = AverageOptions{.decay = 0.9, .bias_correction = true};
   o.on_step = [&](const TrainProgress&) {
     expected.update(std::as_const(network).parameters());
@@ -231,7 +223,7 @@ TEST(TrainingOptions, AveragedWeights) {
   Network<float> plain = quadrant_network(5), averaged = quadrant_network(5);
   std::vector<double> plain_losses, averaged_losses;
   const auto train_with = [&](Network<float>& n, std::optional<AverageOptions> average, std::vector<double>& of) {
-    TrainOptions own_options = options(3);
+    TrainOptions own_options = quadrant_options(3);
     own_options.average = average;
     own_options.on_epoch = [&](const EpochResult& e) {
       of.push_back(e.loss);
@@ -247,7 +239,7 @@ TEST(TrainingOptions, AveragedWeights) {
 TEST(TrainingOptions, EarlyStoppingAndPlateau) {
   const Samples train = quadrants(64, 1);
   Network<float> network = quadrant_network(5);
-  TrainOptions o = options(20, 0);  // nothing is learned
+  TrainOptions o = quadrant_options(20, 0);  // nothing is learned
   o.shuffle = false;
   o.early_stopping = EarlyStoppingOptions{.patience = 4};
   const TrainResult result = fit(network, train, o);
@@ -255,7 +247,7 @@ TEST(TrainingOptions, EarlyStoppingAndPlateau) {
   EXPECT_TRUE(result.stopped_early);
   EXPECT_FALSE(result.stopped);
 
-  o = options(7, 1e-6);  // far too little to be an improvement
+  o = quadrant_options(7, 1e-6);  // far too little to be an improvement
   o.shuffle = false;
   o.plateau = PlateauOptions{.factor = 0.1, .patience = 1, .min_delta = 0.5};
   std::vector<double> rates;
@@ -273,7 +265,7 @@ TEST(TrainingOptions, EarlyStoppingAndPlateau) {
 TEST(TrainingOptions, SchedulesThatCountEpochs) {
   const Samples train = quadrants(64, 1);
   Network<float> network = quadrant_network(5);
-  TrainOptions o = options(5, 0.01);
+  TrainOptions o = quadrant_options(5, 0.01);
   o.schedule = MilestoneSchedule{.milestones = {1, 3}, .gamma = 0.5};
   std::vector<double> rates;
   o.on_epoch = [&](const EpochResult& e) {
@@ -287,7 +279,7 @@ TEST(TrainingOptions, SchedulesThatCountEpochs) {
 TEST(TrainingOptions, TopK) {
   const Samples train = quadrants(64, 1);
   Network<float> network = quadrant_network(5);
-  TrainOptions o = options(2);
+  TrainOptions o = quadrant_options(2);
   for (const std::int64_t k : {1, 2, 4}) {
     o.top_k = k;
     const EpochResult last = fit(network, train, o, &train).epochs.back();
@@ -309,7 +301,7 @@ TEST(TrainingOptions, DropoutDependsOnTheSeedAndTheStep) {
   const Samples train = quadrants(48, 1);
   const auto trained = [&](std::uint64_t seed) {
     Network<float> network({8, 8, 1}, {Flatten{}, Dropout{.rate = 0.5}, Dense{.units = 4}}, 3);
-    TrainOptions o = options(2);
+    TrainOptions o = quadrant_options(2);
     o.shuffle = false;
     o.seed = seed;
     fit(network, train, o);
@@ -331,7 +323,7 @@ TEST(TrainingOptions, TheSourceIsToldOfEpochs) {
   const Samples plain = quadrants(20, 1);
   const Told train(plain.x(), plain.labels());
   Network<float> network = quadrant_network(5);
-  TrainOptions o = options(3);
+  TrainOptions o = quadrant_options(3);
   o.seed = 9;
   fit(network, train, o);
   EXPECT_EQ(train.told, (std::vector<std::pair<std::int64_t, std::uint64_t>>{{1, 9}, {2, 9}, {3, 9}}));
@@ -343,7 +335,7 @@ TEST(TrainingOptions, RefusesWhatDoesNotFit) {
   Network<float> network = quadrant_network(5), linear = linear_network();
   Network<float> wide(Shape{3}, {Dense{.units = 3}}, 1);
   const auto with = [&](Network<float>& n, const SampleSource& source, auto change) {
-    TrainOptions o = options(1);
+    TrainOptions o = quadrant_options(1);
     change(o);
     fit(n, source, o);
   };
@@ -380,7 +372,7 @@ TEST(Fit, ChecksTheTargetsValues) {
   Network<float> network(Shape{3}, {Dense{.units = 2}}, 1);
   const Network<float> before = network;
   for (const Loss& loss : {Loss(CrossEntropy{}), Loss(BinaryCrossEntropy{.from_logits = true})}) {
-    TrainOptions o = options(2);
+    TrainOptions o = quadrant_options(2);
     o.loss = loss;
     EXPECT_TRUE(refuses([&] { fit(network, wrong, o); }, "fit", {"sample 17", "-1"}));
     EvaluateOptions how;
@@ -388,7 +380,7 @@ TEST(Fit, ChecksTheTargetsValues) {
     EXPECT_TRUE(refuses([&] { evaluate(network, wrong, how); }, "evaluate", {"sample 17", "-1"}));
   }
   EXPECT_TRUE(same_weights(network, before));
-  TrainOptions o = options(1);
+  TrainOptions o = quadrant_options(1);
   o.loss = Hinge{};
   EXPECT_NO_THROW(fit(network, wrong, o));
 }
