@@ -607,7 +607,8 @@ class Model:
     ) -> Union[List[float], Dict[str, float]]:
         """[loss, accuracy] over the samples, of which there must be one at least, or a dict of them.
 
-        There is no accuracy where the loss has none, and after it come the other metrics that `compile` was told of.
+        There is no accuracy where the loss has none. After it come a top-k accuracy and then the other metrics that
+        `compile` was told of, in their order there; a dict tells which is which.
         x may be an image folder's part or an iterable of batches, without y: see the class. sample_weight are factors
         of the loss, as in `fit`. steps is how many batches are taken of an iterable; without it all are.
         """
