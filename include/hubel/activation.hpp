@@ -16,7 +16,7 @@ enum class Activation {
   relu,          // max(x, 0)                                      Nair & Hinton 2010
   relu6,         // min(max(x, 0), 6)                              Krizhevsky 2010
   leaky_relu,    // x for x > 0, else 0.01 x                       Maas et al. 2013
-  elu,           // x for x > 0, else exp(x) - 1                   Clevert et al. 2016
+  elu,           // x for x > 0, else exp(x) - 1                   (also "celu", with alpha 1) Clevert et al. 2016
   selu,          // 1.0507... (x for x > 0, else 1.6733... (exp(x) - 1))   Klambauer et al. 2017
   gelu,          // x Phi(x), Phi the normal distribution (exact)  Hendrycks & Gimpel 2016
   gelu_tanh,     // x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2, close to gelu   Hendrycks & Gimpel 2016

@@ -2,7 +2,7 @@
 // memory from them, a model file stores them.
 //
 // An image layer takes (m, h, w, c), Dense (m, n). Defaults are Keras's, but that kernels start he-normal. Parameters
-// that are called bias or beta start at 0, gamma at 1.
+// that are called bias or beta start at 0, gamma at 1, unless their initializers say otherwise.
 #pragma once
 
 #include <array>
@@ -34,6 +34,7 @@ struct Conv2D {
   Activation activation = Activation::identity;
   bool use_bias = true;
   Initializer kernel_initializer = Initializer::he_normal;
+  Initializer bias_initializer = Initializer::zeros;
 
   friend bool operator==(const Conv2D&, const Conv2D&) = default;
 };
@@ -49,6 +50,7 @@ struct DepthwiseConv2D {
   Activation activation = Activation::identity;
   bool use_bias = true;
   Initializer kernel_initializer = Initializer::he_normal;
+  Initializer bias_initializer = Initializer::zeros;
 
   friend bool operator==(const DepthwiseConv2D&, const DepthwiseConv2D&) = default;
 };
@@ -66,6 +68,7 @@ struct Conv2DTranspose {
   Activation activation = Activation::identity;
   bool use_bias = true;
   Initializer kernel_initializer = Initializer::he_normal;
+  Initializer bias_initializer = Initializer::zeros;
 
   friend bool operator==(const Conv2DTranspose&, const Conv2DTranspose&) = default;
 };
@@ -82,6 +85,7 @@ struct Conv1D {
   Activation activation = Activation::identity;
   bool use_bias = true;
   Initializer kernel_initializer = Initializer::he_normal;
+  Initializer bias_initializer = Initializer::zeros;
 
   friend bool operator==(const Conv1D&, const Conv1D&) = default;
 };
@@ -184,6 +188,7 @@ struct Dense {
   Activation activation = Activation::identity;
   bool use_bias = true;
   Initializer kernel_initializer = Initializer::he_normal;
+  Initializer bias_initializer = Initializer::zeros;
 
   friend bool operator==(const Dense&, const Dense&) = default;
 };
@@ -242,6 +247,8 @@ struct BatchNorm {
   bool center = true;
   bool scale = true;
   Activation activation = Activation::identity;
+  Initializer beta_initializer = Initializer::zeros;
+  Initializer gamma_initializer = Initializer::ones;
 
   friend bool operator==(const BatchNorm&, const BatchNorm&) = default;
 };
@@ -251,6 +258,8 @@ struct GroupNorm {
   double epsilon = 1e-3;
   bool center = true;
   bool scale = true;
+  Initializer beta_initializer = Initializer::zeros;
+  Initializer gamma_initializer = Initializer::ones;
 
   friend bool operator==(const GroupNorm&, const GroupNorm&) = default;
 };
@@ -260,6 +269,8 @@ struct LayerNorm {
   double epsilon = 1e-3;
   bool center = true;
   bool scale = true;
+  Initializer beta_initializer = Initializer::zeros;
+  Initializer gamma_initializer = Initializer::ones;
 
   friend bool operator==(const LayerNorm&, const LayerNorm&) = default;
 };

@@ -18,6 +18,7 @@ struct SeparableConv2D {
   Activation activation = Activation::identity;
   bool use_bias = true;  // of the 1x1 convolution; the other has none
   Initializer kernel_initializer = Initializer::he_normal;
+  Initializer bias_initializer = Initializer::zeros;
 };
 
 // Adds its two layers, a DepthwiseConv2D and a Conv2D, which options and errors are passed on to.

@@ -120,11 +120,14 @@ class Layer:
 class Conv2D(Layer):
     """A convolution: images (h, w, c) to (h_new, w_new, filters). See `hubel.conv_forward` for h_new.
 
-    Parameters: kernel (kh, kw, c / groups, filters) and, with use_bias, bias (filters,), which starts at 0.
+    Parameters: kernel (kh, kw, c / groups, filters) and, with use_bias, bias (filters,). How they start goes by name:
+    "he_normal", "he_uniform", "glorot_normal", "glorot_uniform", "lecun_normal", "lecun_uniform", which look at the number
+    of inputs and outputs, "zeros", "ones", "random_normal" (N(0, 0.05^2)), "random_uniform" (U(-0.05, 0.05)) and
+    "truncated_normal" (N(0, 0.05^2) within two deviations).
 
     >>> Conv2D(6, 5, padding="same", activation="relu")
     Conv2D(filters=6, kernel_size=(5, 5), strides=(1, 1), padding='same', dilation_rate=(1, 1), groups=1, \
-activation='relu', use_bias=True, kernel_initializer='he_normal')
+activation='relu', use_bias=True, kernel_initializer='he_normal', bias_initializer='zeros')
     """
 
     kind: ClassVar[str] = "conv2d"
@@ -139,6 +142,7 @@ activation='relu', use_bias=True, kernel_initializer='he_normal')
     activation: Optional[str] = None
     use_bias: bool = True
     kernel_initializer: str = "he_normal"
+    bias_initializer: str = "zeros"
     name: Optional[str] = _name()
 
 
@@ -161,6 +165,7 @@ class DepthwiseConv2D(Layer):
     activation: Optional[str] = None
     use_bias: bool = True
     kernel_initializer: str = "he_normal"
+    bias_initializer: str = "zeros"
     name: Optional[str] = _name()
 
 
@@ -186,6 +191,7 @@ class Conv2DTranspose(Layer):
     activation: Optional[str] = None
     use_bias: bool = True
     kernel_initializer: str = "he_normal"
+    bias_initializer: str = "zeros"
     name: Optional[str] = _name()
 
 
@@ -209,6 +215,7 @@ class Conv1D(Layer):
     activation: Optional[str] = None
     use_bias: bool = True
     kernel_initializer: str = "he_normal"
+    bias_initializer: str = "zeros"
     name: Optional[str] = _name()
 
 
@@ -414,7 +421,7 @@ class Flatten(Layer):
 class Dense(Layer):
     """A fully connected layer: (n,) to (units,).
 
-    Parameters: kernel (n, units) and, with use_bias, bias (units,), which starts at 0.
+    Parameters: kernel (n, units) and, with use_bias, bias (units,). See `Conv2D` for how they start.
     """
 
     kind: ClassVar[str] = "dense"
@@ -424,6 +431,7 @@ class Dense(Layer):
     activation: Optional[str] = None
     use_bias: bool = True
     kernel_initializer: str = "he_normal"
+    bias_initializer: str = "zeros"
     name: Optional[str] = _name()
 
 
@@ -533,7 +541,8 @@ class BatchNormalization(Layer):
 
     In training running = momentum running + (1 - momentum) the batch's, the variance unbiased as in PyTorch (whose
     momentum is 1 less this one); outside of training the running statistics are used. Parameters, all (c,): gamma with
-    scale, beta with center, running_mean, running_variance.
+    scale, beta with center, running_mean, running_variance. gamma_initializer "zeros" in a residual block's last norm
+    makes the block start as the identity (Goyal et al. 2017).
     """
 
     kind: ClassVar[str] = "batch_norm"
@@ -544,6 +553,8 @@ class BatchNormalization(Layer):
     center: bool = True
     scale: bool = True
     activation: Optional[str] = None
+    beta_initializer: str = "zeros"
+    gamma_initializer: str = "ones"
     name: Optional[str] = _name()
 
 
@@ -559,6 +570,8 @@ class GroupNormalization(Layer):
     epsilon: float = 1e-3
     center: bool = True
     scale: bool = True
+    beta_initializer: str = "zeros"
+    gamma_initializer: str = "ones"
     name: Optional[str] = _name()
 
 
@@ -574,6 +587,8 @@ class LayerNormalization(Layer):
     epsilon: float = 1e-3
     center: bool = True
     scale: bool = True
+    beta_initializer: str = "zeros"
+    gamma_initializer: str = "ones"
     name: Optional[str] = _name()
 
 
@@ -645,8 +660,8 @@ class SeparableConv2D:
     """A depthwise convolution and a 1x1 convolution of its channels (Chollet 2017): two layers, as Keras's one.
 
     It may stand wherever a layer may: called on a value, or in a list for `hubel.Sequential`. strides, padding,
-    depth_multiplier and dilation_rate are the depthwise layer's, which has no bias; filters, activation and use_bias those
-    of the other. With a name, the two are called name_depthwise and name_pointwise.
+    depth_multiplier and dilation_rate are the depthwise layer's, which has no bias; filters, activation, use_bias and
+    bias_initializer those of the other. With a name, the two are called name_depthwise and name_pointwise.
     """
 
     def __init__(
@@ -660,6 +675,7 @@ class SeparableConv2D:
         activation: Optional[str] = None,
         use_bias: bool = True,
         kernel_initializer: str = "he_normal",
+        bias_initializer: str = "zeros",
         name: Optional[str] = None,
     ) -> None:
         depthwise = None if name is None else f"{name}_depthwise"
@@ -681,6 +697,7 @@ class SeparableConv2D:
                 activation=activation,
                 use_bias=use_bias,
                 kernel_initializer=kernel_initializer,
+                bias_initializer=bias_initializer,
                 name=pointwise,
             ),
         )

@@ -1,7 +1,10 @@
 """The losses: what an output's distance from its label or target is. Descriptions, by Keras's names.
 
-A classifier's cross-entropy takes the softmax and the logarithm together, whether the model ends in softmax or not: there
-is no ``from_logits`` to choose.
+A classifier's cross-entropy takes the softmax and the logarithm together, of a model that ends in softmax and of one that
+ends in logits alike. ``from_logits``, by which Keras tells the two apart, is therefore accepted and changes nothing: the
+loss is Keras's where the argument fits the model. Where it does not, Keras takes the softmax twice or logits for
+probabilities. Binary and focal losses have it with Keras's meaning: without it the output is a probability, with it a
+sigmoid or softmax makes it one.
 """
 
 from __future__ import annotations
@@ -57,7 +60,8 @@ class Loss:
 class CategoricalCrossentropy(Loss):
     """-sum(t log softmax(y)) of rows of targets, one-hot or spread, or of labels.
 
-    label_smoothing e makes the targets (1 - e) t + e / classes (Szegedy et al. 2016).
+    label_smoothing e makes the targets (1 - e) t + e / classes (Szegedy et al. 2016). from_logits changes nothing: see
+    `hubel.losses`.
     """
 
     name: ClassVar[str] = "cross_entropy"
@@ -65,13 +69,14 @@ class CategoricalCrossentropy(Loss):
     has_accuracy: ClassVar[bool] = True
 
     label_smoothing: float = 0.0
+    from_logits: bool = False
 
 
 @dataclass(frozen=True)
 class SparseCategoricalCrossentropy(Loss):
     """-log softmax(y)[label] of labels: one for each sample, or for each pixel of an output (h, w, classes).
 
-    What has the label ignore_class counts for nothing.
+    What has the label ignore_class counts for nothing. from_logits changes nothing: see `hubel.losses`.
     """
 
     name: ClassVar[str] = "cross_entropy"
@@ -80,6 +85,7 @@ class SparseCategoricalCrossentropy(Loss):
 
     ignore_class: Optional[int] = None
     label_smoothing: float = 0.0
+    from_logits: bool = False
 
 
 @dataclass(frozen=True)

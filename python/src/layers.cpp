@@ -34,6 +34,10 @@ class Reader {
     known_.insert(name);
     if (options_.contains(name)) read(name, options_[name], field);
   }
+  template <class T>
+  void later(const char* name, T& field, const T&) {
+    optional(name, field);
+  }
 
   void refuse_unknown() const {
     for (const auto [key, value] : options_) {
@@ -95,6 +99,10 @@ struct Writer {
   }
   template <class T>
   void optional(const char* name, const T& field) {
+    options[name] = value(field);
+  }
+  template <class T>
+  void later(const char* name, const T& field, const T&) {
     options[name] = value(field);
   }
 

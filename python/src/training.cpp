@@ -180,12 +180,14 @@ OptimizerOptions optimizer_options(const nb::str& name, const nb::dict& values) 
 Loss loss_options(const nb::str& name, const nb::dict& values) {
   Loss loss = loss_from_name(name.c_str());
   const Values v(name.c_str(), values);
+  bool from_logits = false;  // checked for a cross-entropy too, to which it makes no difference
+  v.read("from_logits", from_logits);
   std::visit(
       [&](auto& o) {
         if constexpr (requires { o.label_smoothing; }) v.read("label_smoothing", o.label_smoothing);
         if constexpr (requires { o.class_weights; }) v.read("class_weights", o.class_weights);
         if constexpr (requires { o.ignore_label; }) v.read("ignore_class", o.ignore_label);
-        if constexpr (requires { o.from_logits; }) v.read("from_logits", o.from_logits);
+        if constexpr (requires { o.from_logits; }) o.from_logits = from_logits;
         if constexpr (requires { o.pos_weight; }) v.read("pos_weight", o.pos_weight);
         if constexpr (requires { o.delta; }) v.read("delta", o.delta);
         if constexpr (requires { o.gamma; }) v.read("gamma", o.gamma);

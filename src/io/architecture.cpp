@@ -1,8 +1,8 @@
 // Architectures as JSON: {"input_shape": [28, 28, 1], "layers": [{"kind": "conv2d", "filters": 6, ...}, ...]}.
 //
 // A layer's keys are its options (LayerKind::fields), so that this file knows the types of options and no kind of
-// layer. Writing puts down every option; reading fills those left out with their defaults and refuses a key it does not
-// know, which would otherwise be an option that is silently ignored.
+// layer. Writing puts down every option but those that came later and have their defaults; reading fills those left out
+// with their defaults and refuses a key it does not know, which would otherwise be an option that is silently ignored.
 #include "io/architecture.hpp"
 
 #include <algorithm>
@@ -147,6 +147,10 @@ struct FieldWriter {
   void optional(const char* name, const Value& value) {
     required(name, value);
   }
+  template <class Value>
+  void later(const char* name, const Value& value, const Value& standard) {
+    if (value != standard) required(name, value);
+  }
 };
 
 // Visits a layer's options and reads them; `known` collects their names.
@@ -164,6 +168,10 @@ struct FieldReader {
   void optional(const char* name, Value& value) {
     known.push_back(name);
     if (object.contains(name)) from_json(object[name], detail::formatted("{}: '{}'", who, name), value);
+  }
+  template <class Value>
+  void later(const char* name, Value& value, const Value&) {
+    optional(name, value);
   }
 };
 

@@ -25,6 +25,7 @@ struct LayerKind<BatchNorm> : LayerTraits {
     f.optional("center", layer.center);
     f.optional("scale", layer.scale);
     f.optional("activation", layer.activation);
+    norm_initializer_fields(layer, f);
   }
   static std::string detail(const BatchNorm& layer) {
     return layer.activation == Activation::identity ? "" : std::string(activation_name(layer.activation));

@@ -25,6 +25,7 @@ struct LayerKind<Conv1D> : LayerTraits {
     f.optional("activation", layer.activation);
     f.optional("use_bias", layer.use_bias);
     f.optional("kernel_initializer", layer.kernel_initializer);
+    f.later("bias_initializer", layer.bias_initializer, Initializer::zeros);
   }
 
   static std::string detail(const Conv1D& layer) { return LayerKind<Conv2D>::detail(as_conv(layer)); }
@@ -69,7 +70,8 @@ struct LayerKind<Conv1D> : LayerTraits {
             .groups = l.groups,
             .activation = l.activation,
             .use_bias = l.use_bias,
-            .kernel_initializer = l.kernel_initializer};
+            .kernel_initializer = l.kernel_initializer,
+            .bias_initializer = l.bias_initializer};
   }
   template <class T>
   static TensorView<const T> as_kernel(const ForwardPass<T>& pass) {

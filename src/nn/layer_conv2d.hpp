@@ -26,6 +26,7 @@ struct LayerKind<Conv2D> : LayerTraits {
     f.optional("activation", layer.activation);
     f.optional("use_bias", layer.use_bias);
     f.optional("kernel_initializer", layer.kernel_initializer);
+    f.later("bias_initializer", layer.bias_initializer, Initializer::zeros);
   }
 
   static std::string detail(const Conv2D& layer) {
@@ -56,8 +57,7 @@ struct LayerKind<Conv2D> : LayerTraits {
     plan.output = conv_geometry(x, kernel, options(layer), who).output_shape();
     plan.parameters.push_back({"kernel", kernel, layer.kernel_initializer, kh * kw * kernel[2],
                                std::max<std::int64_t>(1, kh * kw * (layer.filters / layer.groups))});
-    if (layer.use_bias)
-      plan.parameters.push_back({.name = "bias", .shape = {layer.filters}, .role = ParameterRole::offset});
+    if (layer.use_bias) plan.parameters.push_back(vector_spec("bias", Shape{layer.filters}, layer.bias_initializer));
     plan.macs = saturating_product({plan.output.elements(), kh * kw, kernel[2]});
     return plan;
   }

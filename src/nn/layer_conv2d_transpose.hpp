@@ -26,6 +26,7 @@ struct LayerKind<Conv2DTranspose> : LayerTraits {
     f.optional("activation", layer.activation);
     f.optional("use_bias", layer.use_bias);
     f.optional("kernel_initializer", layer.kernel_initializer);
+    f.later("bias_initializer", layer.bias_initializer, Initializer::zeros);
   }
 
   static std::string detail(const Conv2DTranspose& layer) {
@@ -53,8 +54,7 @@ struct LayerKind<Conv2DTranspose> : LayerTraits {
     plan.output = conv_transpose_output_shape(x, kernel, options(layer), who);
     plan.parameters.push_back(
         {"kernel", kernel, layer.kernel_initializer, kh * kw * (c / layer.groups), kh * kw * kernel[2]});
-    if (layer.use_bias)
-      plan.parameters.push_back({.name = "bias", .shape = {layer.filters}, .role = ParameterRole::offset});
+    if (layer.use_bias) plan.parameters.push_back(vector_spec("bias", Shape{layer.filters}, layer.bias_initializer));
     plan.macs = saturating_product({x.elements(), kh * kw, kernel[2]});
     return plan;
   }

@@ -21,6 +21,7 @@ struct LayerKind<Dense> : LayerTraits {
     f.optional("activation", layer.activation);
     f.optional("use_bias", layer.use_bias);
     f.optional("kernel_initializer", layer.kernel_initializer);
+    f.later("bias_initializer", layer.bias_initializer, Initializer::zeros);
   }
 
   static std::string detail(const Dense& layer) {
@@ -38,8 +39,7 @@ struct LayerKind<Dense> : LayerTraits {
     LayerPlan plan;
     plan.output = Shape{x[0], layer.units};
     plan.parameters.push_back({"kernel", Shape{n, layer.units}, layer.kernel_initializer, n, layer.units});
-    if (layer.use_bias)
-      plan.parameters.push_back({.name = "bias", .shape = {layer.units}, .role = ParameterRole::offset});
+    if (layer.use_bias) plan.parameters.push_back(vector_spec("bias", Shape{layer.units}, layer.bias_initializer));
     plan.macs = saturating_product({x[0], n, layer.units});
     return plan;
   }

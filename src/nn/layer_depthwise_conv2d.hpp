@@ -23,6 +23,7 @@ struct LayerKind<DepthwiseConv2D> : LayerTraits {
     f.optional("activation", layer.activation);
     f.optional("use_bias", layer.use_bias);
     f.optional("kernel_initializer", layer.kernel_initializer);
+    f.later("bias_initializer", layer.bias_initializer, Initializer::zeros);
   }
 
   static std::string detail(const DepthwiseConv2D& layer) {
@@ -59,7 +60,8 @@ struct LayerKind<DepthwiseConv2D> : LayerTraits {
             .groups = c,
             .activation = l.activation,
             .use_bias = l.use_bias,
-            .kernel_initializer = l.kernel_initializer};
+            .kernel_initializer = l.kernel_initializer,
+            .bias_initializer = l.bias_initializer};
   }
 };
 

@@ -23,6 +23,7 @@ struct LayerKind<GroupNorm> : LayerTraits {
     f.optional("epsilon", layer.epsilon);
     f.optional("center", layer.center);
     f.optional("scale", layer.scale);
+    norm_initializer_fields(layer, f);
   }
   static std::string detail(const GroupNorm& layer) {
     return layer.groups == -1 ? "a group each channel" : detail::formatted("{} groups", layer.groups);

@@ -16,6 +16,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "hubel/dropout.hpp"
@@ -36,6 +37,12 @@ struct ParameterSpec {
   ParameterRole role = ParameterRole::weight;
   std::optional<double> constant = {};  // the start of all elements, instead of the initializer's
 };
+
+// A parameter that weight decay leaves alone: a bias, a norm's gamma or beta.
+inline ParameterSpec vector_spec(std::string name, const Shape& shape, Initializer initializer) {
+  const std::int64_t n = std::max<std::int64_t>(shape.elements(), 1);
+  return {std::move(name), shape, initializer, n, n, ParameterRole::offset};
+}
 
 // What follows from a layer's description and its input's shape.
 struct LayerPlan {
@@ -92,7 +99,9 @@ struct Reach {
 //                                                               checks the options against the input's shape
 //   static Reach reach(const L&, const Shape& x)                where it is more than the pixel itself; x is a sample's
 //   template <class Self, class F> static void fields(Self& layer, F&& f)
-//       calls f.required(name, field) or f.optional(name, field) for each option; Self is L or const L
+//       calls f.required(name, field) or f.optional(name, field) for each option; Self is L or const L. An option that
+//       came after files were written: f.later(name, field, default), which is not written where it is the default, so
+//       that an earlier Hubel reads the file
 //   template <class T> static void forward(const L&, const ForwardPass<T>&, TensorView<T> y)
 //       y = activation(linear(inputs))
 //   template <class T> static void backward(const L&, const BackwardPass<T>&)

@@ -22,6 +22,7 @@ struct LayerKind<LayerNorm> : LayerTraits {
     f.optional("epsilon", layer.epsilon);
     f.optional("center", layer.center);
     f.optional("scale", layer.scale);
+    norm_initializer_fields(layer, f);
   }
   static std::string detail(const LayerNorm& layer) {
     return layer.axes == 1 ? "" : detail::formatted("{} axes", layer.axes);

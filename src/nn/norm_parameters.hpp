@@ -14,10 +14,15 @@ inline void check_epsilon(std::string_view who, double epsilon) {
 
 template <class L>
 void add_norm_parameters(LayerPlan& plan, const L& layer, const Shape& shape) {
-  if (layer.scale)
-    plan.parameters.push_back({.name = "gamma", .shape = shape, .role = ParameterRole::offset, .constant = 1});
-  if (layer.center)
-    plan.parameters.push_back({.name = "beta", .shape = shape, .role = ParameterRole::offset, .constant = 0});
+  if (layer.scale) plan.parameters.push_back(vector_spec("gamma", shape, layer.gamma_initializer));
+  if (layer.center) plan.parameters.push_back(vector_spec("beta", shape, layer.beta_initializer));
+}
+
+// The last options of each norm.
+template <class Self, class F>
+void norm_initializer_fields(Self& layer, F&& f) {
+  f.later("beta_initializer", layer.beta_initializer, Initializer::zeros);
+  f.later("gamma_initializer", layer.gamma_initializer, Initializer::ones);
 }
 
 // gamma and beta, empty views where the layer has none, and what parameters it has beside them.

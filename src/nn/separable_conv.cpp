@@ -16,7 +16,8 @@ Graph::Value separable_conv2d(Graph& graph, const SeparableConv2D& layer, Graph:
                       .kernel_size = {1, 1},
                       .activation = layer.activation,
                       .use_bias = layer.use_bias,
-                      .kernel_initializer = layer.kernel_initializer},
+                      .kernel_initializer = layer.kernel_initializer,
+                      .bias_initializer = layer.bias_initializer},
                x);
 }
 

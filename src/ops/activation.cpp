@@ -141,6 +141,7 @@ std::vector<std::string_view> activation_names() {
 Activation activation_from_name(std::string_view name, std::string_view who) {
   if (name == "linear") return Activation::identity;
   if (name == "swish") return Activation::silu;
+  if (name == "celu") return Activation::elu;
   if (name == "hard_silu") return Activation::hard_swish;
   for (const auto& [known, value] : kNames) {
     if (known == name) return value;

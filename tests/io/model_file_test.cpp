@@ -115,6 +115,20 @@ TEST(Architecture, RoundTrip) {
   EXPECT_EQ(architecture_from_json(architecture_to_json(network.graph())), network.graph());
 }
 
+// What came later is not written where it is as it was before, so that an earlier Hubel reads it.
+TEST(Architecture, InitializersOfBiasesAndNorms) {
+  const auto json_of = [](const std::vector<Layer>& layers) { return architecture_to_json(Graph({4}, layers)); };
+  EXPECT_EQ(json_of({Dense{.units = 2}, BatchNorm{}}).find("bias_initializer"), std::string::npos);
+  EXPECT_EQ(json_of({Dense{.units = 2}, BatchNorm{}}).find("a_initializer"), std::string::npos);
+  const std::vector<Layer> layers = {
+      Dense{.units = 2, .bias_initializer = Initializer::truncated_normal},
+      BatchNorm{.gamma_initializer = Initializer::zeros},
+      LayerNorm{.beta_initializer = Initializer::ones},
+  };
+  EXPECT_NE(json_of(layers).find(R"("bias_initializer":"truncated_normal")"), std::string::npos);
+  EXPECT_EQ(architecture_from_json(json_of(layers)), Graph({4}, layers));
+}
+
 TEST(Architecture, OptionsLeftOutHaveTheirDefaults) {
   const Graph graph = architecture_from_json(
       R"({"input_shape": [28, 28, 1], "layers": [{"kind": "conv2d", "filters": 8}, {"kind": "avg_pool2d"},

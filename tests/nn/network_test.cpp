@@ -110,6 +110,36 @@ TEST(Network, WeightsStartByTheFansOfTheirLayer) {
   expect_variance(glorot.parameter("dense_1.kernel").value, 2.0 / (7 * 5 * 96 + 40));
 }
 
+TEST(Network, BiasesAndNormsStartByTheirInitializers) {
+  const auto all = [](const Network<float>& network, std::string_view name, float value) {
+    const Tensor<float>& w = network.parameter(name).value;
+    return w.size() > 0 && std::all_of(w.begin(), w.end(), [&](float v) { return v == value; });
+  };
+  constexpr Initializer ones = Initializer::ones, zeros = Initializer::zeros;
+  const Network<float> changed(
+      {6, 6, 4},
+      {Conv2D{.filters = 4, .bias_initializer = ones}, DepthwiseConv2D{.bias_initializer = ones},
+       Conv2DTranspose{.filters = 4, .bias_initializer = ones},
+       BatchNorm{.beta_initializer = ones, .gamma_initializer = zeros},
+       GroupNorm{.groups = 2, .beta_initializer = ones, .gamma_initializer = zeros},
+       LayerNorm{.axes = 3, .beta_initializer = ones, .gamma_initializer = zeros}, Reshape{{-1, 4}},
+       Conv1D{.filters = 4, .bias_initializer = ones}, Flatten{}, Dense{.units = 3, .bias_initializer = ones}},
+      1);
+  for (const char* layer : {"conv2d_1", "depthwise_conv2d_1", "conv2d_transpose_1", "conv1d_1", "dense_1"})
+    EXPECT_TRUE(all(changed, std::string(layer) + ".bias", 1)) << layer;
+  for (const std::string layer : {"batch_norm_1", "group_norm_1", "layer_norm_1"}) {
+    EXPECT_TRUE(all(changed, layer + ".gamma", 0)) << layer;
+    EXPECT_TRUE(all(changed, layer + ".beta", 1)) << layer;
+  }
+  const Network<float> plain({4}, {Dense{.units = 5}, BatchNorm{}, LayerNorm{}}, 1);
+  EXPECT_TRUE(all(plain, "dense_1.bias", 0));
+  EXPECT_TRUE(all(plain, "batch_norm_1.gamma", 1) && all(plain, "batch_norm_1.beta", 0));
+  EXPECT_TRUE(all(plain, "layer_norm_1.gamma", 1) && all(plain, "layer_norm_1.beta", 0));
+  // A vector's fans are its elements.
+  const Network<float> wide({2}, {Dense{.units = 20'000, .bias_initializer = Initializer::lecun_normal}}, 1);
+  expect_variance(wide.parameter("dense_1.bias").value, 1.0 / 20'000);
+}
+
 TEST(Network, IsAValue) {
   const Network<float> a = lenet5<float>(1);
   Network<float> b = a;

@@ -374,6 +374,7 @@ TEST(ActivationNameTest, TheNamesOfTheEnumeration) {
   EXPECT_EQ(activation_from_name("relu"), Activation::relu);
   EXPECT_EQ(activation_from_name("leaky_relu"), Activation::leaky_relu);
   EXPECT_EQ(activation_from_name("hard_swish"), Activation::hard_swish);
+  EXPECT_EQ(activation_from_name("celu"), Activation::elu);
   EXPECT_EQ(activation_from_name("hard_silu"), Activation::hard_swish);
   EXPECT_EQ(activation_from_name("log_softmax"), Activation::log_softmax);
   EXPECT_EQ(activation_from_name("linear"), Activation::identity);

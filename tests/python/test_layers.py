@@ -11,7 +11,7 @@ import hubel
 def every_layer():
     return [
         hubel.Rescaling(0.5, offset=-1),
-        hubel.Conv2D(4, 3, padding="same", name="first"),
+        hubel.Conv2D(4, 3, padding="same", bias_initializer="normal", name="first"),
         hubel.LocalResponseNorm(3, alpha=0.1),
         hubel.BatchNormalization(activation="relu"),
         hubel.DepthwiseConv2D(3, padding=1),
@@ -31,7 +31,7 @@ def every_layer():
         hubel.Resizing((6, 5)),
         hubel.AdaptiveMaxPool2D(4),
         hubel.SeparableConv2D(6, 3, name="apart"),
-        hubel.LayerNormalization(),
+        hubel.LayerNormalization(gamma_initializer="truncated_normal"),
         hubel.ELU(),
         hubel.Reshape((2, 12)),
         hubel.MaxPool1D(2, 1, padding="same"),
@@ -63,6 +63,22 @@ def test_every_layer_is_saved_pickled_and_printed(tmp_path):
         assert np.array_equal(other.predict(x), model.predict(x))
     for layer in model.layers:
         assert eval(repr(layer), vars(hubel.layers)) == layer
+
+
+def test_starting_values_by_name():
+    vector = hubel.Input((6,))
+    x = hubel.Dense(4, kernel_initializer="uniform", bias_initializer="ones")(vector)
+    x = hubel.BatchNormalization(gamma_initializer="zeros")(x)
+    weights = hubel.Model(vector, hubel.Dense(2, activation="celu", kernel_initializer="lecun_uniform")(x)).parameters()
+    assert np.all(weights["dense_1.bias"] == 1) and np.all(weights["batch_norm_1.gamma"] == 0)
+    assert 0 < np.abs(weights["dense_1.kernel"]).max() <= 0.05
+    assert 0.05 < np.abs(weights["dense_2.kernel"]).max() <= (3 / 4) ** 0.5
+    assert hubel.Dense(1, "celu") == hubel.Dense(1, "elu")
+    assert hubel.Dense(1, kernel_initializer="normal").kernel_initializer == "random_normal"
+    with pytest.raises(ValueError, match='Dense: initializer is "one" but must be one of .*truncated_normal'):
+        hubel.Dense(1, bias_initializer="one")
+    with pytest.raises(TypeError, match="BatchNormalization: gamma_initializer must be a name"):
+        hubel.BatchNormalization(gamma_initializer=1.0)
 
 
 def test_every_layer_trains():

@@ -134,6 +134,21 @@ def test_focal_losses_learn():
         assert history["accuracy"][-1] > 0.9
 
 
+def test_from_logits_of_a_cross_entropy_changes_nothing():
+    x, y = bars(60)
+    for kind in (losses.SparseCategoricalCrossentropy, losses.CategoricalCrossentropy):
+        weights = []
+        for activation, from_logits in [("softmax", False), ("softmax", True), (None, True), (None, False)]:
+            model = small_model(activation=activation)
+            model.compile("adam", kind(from_logits=from_logits))
+            model.fit(x, y, epochs=2, verbose=0)
+            weights.append(model.get_weights())
+        for others in weights[1:]:
+            assert all(np.array_equal(a, b) for a, b in zip(weights[0], others))
+        with pytest.raises(TypeError, match="cross_entropy: from_logits must be True or False, got 1"):
+            kind(from_logits=1)
+
+
 def test_rows_of_probabilities():
     x, y = bars(60)
     one_hot = np.eye(3)[y]
