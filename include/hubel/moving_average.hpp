@@ -18,10 +18,12 @@ struct AverageOptions {
   // The average begins with the first update, as Adam's moments do: it is divided by 1 - the product of all decays.
   // Without it the average begins with the weights the object was made with.
   bool bias_correction = false;
+  // The plain mean of all that update() has taken in, instead; the options above then mean nothing.
+  bool equal = false;
 };
 
 // average = decay average + (1 - decay) weights, once a step: Polyak & Juditsky's averaging (1992), with weights that
-// fade.
+// fade; or their plain mean.
 template <class T>
 class WeightAverage {
  public:
@@ -33,7 +35,8 @@ class WeightAverage {
   void update(std::span<const Parameter<T>> parameters);
 
   // Puts the average in the weights' place and keeps them; restore puts them back. Without any update the average is
-  // what the weights were. Throws std::invalid_argument for a second apply, or a restore without one.
+  // what the weights were, or are where it begins with the first update. Throws std::invalid_argument for a second
+  // apply, or a restore without one.
   void apply(std::span<Parameter<T>> parameters);
   void restore(std::span<Parameter<T>> parameters);
   bool applied() const { return applied_; }
@@ -54,6 +57,8 @@ class WeightAverage {
 
   void check(std::span<const Parameter<T>> parameters, bool applied) const;
   double decay_of(std::int64_t update) const;
+  // Whether nothing but updates is in the average.
+  bool begins_empty() const { return options_.bias_correction || options_.equal; }
   // body(parameter, begin, end) for each piece, shared out over threads.
   template <class Body>
   void for_each_piece(const Body& body) const;

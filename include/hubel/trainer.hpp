@@ -142,6 +142,10 @@ struct TrainOptions {
   // An average of the weights over the steps: it is what is validated, what on_epoch finds in the network, and what the
   // weights are at the end.
   std::optional<AverageOptions> average = {};
+  // Unless 0, in place of such an average: the plain mean of the weights at the ends of epochs from this one, counted
+  // from 1, on (stochastic weight averaging, Izmailov et al. 2018). Before it nothing is averaged. Running statistics
+  // are averaged too, as by PyTorch's use_buffers; they are not gone through the samples for once more.
+  std::int64_t swa_start = 0;
   // Both watch the loss or, where their goal is the maximum, the accuracy: of the validation, or without one of the
   // training. The first ends training, the second lowers the learning rate that the schedule's factor is of.
   std::optional<EarlyStoppingOptions> early_stopping = {};

@@ -316,6 +316,7 @@ class Model:
         clipnorm: float = 0.0,
         clipvalue: float = 0.0,
         ema_decay: float = 0.0,
+        swa_start: int = 0,
         gradient_accumulation_steps: int = 1,
         checkpoint: Optional[Union[str, "os.PathLike[str]"]] = None,
         checkpoint_epochs: int = 1,
@@ -376,6 +377,10 @@ class Model:
             Bounds of the norm of all gradients together, and of each element; 0 is without.
         ema_decay : float in [0, 1)
             Unless 0, an average of the weights that fades by this is validated and kept in the end.
+        swa_start : int
+            Unless 0, the plain mean of the weights at the ends of epochs, from this one (counted from 1) on, is validated
+            and kept in the end: stochastic weight averaging (Izmailov et al. 2018), for which the learning rate should
+            stay above 0. Running statistics of batch normalisation are averaged too. Not together with ema_decay.
         gradient_accumulation_steps : int
             After every so many batches the weights go a step, with the mean of these batches' gradients, as with
             Keras's option of optimizers of that name: a large batch in the memory of a small one. Batches are counted on from
@@ -445,6 +450,7 @@ class Model:
                 "clipnorm": clipnorm,
                 "clipvalue": clipvalue,
                 "ema_decay": ema_decay,
+                "swa_start": swa_start,
                 "gradient_accumulation_steps": gradient_accumulation_steps,
                 "checkpoint": None if checkpoint is None else os.fsencode(checkpoint),
                 "checkpoint_epochs": checkpoint_epochs,

@@ -223,6 +223,7 @@ TrainOptions train_options(const nb::dict& settings) {
   v.read("clipnorm", options.clip_norm);
   v.read("clipvalue", options.clip_value);
   v.read("top_k", options.top_k);
+  v.read("swa_start", options.swa_start);
   double decay = 0;
   v.read("ema_decay", decay);
   if (decay != 0) options.average = AverageOptions{.decay = decay, .bias_correction = true};

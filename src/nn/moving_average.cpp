@@ -19,7 +19,7 @@ WeightAverage<T>::WeightAverage(std::span<const Parameter<T>> parameters, const 
   for (std::size_t i = 0; i < parameters.size(); ++i) {
     const Tensor<T>& value = parameters[i].value;
     names_.push_back(parameters[i].name);
-    averages_.push_back(options.bias_correction ? Tensor<T>(value.shape()) : value);
+    averages_.push_back(begins_empty() ? Tensor<T>(value.shape()) : value);
     kept_.emplace_back(value.shape());
     if (parameters[i].frozen) continue;  // its average, with the correction, could be a rounding away
     detail::cut_into_pieces(value.size(), [&](std::int64_t begin, std::int64_t end) {
@@ -41,6 +41,7 @@ void WeightAverage<T>::check(std::span<const Parameter<T>> parameters, bool appl
 template <class T>
 double WeightAverage<T>::decay_of(std::int64_t update) const {
   const double t = static_cast<double>(update);
+  if (options_.equal) return t / (t + 1);
   return options_.warm_up ? std::min(options_.decay, (1 + t) / (10 + t)) : options_.decay;
 }
 
@@ -73,8 +74,8 @@ template <class T>
 void WeightAverage<T>::apply(std::span<Parameter<T>> parameters) {
   check(parameters, false);
   applied_ = true;
-  const bool nothing_yet = options_.bias_correction && updates_ == 0;
-  const T correction = static_cast<T>(options_.bias_correction && !nothing_yet ? 1 / (1 - left_) : 1);
+  const bool nothing_yet = begins_empty() && updates_ == 0;
+  const T correction = static_cast<T>(begins_empty() && !nothing_yet ? 1 / (1 - left_) : 1);
   for_each_piece([&](std::size_t p, std::int64_t begin, std::int64_t end) {
     T* weights = parameters[p].value.data();
     std::copy(weights + begin, weights + end, kept_[p].data() + begin);

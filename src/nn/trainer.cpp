@@ -39,6 +39,14 @@ void check_numbers(const TrainOptions& options) {
   check_size("save_every_epochs", static_cast<double>(options.save_every_epochs));
 }
 
+void check_averages(const TrainOptions& options) {
+  if (options.swa_start < 0 || options.swa_start > options.epochs)
+    throw std::invalid_argument(detail::formatted("fit: swa_start = {}, it must be from 1 to epochs, {}, or 0 for none",
+                                                  options.swa_start, options.epochs));
+  if (options.swa_start > 0 && options.average)
+    throw std::invalid_argument("fit: swa_start takes the place of a fading average, but there is one");
+}
+
 void check_learning_rate(const TrainOptions& options) {
   if (!options.learning_rate) return;
   if (!std::holds_alternative<ConstantSchedule>(options.schedule.kind()) || options.warmup > 0 || options.plateau)
@@ -65,6 +73,7 @@ void TargetSource::gather(const std::int32_t*, std::int64_t, float*, std::int32_
 TrainResult fit(Network<float>& network, const SampleSource& train, const TrainOptions& options,
                 const SampleSource* validation) {
   check_numbers(options);
+  check_averages(options);
   check_learning_rate(options);
   detail::check_source("fit", network, train, options.loss, options.top_k);
   check_selection(train, options);

@@ -66,6 +66,7 @@ Training::Training(Network<float>& network, const SampleSource& train, const Tra
   if (entropy && !batch_.has_targets() && train.labels_per_sample() == 1) by_sample_ = cross_entropy_options(*entropy);
   epoch_rate_ = hubel::learning_rate(options.optimizer);
   if (options.average) average_.emplace(parameters, *options.average);
+  if (options.swa_start > 0) average_.emplace(parameters, AverageOptions{.equal = true});
   if (options.early_stopping) early_stopping_.emplace(*options.early_stopping);
   if (options.plateau) plateau_.emplace(hubel::learning_rate(options.optimizer), *options.plateau);
   if (options.keep_best && validation) best_.emplace(network);
@@ -176,6 +177,7 @@ TrainProgress Training::progress() const {
 bool Training::judge_epoch(TrainResult& result) {
   EpochResult epoch{epoch_,         totals_.count, totals_.mean_loss(),     totals_.accuracy(), std::nullopt,
                     learning_rate_, seconds_,      totals_.top_k_accuracy()};
+  if (options_.swa_start > 0 && epoch_ >= options_.swa_start) average_->update(std::as_const(network_).parameters());
   const InPlace average(average_, network_);
   if (validation_) {
     EvaluateOptions how;
@@ -253,7 +255,7 @@ void Training::step() {
   }
   norm_ = clip();
   optimizer_.step(network_.parameters(), execution_.gradients(), factor);
-  if (average_) average_->update(std::as_const(network_).parameters());
+  if (options_.average) average_->update(std::as_const(network_).parameters());
 }
 
 // False when the source has no more samples.

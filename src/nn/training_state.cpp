@@ -136,6 +136,7 @@ std::map<std::string, std::string> Training::settings() const {
     if (p.frozen) frozen += (frozen.empty() ? "" : ", ") + p.name;
   if (!frozen.empty()) settings["frozen"] = frozen;
   // Older states have no such settings.
+  if (options_.swa_start > 0) settings["swa_start"] = formatted("{}", options_.swa_start);
   if (options_.learning_rate) settings["learning_rate"] = "by epoch";
   if (options_.accumulation_steps > 1) settings["accumulation_steps"] = formatted("{}", options_.accumulation_steps);
   return settings;
@@ -239,7 +240,8 @@ void Training::load(const TrainingState& state) {
   std::int64_t all_steps = 0;
   numbers.read("all_steps", all_steps);
   optimizer_.load_state(group_of(state.tensors, kOptimizer), all_steps);
-  if (average_) average_->load_state(group_of(state.tensors, kAverage), all_steps);
+  const std::int64_t averaged = std::max<std::int64_t>(epoch_ - options_.swa_start, 0);  // ends of epochs
+  if (average_) average_->load_state(group_of(state.tensors, kAverage), options_.swa_start > 0 ? averaged : all_steps);
   losses_.load_state(group_of(state.tensors, kLosses));
   accumulated_.load_state(group_of(state.tensors, kAccumulated));
   if (best_) load_best(numbers, state);

@@ -37,7 +37,8 @@ void expect_formula(const AverageOptions& options) {
   for (int t = 0; t < 20; ++t) {
     weights = parameters<T>(10 * static_cast<std::uint64_t>(t) + 5);
     average.update(weights);
-    const double decay = options.warm_up ? std::min(options.decay, (1.0 + t) / (10.0 + t)) : options.decay;
+    double decay = options.warm_up ? std::min(options.decay, (1.0 + t) / (10.0 + t)) : options.decay;
+    if (options.equal) decay = t / (t + 1.0);
     const double w = static_cast<double>(weights[1].value[2]);
     wanted = decay * wanted + (1 - decay) * w;
     left *= decay;
@@ -59,21 +60,42 @@ TYPED_TEST(WeightAverageTest, Formula) {
   expect_formula<TypeParam>({.decay = 0.9, .warm_up = true});
   expect_formula<TypeParam>({.decay = 0.9, .bias_correction = true});
   expect_formula<TypeParam>({.decay = 0.9, .warm_up = true, .bias_correction = true});
+  expect_formula<TypeParam>({.equal = true});
+}
+
+TYPED_TEST(WeightAverageTest, EqualIsTheMean) {
+  using T = TypeParam;
+  WeightAverage<T> average(parameters<T>(1), {.equal = true});
+  std::vector<Parameter<T>> weights = parameters<T>(2);
+  double sum = 0;
+  for (std::uint64_t t = 0; t < 7; ++t) {
+    weights = parameters<T>(t + 20);
+    sum += static_cast<double>(weights[0].value[5]);
+    average.update(weights);
+    if (t > 0) continue;
+    average.apply(weights);
+    EXPECT_TRUE(same_bits(weights[0].value, parameters<T>(20)[0].value));  // of one
+    average.restore(weights);
+  }
+  average.apply(weights);
+  EXPECT_NEAR(weights[0].value[5], sum / 7, 8 * std::numeric_limits<T>::epsilon());
 }
 
 TYPED_TEST(WeightAverageTest, StateGoesOn) {
   using T = TypeParam;
-  const AverageOptions options{.decay = 0.9, .warm_up = true, .bias_correction = true};
-  WeightAverage<T> first(parameters<T>(1), options), second(parameters<T>(2), options);
-  for (std::uint64_t t = 0; t < 5; ++t) first.update(parameters<T>(t));
-  EXPECT_EQ(first.state()[0].name, "dense_1.kernel/average");
-  second.load_state(first.state(), first.updates());
-  first.update(parameters<T>(9));
-  second.update(parameters<T>(9));
-  std::vector<Parameter<T>> a = parameters<T>(3), b = a;
-  first.apply(a);
-  second.apply(b);
-  for (std::size_t i = 0; i < a.size(); ++i) EXPECT_TRUE(same_bits(a[i].value, b[i].value));
+  for (const AverageOptions& options :
+       {AverageOptions{.decay = 0.9, .warm_up = true, .bias_correction = true}, AverageOptions{.equal = true}}) {
+    WeightAverage<T> first(parameters<T>(1), options), second(parameters<T>(2), options);
+    for (std::uint64_t t = 0; t < 5; ++t) first.update(parameters<T>(t));
+    EXPECT_EQ(first.state()[0].name, "dense_1.kernel/average");
+    second.load_state(first.state(), first.updates());
+    first.update(parameters<T>(9));
+    second.update(parameters<T>(9));
+    std::vector<Parameter<T>> a = parameters<T>(3), b = a;
+    first.apply(a);
+    second.apply(b);
+    for (std::size_t i = 0; i < a.size(); ++i) EXPECT_TRUE(same_bits(a[i].value, b[i].value));
+  }
 }
 
 TYPED_TEST(WeightAverageTest, SameBitsOnAnyNumberOfThreads) {

@@ -124,6 +124,18 @@ TEST(Resume, SameBitsAfterAnyStep) {
   expect_same(busy_options(), train, &validation, {1, 2, 3, 4, 5, 6, 9, 10, 11, 14, 15, 17, 19});
 }
 
+TEST(Resume, SameBitsWithStochasticWeightAveraging) {
+  const Samples train = quadrants(72, 1), validation = quadrants(20, 2);  // 5 steps an epoch
+  TrainOptions o = busy_options();
+  o.average = {};
+  o.early_stopping = {};
+  o.swa_start = 2;
+  for (const bool keeps_best : {false, true}) {
+    o.keep_best = keeps_best;
+    expect_same(o, train, &validation, {1, 4, 5, 6, 9, 10, 11, 15, 17, 19});
+  }
+}
+
 TEST(Resume, SameBitsWithEveryOptimizer) {
   const Samples train = quadrants(72, 1);
   for (const OptimizerOptions& optimizer :

@@ -1,9 +1,11 @@
 // What a training can be told beyond its steps: losses and targets, clipping, averages, when to stop or slow down.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "nn/nn_testing.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel::test {
 namespace {
@@ -236,6 +238,49 @@ TEST(TrainingOptions, AveragedWeights) {
   EXPECT_EQ(plain_losses, averaged_losses);
 }
 
+// Against the mean, in double, of the weights that a training without it has at the ends of its epochs.
+TEST(TrainingOptions, StochasticWeightAveraging) {
+  const Samples train = quadrants(64, 1), validation = quadrants(40, 2);
+  constexpr std::int64_t kEpochs = 5, kStart = 3;
+  Network<float> plain = quadrant_network(5), averaged = quadrant_network(5);
+  std::vector<Network<float>> ends;
+  TrainOptions o = options(kEpochs);
+  o.on_epoch = [&](const EpochResult&) {
+    ends.push_back(plain);
+    return true;
+  };
+  fit(plain, train, o, &validation);
+  const auto expect_mean = [&](const Network<float>& network, std::size_t last) {
+    for (std::size_t p = 0; p < network.parameters().size(); ++p) {
+      for (std::int64_t i = 0; i < network.parameters()[p].value.size(); ++i) {
+        double sum = 0;
+        for (std::size_t e = kStart - 1; e <= last; ++e) sum += ends[e].parameters()[p].value[i];
+        const double mean = sum / static_cast<double>(last - (kStart - 1) + 1);
+        ASSERT_NEAR(network.parameters()[p].value[i], mean, 1e-6 * std::max(std::abs(mean), 1.0));
+      }
+    }
+  };
+  o.swa_start = kStart;
+  o.on_epoch = [&](const EpochResult& e) {
+    EXPECT_EQ(evaluate(averaged, validation).loss, e.validation->loss);  // what is there is what was validated
+    const auto epoch = static_cast<std::size_t>(e.epoch - 1);
+    if (e.epoch <= kStart) {
+      EXPECT_TRUE(same_weights(averaged, ends[epoch]));
+    } else {
+      expect_mean(averaged, epoch);
+    }
+    return true;
+  };
+  fit(averaged, train, o, &validation);
+  expect_mean(averaged, kEpochs - 1);
+  EXPECT_FALSE(same_weights(averaged, plain));
+  // Stopped before it begins: nothing is averaged.
+  Network<float> stopped = quadrant_network(5);
+  o.on_epoch = [](const EpochResult& e) { return e.epoch < 2; };
+  fit(stopped, train, o, &validation);
+  EXPECT_TRUE(same_weights(stopped, ends[1]));
+}
+
 TEST(TrainingOptions, EarlyStoppingAndPlateau) {
   const Samples train = quadrants(64, 1);
   Network<float> network = quadrant_network(5);
@@ -349,6 +394,18 @@ TEST(TrainingOptions, RefusesWhatDoesNotFit) {
   EXPECT_TRUE(refuses([&] { with(network, labelled, [](auto& o) { o.top_k = -1; }); }, "fit", {"top_k = -1"}));
   EXPECT_TRUE(refuses([&] { with(network, labelled, [](auto& o) { o.average = AverageOptions{.decay = 1}; }); },
                       "WeightAverage", {"decay = 1"}));
+  for (const std::int64_t start : {-1, 2}) {
+    EXPECT_TRUE(refuses([&] { with(network, labelled, [&](auto& o) { o.swa_start = start; }); }, "fit",
+                        {detail::formatted("swa_start = {}", start), "from 1 to epochs, 1"}));
+  }
+  EXPECT_TRUE(refuses(
+      [&] {
+        with(network, labelled, [](auto& o) {
+          o.swa_start = 1;
+          o.average = AverageOptions{};
+        });
+      },
+      "fit", {"swa_start takes the place"}));
   EXPECT_TRUE(refuses(
       [&] {
         with(linear, targets, [](auto& o) {

@@ -203,7 +203,7 @@ def test_top_k():
 def test_clipping_and_averages_change_what_is_learned():
     x, y = bars(60)
     results = []
-    for options in ({}, {"clipnorm": 0.1}, {"clipvalue": 0.01}, {"ema_decay": 0.9}):
+    for options in ({}, {"clipnorm": 0.1}, {"clipvalue": 0.01}, {"ema_decay": 0.9}, {"swa_start": 2}):
         model = small_model()
         model.compile(hubel.SGD(0.1))
         model.fit(x, y, epochs=3, verbose=0, **options)
@@ -290,9 +290,10 @@ def test_predictions_by_a_callback_are_not_held_on_to():
 # --- checkpoints
 
 
-def test_going_on_from_a_checkpoint(tmp_path):
+@pytest.mark.parametrize("average", [{"ema_decay": 0.9}, {"swa_start": 2}], ids=str)
+def test_going_on_from_a_checkpoint(tmp_path, average):
     x, y = bars(90)
-    options = {"epochs": 6, "schedule": "one_cycle", "ema_decay": 0.9, "seed": 3, "verbose": 0}
+    options = {"epochs": 6, "schedule": "one_cycle", **average, "seed": 3, "verbose": 0}
     whole, stopped, resumed = small_model(), small_model(), small_model(seed=9)
 
     def stop(epoch, logs):
@@ -437,6 +438,9 @@ def test_wrong_descriptions(make, error, said):
         ({"class_weight": [1.0]}, ValueError, "class_weights has 1 element"),
         ({"clipnorm": -1}, ValueError, "clip_norm = -1"),
         ({"ema_decay": 1.0}, ValueError, "decay = 1"),
+        ({"swa_start": 2}, ValueError, "swa_start = 2, it must be from 1 to epochs, 1, or 0"),
+        ({"swa_start": 1, "ema_decay": 0.9}, ValueError, "swa_start takes the place of a fading average"),
+        ({"swa_start": 1.5}, TypeError, "swa_start must be an integer"),
         ({"checkpoint": "/none/there", "epochs": 1}, OSError, "/none/there"),
     ],
     ids=str,
