@@ -71,6 +71,7 @@ ACTIVATIONS = {
     "relu6": torch.nn.functional.relu6,
     "leaky_relu": torch.nn.functional.leaky_relu,
     "elu": torch.nn.functional.elu,
+    "celu": torch.nn.functional.celu,
     "selu": torch.selu,
     "gelu": torch.nn.functional.gelu,
     "gelu_tanh": lambda x: torch.nn.functional.gelu(x, approximate="tanh"),
