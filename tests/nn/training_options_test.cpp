@@ -244,7 +244,7 @@ TEST(TrainingOptions, StochasticWeightAveraging) {
   constexpr std::int64_t kEpochs = 5, kStart = 3;
   Network<float> plain = quadrant_network(5), averaged = quadrant_network(5);
   std::vector<Network<float>> ends;
-  TrainOptions o = options(kEpochs);
+  TrainOptions o = quadrant_options(kEpochs);
   o.on_epoch = [&](const EpochResult&) {
     ends.push_back(plain);
     return true;
