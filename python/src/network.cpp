@@ -255,15 +255,15 @@ void augment_sources(const nb::dict& fields, std::int64_t classes, ChangedSource
     validation->change(normalisation_of(options), classes);
 }
 
-// Those of the settings' that are not None: on_epoch_begin(epoch), learning_rate(epoch, learning rate so far), epochs
-// counting from 1, and on_batch and on_validation_batch: see batch_callback.
+// The settings' on_epoch_begin(epoch), which says whether to go on, and those that are not None: learning_rate(epoch,
+// learning rate so far), epochs counting from 1, and on_batch and on_validation_batch: see batch_callback.
 void set_callbacks(const nb::dict& settings, Watch& watch, TrainOptions& options) {
   const nb::object begin = settings["on_epoch_begin"], rate = settings["learning_rate"];
-  if (!begin.is_none()) {
-    options.on_epoch_begin = [begin = nb::handle(begin), &watch](std::int64_t epoch) {
-      watch.call([&] { begin(epoch); });
-    };
-  }
+  options.on_epoch_begin = [begin = nb::handle(begin), &watch](std::int64_t epoch) {
+    bool goes_on = true;
+    watch.call([&] { goes_on = nb::cast<bool>(begin(epoch)); });
+    return goes_on;
+  };
   if (!rate.is_none()) {
     options.learning_rate = [rate = nb::handle(rate), &watch](std::int64_t epoch, double so_far) {
       double chosen = so_far;
@@ -298,6 +298,7 @@ void PythonNetwork::fit(const nb::tuple& samples, nb::handle validation_samples,
   if (!settings["checkpoint"].is_none()) {
     const std::string path = path_of(nb::cast<nb::bytes>(settings["checkpoint"]));
     lock.emplace(path);
+    on_file(path, [&] { check_checkpoint_path(path); });
     options.save_every_epochs = integer({"fit", "checkpoint_epochs", "an integer"}, settings["checkpoint_epochs"]);
     options.save_state = [this, path](const TrainingState& state) { save_checkpoint(state, network(), path); };
   }
