@@ -177,9 +177,9 @@ void check_target_values(const Loss& loss, TensorView<const float> targets, std:
 void check_target_values(const Loss& loss, TensorView<const double> targets, std::string_view who = "targets");
 
 // Whether outputs (m, ...) are what the loss is of, as fit and evaluate ask of every batch: in [0, 1] (to 1e-3 above)
-// for the binary cross-entropy and the focal losses, unless they are from_logits, and for the KL divergence, Tversky's
-// and Dice's; at least 0 for Poisson's. NaN counts as such. Other losses take any, as takes_any_output says. Throws
-// std::invalid_argument that begins with `who` and names the first sample, from 0, whose are not, and the way out.
+// for the binary cross-entropy and focal losses that are not from_logits, the KL divergence, Tversky's and Dice's; for
+// Poisson's at least 0, for the negative log-likelihood at most 0 (to 1e-3). NaN counts as such. takes_any_output tells
+// the others. Throws std::invalid_argument that begins with `who`, with the first sample, from 0, and the way out.
 bool takes_any_output(const Loss& loss);
 void check_output_values(const Loss& loss, TensorView<const float> outputs, std::string_view who = "outputs");
 void check_output_values(const Loss& loss, TensorView<const double> outputs, std::string_view who = "outputs");

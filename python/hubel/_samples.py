@@ -82,7 +82,7 @@ def as_row_labels(who: str, y: Any, rows: Tuple[int, ...], classes: int, ignored
     if labels.shape[1:] == (*rows, 1):
         labels = labels[..., 0]
     if labels.ndim == 0 or labels.shape[1:] != rows:
-        wanted = ", ".join(["m", *map(str, rows)])
+        wanted = ", ".join(["m", *map(str, rows)]) if rows else "m,"
         raise ValueError(f"{who}: labels have shape {labels.shape}, they must be ({wanted})")
     if labels.dtype.kind == "f" and not np.all(labels == np.floor(labels)):
         raise ValueError(f"{who}: labels must be whole numbers")

@@ -210,7 +210,7 @@ class KLDivergence(Loss):
 
 @dataclass(frozen=True)
 class NegativeLogLikelihood(Loss):
-    """-y[label] of rows of log-probabilities, as of a model that ends in log_softmax."""
+    """-y[label] of rows of log-probabilities, which are at most 0, as of a model that ends in log_softmax."""
 
     name: ClassVar[str] = "nll"
     takes: ClassVar[str] = "labels"

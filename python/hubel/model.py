@@ -151,6 +151,8 @@ class Model:
 
     @notes.setter
     def notes(self, notes: Dict[str, str]) -> None:
+        if not isinstance(notes, dict):
+            raise TypeError(f"notes: it must be a dict, got {notes!r}")
         self._network.notes = {str(key): str(value) for key, value in notes.items()}
 
     def count_params(self) -> int:
@@ -260,9 +262,7 @@ class Model:
 
     @trainable.setter
     def trainable(self, learns: bool) -> None:
-        if not isinstance(learns, (bool, np.bool_)):
-            raise TypeError(f"trainable: it must be True or False, got {learns!r}")
-        self._set_frozen((), not learns)
+        self._set_frozen((), not _flag("Model", "trainable", learns))
 
     @property
     def frozen(self) -> List[str]:
@@ -469,7 +469,8 @@ class Model:
                 _check_by_number(checkpoint=checkpoint, resume_from=resume_from)
             if train.is_stream:
                 _check_by_number(hard_share=None if hard_share == 1 else hard_share)
-            if restore_best_weights and validation is None:
+            keeps_best = _flag("fit", "restore_best_weights", restore_best_weights)
+            if keeps_best and validation is None:
                 raise ValueError("fit: restore_best_weights needs validation_split or validation_data")
             if seed is None:
                 seed = self._next_seed
@@ -490,7 +491,7 @@ class Model:
                 "skip_above": skip_above,
                 "shuffle": False if train.is_stream else shuffle,
                 "seed": seed,
-                "keep_best": bool(restore_best_weights),
+                "keep_best": keeps_best,
                 "clipnorm": clipnorm,
                 "clipvalue": clipvalue,
                 "ema_decay": ema_decay,
@@ -598,6 +599,10 @@ class Model:
                 f"{who}: {type(self.loss).__name__} tells at least two classes apart, but the model has one output; for "
                 "one probability, as of Dense(1, 'sigmoid'), compile it with loss=hubel.losses.BinaryCrossentropy()"
             )
+        if classes == 1 and self._network.layers()[-1][1].get("activation") == "softmax":
+            raise ValueError(
+                f"{who}: the softmax of a single output is always 1; for one probability end the model in sigmoid"
+            )
         if self.loss.takes == "targets":
             return self._targets(who, y, self.output_shape)
         ignored = getattr(self.loss, "ignore_class", None)
@@ -682,7 +687,7 @@ class Model:
         of the loss, as in `fit`. steps is how many batches are taken of an iterable; without it all are.
         """
         with self._lock:
-            size = _size("evaluate", batch_size)
+            size, as_dict = _size("evaluate", batch_size), _flag("evaluate", "return_dict", return_dict)
             taken = _optional_size("steps", steps, "evaluate")
             source = source_of("evaluate", (x, y, sample_weight), self._ready, taken, self.output_shape[-1])
             if not source.is_stream and len(x) == 0:
@@ -696,7 +701,7 @@ class Model:
             }
             loss, accuracy, top_k = self._network.evaluate(source.parts, settings)
         results = self._named({"loss": loss, "accuracy": accuracy, "top_k": top_k}, {"": measured})
-        return results if return_dict else list(results.values())
+        return results if as_dict else list(results.values())
 
     def predict(
         self, x: Any, batch_size: int = 256, out: Optional[AnyArray] = None, *, steps: Optional[int] = None
@@ -1059,13 +1064,16 @@ def _weighted(
             "fit: class_weight goes with losses of classes, cross_entropy, nll and categorical_focal_crossentropy, not "
             f"with {name}; sample_weight goes with all"
         )
-    if isinstance(class_weight, str):
+    if isinstance(class_weight, (str, bytes)) or not isinstance(class_weight, Iterable):
         raise TypeError(f"fit: class_weight must be a dict or a sequence of numbers, got {class_weight!r}")
     if isinstance(class_weight, dict):
         unknown = [c for c in class_weight if c not in range(classes)]
         if unknown:
             raise ValueError(f"fit: class_weight has the class {unknown[0]!r}, there are {classes}")
         class_weight = [class_weight.get(c, 1.0) for c in range(classes)]
+    for weight in class_weight:
+        if not isinstance(weight, (int, float, np.number)):
+            raise TypeError(f"fit: class_weight must have numbers, got {weight!r}")
     return name, {**values, "class_weights": [float(weight) for weight in class_weight]}
 
 
@@ -1086,6 +1094,12 @@ def _size(who: str, size: int, name: str = "batch_size") -> int:
     if size < 1:
         raise ValueError(f"{who}: {name} must be at least 1, got {size}")
     return min(int(size), 2**31 - 1)
+
+
+def _flag(who: str, name: str, value: Any) -> bool:
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{who}: {name} must be True or False, got {value!r}")
+    return bool(value)
 
 
 def _optional_size(name: str, size: Optional[int], who: str = "fit") -> Optional[int]:

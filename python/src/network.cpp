@@ -5,8 +5,10 @@
 #include <nanobind/nanobind.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <numeric>
 #include <optional>
@@ -384,6 +386,15 @@ nb::list parameters(PythonNetwork& self) {
   return result;
 }
 
+// Finite numbers must not become infinite.
+void check_fits_float(const std::string& name, TensorView<const double> values) {
+  constexpr double kMost = std::numeric_limits<float>::max();
+  for (const double value : values) {
+    if (!(std::abs(value) > kMost) || std::isinf(value)) continue;
+    throw nb::value_error(detail::formatted("set_weights: {} has {}, which float32 cannot hold", name, value).c_str());
+  }
+}
+
 // Sets all weights or, when one of them does not fit, none.
 void set_parameters(PythonNetwork& self, const nb::list& values) {
   const std::span<Parameter<float>> parameters = self.network().parameters();
@@ -402,6 +413,8 @@ void set_parameters(PythonNetwork& self, const nb::list& values) {
                                             arrays[i].shape(0).to_string(), wanted.to_string())
                               .c_str());
   }
+  for (std::size_t i = 0; i < parameters.size(); ++i)
+    if (arrays[i].is_double()) check_fits_float(parameters[i].name, arrays[i].view<double>(0));
   self.forget_weights();
   for (std::size_t i = 0; i < parameters.size(); ++i) {
     const auto assign = [&](auto from) {

@@ -16,7 +16,7 @@ namespace {
 // Probabilities written down with three digits or in half precision sum to 1 as well as this.
 constexpr double kTolerance = 1e-3;
 
-enum class Values { any, probabilities, rows_of_probabilities, not_negative };
+enum class Values { any, probabilities, rows_of_probabilities, log_probabilities, not_negative };
 
 // What a loss is of, and for messages what it is called and what makes its outputs such.
 struct Rules {
@@ -42,6 +42,8 @@ Rules rules_of(const Loss& loss) {
       return {"KL divergence", rows_of_probabilities, probabilities, "end the network in softmax"};
     if constexpr (std::is_same_v<L, Tversky>) return {"Tversky loss", probabilities, probabilities, kEither};
     if constexpr (std::is_same_v<L, Dice>) return {"Dice loss", probabilities, probabilities, kEither};
+    if constexpr (std::is_same_v<L, NegativeLogLikelihood>)
+      return {"log-likelihood", any, log_probabilities, "end the network in log_softmax"};
     if constexpr (std::is_same_v<L, Poisson>)
       return {"Poisson loss", not_negative, not_negative, "end the network in softplus, exponential or relu"};
     return {};
@@ -89,18 +91,32 @@ void check(const Loss& loss, TensorView<const T> targets, std::string_view who) 
   if (rules.targets == Values::rows_of_probabilities) check_rows(targets, rules.name, who);
 }
 
+// The outputs that a loss is of, and how they are told.
+struct OutputRange {
+  double least, most;
+  std::string_view wanted;
+};
+
+OutputRange output_range(Values outputs) {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  if (outputs == Values::probabilities) return {0, 1 + kTolerance, "in [0, 1]"};
+  if (outputs == Values::log_probabilities)
+    return {-kInfinity, kTolerance, "of at most 0, logarithms of probabilities"};
+  return {0, kInfinity, "of at least 0"};
+}
+
 template <class T>
 void check_outputs(const Loss& loss, TensorView<const T> outputs, std::string_view who) {
   const Rules rules = rules_of(loss);
   if (rules.outputs == Values::any || outputs.shape().rank() == 0) return;
-  const bool bounded = rules.outputs == Values::probabilities;
-  const T most = bounded ? static_cast<T>(1 + kTolerance) : std::numeric_limits<T>::infinity();
+  const OutputRange range = output_range(rules.outputs);
+  const T least = static_cast<T>(range.least), most = static_cast<T>(range.most);
   // NaN is let through.
-  const auto wrong = std::find_if(outputs.begin(), outputs.end(), [most](T y) { return y < 0 || y > most; });
+  const auto wrong = std::find_if(outputs.begin(), outputs.end(), [&](T y) { return y < least || y > most; });
   if (wrong == outputs.end()) return;
   throw std::invalid_argument(detail::formatted("{}: the {} is of outputs {}, but sample {} of a batch has {}: {}", who,
-                                                rules.name, bounded ? "in [0, 1]" : "of at least 0",
-                                                sample_of(wrong - outputs.begin(), outputs), *wrong, rules.way_out));
+                                                rules.name, range.wanted, sample_of(wrong - outputs.begin(), outputs),
+                                                *wrong, rules.way_out));
 }
 
 }  // namespace

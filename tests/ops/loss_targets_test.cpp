@@ -79,6 +79,8 @@ TYPED_TEST(TargetValues, OutputsOfLossesOfProbabilities) {
     EXPECT_TRUE(refuses([&] { outputs(loss, {0, 2}); }, "fit", {"from_logits"}));
   EXPECT_NO_THROW(outputs(Poisson{}, {0, 1, 255, inf}));
   EXPECT_TRUE(refuses([&] { outputs(Poisson{}, {0, T(-0.1)}); }, "fit", {"at least 0", "softplus"}));
+  EXPECT_NO_THROW(outputs(NegativeLogLikelihood{}, {0, -7, T(1e-6), -inf}));
+  EXPECT_TRUE(refuses([&] { outputs(NegativeLogLikelihood{}, {-1, T(0.5)}); }, "fit", {"at most 0", "log_softmax"}));
   for (const Loss& loss :
        {Loss(BinaryCrossEntropy{.from_logits = true}), Loss(BinaryFocal{.from_logits = true}),
         Loss(CategoricalFocal{.from_logits = true}), Loss(CrossEntropy{}), Loss(MeanSquaredError{}), Loss(Hinge{})}) {

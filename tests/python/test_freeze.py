@@ -39,7 +39,7 @@ def test_trainable(data):
     assert model.trainable and model.frozen == []
     model.freeze("dense_*")
     assert model.trainable
-    with pytest.raises(TypeError, match="^trainable: it must be True or False, got 'no'"):
+    with pytest.raises(TypeError, match="^Model: trainable must be True or False, got 'no'"):
         model.trainable = "no"
 
 

@@ -520,6 +520,8 @@ def test_wrong_weights_change_nothing():
         model.set_weights(weights[:3])
     with pytest.raises(ValueError, match=r"^set_weights: dense_1.bias has shape \(4,\), it must be \(3,\)"):
         model.set_weights([*weights[:3], np.zeros(4)])
+    with pytest.raises(ValueError, match="^set_weights: dense_1.bias has -1e[+]39, which float32 cannot hold"):
+        model.set_weights([*weights[:3], np.full(3, -1e39)])
     for wrong in (None, "abcd", 4):
         with pytest.raises(TypeError, match="^set_weights: weights must be a list or dict of arrays, got"):
             model.set_weights(wrong)
@@ -635,6 +637,8 @@ def test_class_names_are_as_many_as_outputs():
     model = small_model()
     with pytest.raises(ValueError, match="^class_names: 2 names for 3 outputs"):
         model.class_names = ["a", "b"]
+    with pytest.raises(TypeError, match="^notes: it must be a dict, got 'abc'"):
+        model.notes = "abc"
     for wrong in ("abc", None, [1, 2, 3]):
         with pytest.raises(TypeError, match="^class_names: it must be a list of str, got"):
             model.class_names = wrong

@@ -473,6 +473,7 @@ def test_a_sequential_that_begins_with_its_input():
         (lambda: losses.CategoricalFocalCrossentropy(alpha=None), TypeError, "alpha must be a number, got None"),
         (lambda: losses.BinaryFocalCrossentropy(True, alpha=None), TypeError, "alpha must be a number, got None"),
         (lambda: losses.BinaryFocalCrossentropy(alpha=None), TypeError, "alpha must be a number, got None"),
+        (lambda: losses.SparseCategoricalCrossentropy(2**40), ValueError, "ignore_class is 1099511627776, .* 32 bits"),
         (lambda: losses.Huber(None), TypeError, "delta must be a number, got None"),
         (lambda: callbacks.ModelCheckpoint(3), TypeError, "ModelCheckpoint: filepath must be a path, .* got 3"),
         (lambda: callbacks.CSVLogger(None), TypeError, "CSVLogger: filename must be a path, .* got None"),
@@ -489,6 +490,10 @@ def test_wrong_descriptions(make, error, said):
     [
         ({"class_weight": {7: 1.0}}, ValueError, "class_weight has the class 7, there are 3"),
         ({"class_weight": [1.0]}, ValueError, "class_weights has 1 element"),
+        ({"class_weight": {1: None}}, TypeError, "fit: class_weight must have numbers, got None"),
+        ({"class_weight": ["1", "2", "3"]}, TypeError, "fit: class_weight must have numbers, got '1'"),
+        ({"class_weight": 3}, TypeError, "fit: class_weight must be a dict or a sequence of numbers, got 3"),
+        ({"restore_best_weights": "no"}, TypeError, "fit: restore_best_weights must be True or False, got 'no'"),
         ({"clipnorm": -1}, ValueError, "clip_norm = -1"),
         ({"ema_decay": 1.0}, ValueError, "decay = 1"),
         ({"swa_start": 2}, ValueError, "swa_start = 2, it must be from 1 to epochs, 1, or 0"),
@@ -552,13 +557,14 @@ def test_targets_that_no_loss_is_of(loss, units, wrong, said):
         (losses.Dice, "sigmoid or softmax"),
         (losses.Tversky, "sigmoid or softmax"),
         (losses.Poisson, "softplus, exponential or relu"),
+        (losses.NegativeLogLikelihood, "log_softmax"),
     ],
 )
 def test_outputs_that_no_loss_is_of(loss, way_out):
     x, labels = bars(20)
-    rows = np.eye(3)[labels]
     model = small_model(activation=None)
     model.compile("adam", loss())
+    rows = labels if loss.takes == "labels" else np.eye(3)[labels]
     before = weight_bytes(model)
     for who, call in (("fit", model.fit), ("evaluate", model.evaluate)):
         with pytest.raises(ValueError, match=f"^{who}: the .* is of outputs .*: end the network in {way_out}"):
@@ -567,7 +573,7 @@ def test_outputs_that_no_loss_is_of(loss, way_out):
     if "from_logits" in way_out:
         model.compile("adam", loss(from_logits=True))
         model.fit(x, rows, verbose=0)
-    for activation in ("sigmoid", "softmax"):
+    for activation in ["log_softmax"] if way_out == "log_softmax" else ["sigmoid", "softmax"]:
         model = small_model(activation=activation)
         model.compile("adam", loss())
         model.fit(x, rows, verbose=0)
@@ -595,6 +601,12 @@ def test_one_output_has_no_classes():
             call(x, np.arange(20) % 2)
     model.compile("adam", losses.BinaryCrossentropy())
     model.fit(x, np.arange(20) % 2, verbose=0)
+    model = small_model(units=1)
+    for loss in ("binary_crossentropy", "mse"):
+        model.compile("adam", loss)
+        for call in (model.fit, model.evaluate):
+            with pytest.raises(ValueError, match="the softmax of a single output is always 1; .* sigmoid"):
+                call(x, np.arange(20) % 2)
 
 
 def test_two_trainings_into_one_checkpoint(tmp_path):
