@@ -93,7 +93,7 @@ class Measured:
                 return
         for i, (name, function) in enumerate(self._functions):
             value = function(answers, outputs)
-            if np.ndim(value) != 0 or not isinstance(value, (int, float, np.generic)):
+            if not isinstance(value, (int, float, np.integer, np.floating, np.bool_)):
                 raise TypeError(f"the metric {name!r} must return a number, got {value!r}")
             self._sums[i] += float(value) * len(outputs)
         self._count += len(outputs)

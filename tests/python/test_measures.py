@@ -221,8 +221,9 @@ def test_what_a_metric_raises_passes_through():
             fitted(model, **options)
     with pytest.raises(Own):
         model.evaluate(X, Y)
-    with pytest.raises(TypeError, match="the metric '<lambda>' must return a number, got"):
-        fitted(compiled(lambda y_true, y_pred: y_pred))
+    for wrong in (np.zeros(1), np.complex64(1j), np.str_("1"), None):
+        with pytest.raises(TypeError, match="the metric '<lambda>' must return a number, got"):
+            fitted(compiled(lambda y_true, y_pred: wrong))
     model.compile()
     model.evaluate(X, Y)  # as good as ever
 
