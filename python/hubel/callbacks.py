@@ -7,6 +7,7 @@ import functools
 import inspect
 import json
 import math
+import os
 import re
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, Callable, Dict, List, Optional, Tuple, Union
@@ -228,6 +229,11 @@ class ModelCheckpoint(Callback):
         self._path = path_text("ModelCheckpoint", "filepath", filepath)
         self._best = _Best("ModelCheckpoint", monitor, 0.0, mode) if save_best_only else None
         self.remembers = save_best_only
+
+    @property
+    def path(self) -> bytes:
+        """The path, its fields as they are."""
+        return os.fsencode(self._path)
 
     def on_epoch_end(self, epoch: int, logs: Dict[str, float]) -> None:
         if self._best is None or self._best.improved_by(logs):

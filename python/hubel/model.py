@@ -6,6 +6,7 @@ in: a call from a second thread waits until the first is done.
 
 from __future__ import annotations
 
+import os
 import re
 import threading
 from dataclasses import asdict
@@ -21,7 +22,7 @@ from ._samples import as_labels, as_numbers, as_row_labels, as_samples, as_targe
 from ._sources import Batch, Source, gives_batches, raw_samples, source_of, training_source_of, validation_source_of
 from .augmentation import Augmentation
 from .callbacks import Callback as CallbackObject
-from .callbacks import LearningRateScheduler, ReduceLROnPlateau
+from .callbacks import LearningRateScheduler, ModelCheckpoint, ReduceLROnPlateau
 from .data import FolderImages
 from .graph import Value, entries_of
 from .layers import Layer, SeparableConv2D, layer_of
@@ -479,6 +480,8 @@ class Model:
             called = _callback_list(callbacks)
             if resume_from is not None:
                 _check_resumable(called)
+            if checkpoint is not None:
+                _check_distinct(called, path_bytes("fit", "checkpoint", checkpoint))
             settings = {
                 "epochs": epochs,
                 "batch_size": train.largest or size or 32,
@@ -1042,6 +1045,13 @@ def _check_resumable(callbacks: Sequence[Callback]) -> None:
             raise ValueError(
                 f"fit: resume_from does not go with {type(callback).__name__}, whose best value so far no checkpoint has"
             )
+
+
+def _check_distinct(callbacks: Sequence[Callback], checkpoint: bytes) -> None:
+    """One file for two things would lose one of them."""
+    for callback in callbacks:
+        if isinstance(callback, ModelCheckpoint) and os.path.realpath(callback.path) == os.path.realpath(checkpoint):
+            raise ValueError(f"fit: checkpoint and ModelCheckpoint write the same file, {os.fsdecode(callback.path)}")
 
 
 def _augmentation_options(augmentation: Optional[Augmentation]) -> Optional[Dict[str, Any]]:

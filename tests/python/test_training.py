@@ -631,6 +631,8 @@ def test_a_checkpoint_is_not_written_over_another_file(tmp_path):
             model.fit(x, y, checkpoint=path, verbose=0)
         assert path.read_bytes() == content and weight_bytes(model) == before, kind
     path.write_bytes(b"")
+    with pytest.raises(ValueError, match="fit: checkpoint and ModelCheckpoint write the same file, .*c"):
+        model.fit(x, y, checkpoint=path, callbacks=callbacks.ModelCheckpoint(str(path)), verbose=0)
     for _ in range(2):
         model.fit(x, y, checkpoint=path, verbose=0)
         assert path.stat().st_size > 0
