@@ -23,6 +23,10 @@ struct Checkpoint {
 // cut) the file is what it was before. Throws IoError when it cannot be written.
 void save_checkpoint(const TrainingState& state, const Network<float>& network, const std::string& path);
 
+// Whether a training may write checkpoints to `path`: there is no file, or an empty one, or a checkpoint. Throws
+// FormatError for any other file, which would be lost, and IoError where it cannot be read.
+void check_checkpoint_path(const std::string& path);
+
 // Reads it, to be given to fit as TrainOptions::resume. Any bytes may be given. Throws IoError when the file cannot be
 // read, FormatError when it is no checkpoint, or one of a network of another architecture: it names the first layer
 // that differs.

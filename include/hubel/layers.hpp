@@ -253,7 +253,8 @@ struct BatchNorm {
   friend bool operator==(const BatchNorm&, const BatchNorm&) = default;
 };
 struct GroupNorm {
-  // Divides c: c, or -1 for that, is instance normalisation, 1 is layer normalisation over whole images.
+  // Divides c: c, or -1 for that, is instance normalisation, 1 is layer normalisation over whole images. A group must
+  // have two values at least, since a single one would become 0; so must what LayerNorm normalises together.
   std::int64_t groups = 32;
   double epsilon = 1e-3;
   bool center = true;

@@ -85,10 +85,14 @@ struct BinaryFocal {
 
 // -alpha sum_c (1 - p_c)^gamma t_c log p_c of rows, by labels or rows of probabilities t. p = y, its logarithms no
 // smaller than -100 and 1 - p within [0, 1]; or from logits p = softmax(y). (Lin et al. 2017.)
+//
+// Of class_weights w, unless there are none, the term of class c is multiplied by w_c. As the cross-entropy's, labels'
+// losses are then divided by the sum of the labels' weights.
 struct CategoricalFocal {
   bool from_logits = false;
   double gamma = 2;
   double alpha = 0.25;
+  std::vector<double> class_weights = {};
 };
 
 struct MeanSquaredError {};   // (y - t)^2 of elements
@@ -166,10 +170,18 @@ LossResult compute_loss(const Loss& loss, TensorView<const double> outputs, std:
 
 // Whether targets (m, ...), a sample along each first axis, are what the loss is of. The binary cross-entropy's are in
 // [0, 1], as are those of the binary focal loss, Tversky's and Dice's; the cross-entropy's, the categorical focal
-// loss's and the KL divergence's are rows of probabilities: finite, at least 0, and of a sum within 1e-3 of 1. Other
-// losses take any. Throws std::invalid_argument that begins with `who` and names the first sample, from 0, whose are
-// not.
+// loss's and the KL divergence's are rows of probabilities: finite, at least 0, and of a sum within 1e-3 of 1;
+// Poisson's are finite and at least 0. Other losses take any. Throws std::invalid_argument that begins with `who` and
+// names the first sample, from 0, whose are not.
 void check_target_values(const Loss& loss, TensorView<const float> targets, std::string_view who = "targets");
 void check_target_values(const Loss& loss, TensorView<const double> targets, std::string_view who = "targets");
+
+// Whether outputs (m, ...) are what the loss is of, as fit and evaluate ask of every batch: in [0, 1] (to 1e-3 above)
+// for the binary cross-entropy and focal losses that are not from_logits, the KL divergence, Tversky's and Dice's; for
+// Poisson's at least 0, for the negative log-likelihood at most 0 (to 1e-3). NaN counts as such. takes_any_output tells
+// the others. Throws std::invalid_argument that begins with `who`, with the first sample, from 0, and the way out.
+bool takes_any_output(const Loss& loss);
+void check_output_values(const Loss& loss, TensorView<const float> outputs, std::string_view who = "outputs");
+void check_output_values(const Loss& loss, TensorView<const double> outputs, std::string_view who = "outputs");
 
 }  // namespace hubel

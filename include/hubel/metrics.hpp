@@ -53,10 +53,16 @@ class ConfusionMatrix {
 
 // The share of rows whose label is among the k largest outputs, of equal ones the first. outputs (m, classes) or with
 // more axes before the classes, whose order alone counts: logits will do. NaN is larger than any number, and as a
-// label's output it is wrong. Throws std::invalid_argument for a shape or labels that do not fit, or k below 1. 0 for
-// no rows.
-double top_k_accuracy(TensorView<const float> outputs, std::span<const std::int32_t> labels, std::int64_t k);
-double top_k_accuracy(TensorView<const double> outputs, std::span<const std::int32_t> labels, std::int64_t k);
+// label's output it is wrong. Rows with the label to be ignored, which need not be a class, are left out. Throws
+// std::invalid_argument for a shape or labels that do not fit, or k below 1. 0 for no rows.
+double top_k_accuracy(TensorView<const float> outputs, std::span<const std::int32_t> labels, std::int64_t k,
+                      std::optional<std::int32_t> ignore_label = {});
+double top_k_accuracy(TensorView<const double> outputs, std::span<const std::int32_t> labels, std::int64_t k,
+                      std::optional<std::int32_t> ignore_label = {});
+// The same with a row of targets for each row of outputs, whose largest, the first of equal ones, is the label: as many
+// elements as outputs has.
+double top_k_accuracy(TensorView<const float> outputs, TensorView<const float> targets, std::int64_t k);
+double top_k_accuracy(TensorView<const double> outputs, TensorView<const double> targets, std::int64_t k);
 
 // The share of elements on the same side of 1/2 as their target, or outputs above the threshold and targets above 1/2
 // (Keras's). For logits the threshold is 0. Throws std::invalid_argument when the shapes differ. 0 for no elements.

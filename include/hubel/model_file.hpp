@@ -29,7 +29,8 @@ void save_model(const Network<float>& network, const std::string& path);
 
 // Throws IoError when the file cannot be read, FormatError when it is not such a file or its tensors do not fit its
 // architecture. Any bytes may be given: no more memory is taken than the file's own size asks for. Weights of dtype
-// F64, F16 and BF16 are converted.
+// F64, F16 and BF16 are converted. Values are taken as they are, infinite ones and NaN too: so can be looked at what a
+// training that diverged has left.
 Model load_model(const std::string& path);
 
 // The weights alone, in safetensors, and back into a network of the same names and shapes: that of any file whose

@@ -126,8 +126,9 @@ struct TrainOptions {
   // with keep_best).
   std::function<bool(const TrainProgress&)> on_step = {};
   std::function<bool(const EpochResult&)> on_epoch = {};
-  // Called before the first step of an epoch, or what is left of it after resuming, with its number from 1.
-  std::function<void(std::int64_t)> on_epoch_begin = {};
+  // Called before the first step of an epoch, or what is left of it after resuming, with its number from 1; false stops
+  // training before that step.
+  std::function<bool(std::int64_t)> on_epoch_begin = {};
   // Called for every batch that was trained on, before on_step, and for every one of a validation.
   std::function<void(const BatchResult&)> on_batch = {}, on_validation_batch = {};
 
@@ -150,7 +151,7 @@ struct TrainOptions {
   // training. The first ends training, the second lowers the learning rate that the schedule's factor is of.
   std::optional<EarlyStoppingOptions> early_stopping = {};
   std::optional<PlateauOptions> plateau = {};
-  std::int64_t top_k = 0;  // unless 0: top_k_accuracy is reported too; with labels only
+  std::int64_t top_k = 0;  // unless 0: top_k_accuracy is reported too; with labels, or rows of targets of classes
 
   // Called with the training's state, whose tensors are views of it, after every so many steps or epochs (0: never),
   // and when a callback has stopped it.
@@ -189,7 +190,7 @@ Evaluation evaluate(const Network<float>& network, const SampleSource& source, s
 struct EvaluateOptions {
   std::int64_t batch_size = 256;
   Loss loss = CrossEntropy{};
-  std::int64_t top_k = 0;  // unless 0: top_k_accuracy too; with labels only
+  std::int64_t top_k = 0;  // unless 0: top_k_accuracy too; with labels, or rows of targets of classes
   std::vector<std::int64_t>* confusion = nullptr;
   std::function<bool(std::int64_t)> on_progress = {};
   std::function<void(const BatchResult&)> on_batch = {};  // called for every batch

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, Sequence, Tuple, Union
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
@@ -15,13 +15,15 @@ __all__ = ["Measured", "Measures", "Metric"]
 
 Metric = Union[str, Callable[..., Any]]
 
-_BY_LOSS = ("accuracy", "acc", "sparse_categorical_accuracy", "categorical_accuracy")  # reported whenever there is one
+# The loss's own accuracy, and the names it is reported by.
+_BY_LOSS = {name: name for name in ("accuracy", "sparse_categorical_accuracy", "categorical_accuracy")}
+_BY_LOSS["acc"] = "accuracy"
 _BY_NAME: Dict[str, Callable[[AnyArray, AnyArray], float]] = {
     "binary_accuracy": scores.binary_accuracy,
-    "mse": scores.mean_squared_error,
-    "mean_squared_error": scores.mean_squared_error,
-    "mae": scores.mean_absolute_error,
-    "mean_absolute_error": scores.mean_absolute_error,
+    "mse": scores._mean_squared_error,
+    "mean_squared_error": scores._mean_squared_error,
+    "mae": scores._mean_absolute_error,
+    "mean_absolute_error": scores._mean_absolute_error,
 }
 _TAKEN = (*_BY_LOSS, "loss", "learning_rate", "epoch", "samples", "seconds")
 
@@ -31,6 +33,7 @@ class Measures:
 
     def __init__(self, metrics: Sequence[Metric]) -> None:
         self.metrics = tuple(metrics)
+        self._accuracies: List[str] = []
         self._functions: List[Tuple[str, Callable[[AnyArray, AnyArray], Any]]] = []
         for metric in self.metrics:
             if isinstance(metric, str):
@@ -44,11 +47,19 @@ class Measures:
     def names(self) -> Tuple[str, ...]:
         return tuple(name for name, _ in self._functions)
 
-    def begin(self) -> Measured:
-        return Measured(self._functions)
+    @property
+    def accuracies(self) -> Sequence[str]:
+        """What the loss's own accuracy is called, which is reported unasked too."""
+        return self._accuracies or ("accuracy",)
+
+    def begin(self, ignored: Optional[int] = None) -> Measured:
+        """Of labels that are not `ignored`."""
+        return Measured(self._functions, ignored)
 
     def _add_named(self, name: str) -> None:
         if name in _BY_LOSS:
+            if _BY_LOSS[name] not in self._accuracies:
+                self._accuracies.append(_BY_LOSS[name])
             return
         if name not in _BY_NAME:
             known = ", ".join(map(repr, (*_BY_LOSS, "top_5_accuracy", *_BY_NAME)))
@@ -63,19 +74,26 @@ class Measures:
 
 
 class Measured:
-    """Sums over batches, each batch's value times its samples."""
+    """Sums over batches, each batch's value times its samples, or where labels may be ignored times the others."""
 
-    def __init__(self, functions: Sequence[Tuple[str, Callable[[AnyArray, AnyArray], Any]]]) -> None:
-        self._functions = functions
+    def __init__(
+        self, functions: Sequence[Tuple[str, Callable[[AnyArray, AnyArray], Any]]], ignored: Optional[int]
+    ) -> None:
+        self._functions, self._ignored = functions, ignored
         self._clear()
 
     def _clear(self) -> None:
         self._sums, self._count = [0.0] * len(self._functions), 0
 
     def add(self, answers: AnyArray, outputs: AnyArray) -> None:
+        if self._ignored is not None:
+            counts = answers != self._ignored
+            answers, outputs = answers[counts], outputs[counts]
+            if len(outputs) == 0:
+                return
         for i, (name, function) in enumerate(self._functions):
             value = function(answers, outputs)
-            if np.ndim(value) != 0 or not isinstance(value, (int, float, np.generic)):
+            if not isinstance(value, (int, float, np.integer, np.floating, np.bool_)):
                 raise TypeError(f"the metric {name!r} must return a number, got {value!r}")
             self._sums[i] += float(value) * len(outputs)
         self._count += len(outputs)
@@ -91,7 +109,7 @@ class Measured:
 
 
 def _as_rows(answers: AnyArray, outputs: AnyArray) -> AnyArray:
-    """Targets as they are, labels as rows with a single 1; one that is no class, to be ignored, as a row of zeros."""
+    """Targets as they are, labels as rows with a single 1."""
     if answers.shape == outputs.shape:
         return answers
     rows: AnyArray = (answers[..., None] == np.arange(outputs.shape[-1])).astype(np.float32).reshape(outputs.shape)

@@ -18,14 +18,14 @@ _CLEAR_LINE = "\r\033[K"
 class Progress:
     """Prints to standard output. verbose: 0 nothing, 1 a bar on a terminal and lines elsewhere, 2 lines, "auto" is 1."""
 
-    def __init__(self, verbose: Union[int, str], epochs: int, metrics: Sequence[str] = ()) -> None:
+    def __init__(self, verbose: Union[int, str], epochs: int, metrics: Sequence[str]) -> None:
         if verbose not in (0, 1, 2, "auto"):
             raise ValueError(f"fit: verbose must be 'auto', 0, 1 or 2, got {verbose!r}")
         stream = sys.stdout
         self._lines = verbose != 0 and stream is not None
         self._bar = verbose in (1, "auto") and self._lines and stream.isatty()
         self._epochs = epochs
-        shown = ("loss", "accuracy", *metrics)
+        shown = ("loss", *metrics)
         self._shown = (*shown, *("val_" + name for name in shown))
         self._started = self._drawn = time.monotonic()
         self._open = False  # a bar stands on the line

@@ -7,14 +7,15 @@ import functools
 import inspect
 import json
 import math
-import operator
 import os
+import re
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, Callable, Dict, List, Optional, Tuple, Union
 
 import numpy as np
 
 from . import _core
+from ._paths import Path, path_bytes, path_text
 
 if TYPE_CHECKING:
     from .model import Model
@@ -30,8 +31,6 @@ __all__ = [
     "JSONLogger",
     "TensorBoard",
 ]
-
-Path = Union[str, "os.PathLike[str]"]
 
 
 class Callback:
@@ -162,7 +161,9 @@ class EarlyStopping(Callback):
         restore_best_weights: bool = False,
     ) -> None:
         self._best = _Best("EarlyStopping", monitor, min_delta, mode)
-        if operator.index(patience) < 0:
+        if isinstance(patience, bool) or not isinstance(patience, (int, np.integer)):
+            raise TypeError(f"EarlyStopping: patience must be an integer, got {patience!r}")
+        if patience < 0:
             raise ValueError(f"EarlyStopping: patience must be at least 0, got {patience!r}")
         self._patience, self._restores = patience, restore_best_weights
         self._waited = 0
@@ -193,8 +194,9 @@ class EarlyStopping(Callback):
 class ReduceLROnPlateau:
     """Multiplies the learning rate by `factor` after more than `patience` epochs without improvement.
 
-    PyTorch's, as a description: the trainer does it. monitor is "val_loss", "val_accuracy", "loss" or "accuracy"; an
-    improvement is one by more than min_delta of the best value, which is a share of it, or with relative=False an amount.
+    PyTorch's, as a description: the trainer does it. monitor is "val_loss", "val_accuracy", "loss" or "accuracy", which
+    may go by the other names that `Model.compile` has for it, such as "val_sparse_categorical_accuracy"; an improvement
+    is one by more than min_delta of the best value, which is a share of it, or with relative=False an amount.
     After a reduction `cooldown` epochs are not counted.
     """
 
@@ -207,7 +209,9 @@ class ReduceLROnPlateau:
     min_lr: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.monitor not in ("val_loss", "val_accuracy", "loss", "accuracy"):
+        if not isinstance(self.monitor, str) or not re.fullmatch(
+            r"(val_)?(loss|((sparse_)?categorical_)?accuracy)", self.monitor
+        ):
             raise ValueError(
                 f"ReduceLROnPlateau: monitor must be a loss or accuracy, such as 'val_loss', got {self.monitor!r}"
             )
@@ -222,18 +226,28 @@ class ModelCheckpoint(Callback):
     def __init__(
         self, filepath: Path, monitor: str = "val_loss", save_best_only: bool = False, mode: str = "auto"
     ) -> None:
-        self._path = os.fspath(filepath)
+        self._path = path_text("ModelCheckpoint", "filepath", filepath)
         self._best = _Best("ModelCheckpoint", monitor, 0.0, mode) if save_best_only else None
         self.remembers = save_best_only
 
+    @property
+    def path(self) -> bytes:
+        """The path, its fields as they are."""
+        return os.fsencode(self._path)
+
     def on_epoch_end(self, epoch: int, logs: Dict[str, float]) -> None:
         if self._best is None or self._best.improved_by(logs):
-            self.model.save(self._path.format(epoch=epoch + 1, **logs))
+            try:
+                path = self._path.format(epoch=epoch + 1, **logs)
+            except KeyError as error:
+                names = ", ".join(("epoch", *logs))
+                raise ValueError(f"ModelCheckpoint: filepath has the field {error}, an epoch has {names}") from None
+            self.model.save(path)
 
 
 class _FileLogger(Callback):
     def __init__(self, filename: Path, append: bool = False) -> None:
-        self._path, self._append = os.fspath(filename), append
+        self._path, self._append = path_text(type(self).__name__, "filename", filename), append
         self._file: Optional[IO[str]] = None
 
     def on_train_begin(self) -> None:
@@ -270,7 +284,7 @@ class TensorBoard(Callback):
     """Writes event files for TensorBoard into a folder: a point for each epoch."""
 
     def __init__(self, log_dir: Path = "logs") -> None:
-        self._folder = os.fsencode(log_dir)
+        self._folder = path_bytes("TensorBoard", "log_dir", log_dir)
         self._file: Optional[_core.EventFile] = None
 
     def on_train_begin(self) -> None:

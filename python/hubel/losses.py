@@ -4,12 +4,13 @@ A classifier's cross-entropy takes the softmax and the logarithm together, of a 
 ends in logits alike. ``from_logits``, by which Keras tells the two apart, is therefore accepted and changes nothing: the
 loss is Keras's where the argument fits the model. Where it does not, Keras takes the softmax twice or logits for
 probabilities. Binary and focal losses have it with Keras's meaning: without it the output is a probability, with it a
-sigmoid or softmax makes it one.
+sigmoid or softmax makes it one. Training and evaluation raise ValueError for outputs that a loss of probabilities or
+counts is not of.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, ClassVar, Dict, Optional, Tuple, Type, Union
 
 from . import _core
@@ -41,19 +42,22 @@ __all__ = [
 class Loss:
     """What all losses have in common.
 
-    ``takes`` says what is learned from: "labels", "targets" of the output's shape, or "either".
+    ``takes`` says what is learned from: "labels", "targets" of the output's shape, or "either"; ``has_classes`` whether
+    an output's rows are of classes, the largest being the answer.
     """
 
     name: ClassVar[str] = ""
     takes: ClassVar[str] = "targets"
     has_accuracy: ClassVar[bool] = False
+    has_classes: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         _core.check_loss(*self.as_tuple())
 
     def as_tuple(self) -> Tuple[str, Dict[str, Any]]:
         """(name, options), as ``hubel._core`` takes it."""
-        return self.name, {key: value for key, value in asdict(self).items() if value is not None}
+        left_out = {field.name for field in fields(self) if field.default is None and getattr(self, field.name) is None}
+        return self.name, {key: value for key, value in asdict(self).items() if key not in left_out}
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,7 @@ class CategoricalCrossentropy(Loss):
     name: ClassVar[str] = "cross_entropy"
     takes: ClassVar[str] = "either"
     has_accuracy: ClassVar[bool] = True
+    has_classes: ClassVar[bool] = True
 
     label_smoothing: float = 0.0
     from_logits: bool = False
@@ -82,6 +87,7 @@ class SparseCategoricalCrossentropy(Loss):
     name: ClassVar[str] = "cross_entropy"
     takes: ClassVar[str] = "labels"
     has_accuracy: ClassVar[bool] = True
+    has_classes: ClassVar[bool] = True
 
     ignore_class: Optional[int] = None
     label_smoothing: float = 0.0
@@ -90,7 +96,7 @@ class SparseCategoricalCrossentropy(Loss):
 
 @dataclass(frozen=True)
 class BinaryCrossentropy(Loss):
-    """-(pos_weight t log p + (1 - t) log(1 - p)) of elements; p is the output, or from_logits its sigmoid.
+    """-(pos_weight t log p + (1 - t) log(1 - p)) of elements; p is the output, in [0, 1], or from_logits its sigmoid.
 
     label_smoothing e makes the targets (1 - e) t + e / 2.
     """
@@ -124,6 +130,8 @@ class BinaryFocalCrossentropy(Loss):
         balances = values.pop("apply_class_balancing")
         if not isinstance(balances, bool):
             raise TypeError(f"{name}: apply_class_balancing must be True or False, got {balances!r}")
+        if self.alpha is None:  # also where it is not used
+            raise TypeError(f"{name}: alpha must be a number, got None")
         if balances and isinstance(self.alpha, (int, float)) and not 0 <= self.alpha <= 1:
             raise ValueError(f"{name}: alpha must be in [0, 1], got {self.alpha!r}")
         return name, {**values, "alpha": self.alpha if balances else -1.0}
@@ -137,6 +145,7 @@ class CategoricalFocalCrossentropy(Loss):
     name: ClassVar[str] = "categorical_focal_crossentropy"
     takes: ClassVar[str] = "either"
     has_accuracy: ClassVar[bool] = True
+    has_classes: ClassVar[bool] = True
 
     alpha: float = 0.25
     gamma: float = 2.0
@@ -187,6 +196,7 @@ class CategoricalHinge(Loss):
     name: ClassVar[str] = "categorical_hinge"
     takes: ClassVar[str] = "either"
     has_accuracy: ClassVar[bool] = True
+    has_classes: ClassVar[bool] = True
 
 
 @dataclass(frozen=True)
@@ -195,15 +205,17 @@ class KLDivergence(Loss):
 
     name: ClassVar[str] = "kl_divergence"
     has_accuracy: ClassVar[bool] = True
+    has_classes: ClassVar[bool] = True
 
 
 @dataclass(frozen=True)
 class NegativeLogLikelihood(Loss):
-    """-y[label] of rows of log-probabilities, as of a model that ends in log_softmax."""
+    """-y[label] of rows of log-probabilities, which are at most 0, as of a model that ends in log_softmax."""
 
     name: ClassVar[str] = "nll"
     takes: ClassVar[str] = "labels"
     has_accuracy: ClassVar[bool] = True
+    has_classes: ClassVar[bool] = True
 
     ignore_class: Optional[int] = None
 
@@ -217,7 +229,7 @@ class LogCosh(Loss):
 
 @dataclass(frozen=True)
 class Poisson(Loss):
-    """y - t log(max(y, 0) + 1e-7) of elements: y is the rate of events of which t were counted."""
+    """y - t log(y + 1e-7) of elements: y is the rate of events of which t were counted, both at least 0."""
 
     name: ClassVar[str] = "poisson"
 

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, Optional, Tuple, Union
 import numpy as np
 
 from . import _core
+from ._samples import as_numbers
 
 if TYPE_CHECKING:
     from ._types import AnyArray, Array
@@ -128,7 +129,7 @@ def jaccard_score(
     return float(shares.mean())
 
 
-def roc_auc_score(labels: Any, scores: AnyArray, average: Optional[str] = "macro") -> Union[float, Array]:
+def roc_auc_score(labels: Any, scores: Any, average: Optional[str] = "macro") -> Union[float, Array]:
     """The area under the ROC curve: how likely a sample of a class has a higher score for it than one of no such class.
 
     Equal scores count one half (Mann & Whitney 1947; Hanley & McNeil 1982). Scores are (m,) or (m, 1), those of class 1
@@ -147,7 +148,7 @@ def roc_auc_score(labels: Any, scores: AnyArray, average: Optional[str] = "macro
     who = "roc_auc_score"
     if average not in (None, "macro", "weighted"):
         raise ValueError(f"{who}: average must be None, 'macro' or 'weighted', got {average!r}")
-    _core.check_array(who, "scores", scores)
+    scores = _numbers(who, "scores", scores)
     own = _class_numbers(who, "labels", labels)
     columns = scores[:, None] if scores.ndim == 1 else scores
     if columns.ndim != 2 or columns.shape[:1] != own.shape or columns.shape[1] == 0:
@@ -177,7 +178,7 @@ def _area(who: str, positive: AnyArray, scores: AnyArray, label: int) -> float:
     return float((ranks[place][positive].sum() - count * (count + 1) / 2) / (count * others))
 
 
-def top_k_accuracy_score(labels: Any, scores: AnyArray, k: int = 2) -> float:
+def top_k_accuracy_score(labels: Any, scores: Any, k: int = 2) -> float:
     """The share of rows (..., classes) of scores whose label is among the k largest, of equal ones the first.
 
     NaN is larger than any number, and as a label's score it is wrong. 0 for no rows.
@@ -188,7 +189,7 @@ def top_k_accuracy_score(labels: Any, scores: AnyArray, k: int = 2) -> float:
     0.5
     """
     who = "top_k_accuracy_score"
-    _core.check_array(who, "scores", scores)
+    scores = _numbers(who, "scores", scores)
     if isinstance(k, bool) or not isinstance(k, (int, np.integer)):
         raise TypeError(f"{who}: k must be an integer, got {k!r}")
     if k < 1:
@@ -203,25 +204,29 @@ def top_k_accuracy_score(labels: Any, scores: AnyArray, k: int = 2) -> float:
 def binary_accuracy(targets: Any, outputs: Any, threshold: float = 0.5) -> float:
     """The share of outputs that are on their target's side: above the threshold where the target is above 1/2.
 
-    For logits the threshold is 0. 0 for no elements.
+    For logits the threshold is 0. 0 for no elements. ValueError for NaN.
 
     >>> from hubel import metrics
     >>> metrics.binary_accuracy([0, 1, 1, 0], [0.2, 0.9, 0.4, 0.5])
     0.75
     """
-    y, t = _same_shape("binary_accuracy", outputs, targets)
+    who = "binary_accuracy"
+    if isinstance(threshold, bool) or not isinstance(threshold, (int, float, np.integer, np.floating)):
+        raise TypeError(f"{who}: threshold must be a number, got {threshold!r}")
+    t, y = _without_nan(who, *_same_shape(who, outputs, targets))
     return _core.binary_accuracy(y, t, threshold)
 
 
 def mean_absolute_error(targets: Any, outputs: Any) -> float:
-    """The mean of abs(output - target); 0 for no elements."""
-    return _core.mean_absolute_error(*_same_shape("mean_absolute_error", outputs, targets))
+    """The mean of abs(output - target); 0 for no elements. ValueError for NaN."""
+    who = "mean_absolute_error"
+    return _mean_absolute_error(*_without_nan(who, *_same_shape(who, outputs, targets)))
 
 
 def mean_squared_error(targets: Any, outputs: Any) -> float:
-    """The mean of (output - target)^2; 0 for no elements."""
-    y, t = _same_shape("mean_squared_error", outputs, targets)
-    return float(np.mean(np.square(y.astype(np.float64) - t))) if y.size else 0.0
+    """The mean of (output - target)^2; 0 for no elements. ValueError for NaN."""
+    who = "mean_squared_error"
+    return _mean_squared_error(*_without_nan(who, *_same_shape(who, outputs, targets)))
 
 
 def r2_score(targets: Any, outputs: Any) -> float:
@@ -229,13 +234,14 @@ def r2_score(targets: Any, outputs: Any) -> float:
 
     1 is perfect, 0 what the targets' mean comes to. Arrays are (m,) or (m, ...), at least two samples. Where the
     targets of an output are all the same it is 1 where they are met exactly, else 0, as with scikit-learn's force_finite.
+    ValueError for NaN.
 
     >>> from hubel import metrics
     >>> metrics.r2_score([1, 2, 3], [1, 2, 4])
     0.5
     """
     who = "r2_score"
-    outputs, targets = _same_shape(who, outputs, targets)
+    targets, outputs = _without_nan(who, *_same_shape(who, outputs, targets))
     if outputs.ndim == 0 or len(outputs) < 2:
         raise ValueError(f"{who}: there must be at least two samples, got arrays of shape {outputs.shape}")
     if outputs.size == 0:
@@ -266,6 +272,8 @@ def _checked_pair(
     who: str, labels: Any, predictions: Any, classes: Optional[int], average: Optional[str]
 ) -> Tuple[AnyArray, AnyArray, int]:
     """What is to be averaged: two classes with "binary"."""
+    if isinstance(classes, str):
+        raise TypeError(f"{who}: classes must be an integer or None, got {classes!r}; give average={classes!r} by name")
     if average is not None and average not in _AVERAGES:
         raise ValueError(f"{who}: average must be None or one of {', '.join(map(repr, _AVERAGES))}, got {average!r}")
     return _pair(who, labels, predictions, 2 if average == "binary" and classes is None else classes, average)
@@ -298,14 +306,14 @@ def _classes(who: str, labels: Any, predictions: Any) -> Tuple[AnyArray, AnyArra
 
 def _class_numbers(who: str, name: str, values: Any) -> AnyArray:
     """Whole numbers, without an axis of the classes."""
-    array = np.asarray(values)
-    if array.dtype.kind not in "biuf":
-        raise TypeError(f"{who}: {name} must be numbers, got an array of dtype {array.dtype}")
+    array = as_numbers(who, name, values)
     if array.ndim == 0:
         raise ValueError(f"{who}: {name} must have an axis at least, got a single number")
     if array.ndim > 1 and array.shape[-1] == 1:
         array = array[..., 0]
     elif array.ndim > 1 and array.dtype.kind == "f" and array.shape[-1] > 1:
+        if np.isnan(array).any():
+            raise ValueError(f"{who}: {name} have a NaN, which is neither larger nor smaller than any")
         places: AnyArray = array.argmax(axis=-1)
         return places
     if array.dtype.kind == "f" and not np.all(np.isfinite(array) & (array == np.floor(array))):
@@ -320,9 +328,30 @@ def _in_range(who: str, name: str, numbers: AnyArray, classes: int) -> AnyArray:
 
 
 def _same_shape(who: str, outputs: Any, targets: Any) -> Tuple[AnyArray, AnyArray]:
-    arrays = np.asarray(outputs), np.asarray(targets)
-    for name, array in zip(("outputs", "targets"), arrays):
-        _core.check_array(who, name, array)
+    arrays = _numbers(who, "outputs", outputs), _numbers(who, "targets", targets)
     if arrays[0].shape != arrays[1].shape:
         raise ValueError(f"{who}: outputs are of shape {arrays[0].shape}, but targets of {arrays[1].shape}")
     return arrays
+
+
+def _numbers(who: str, name: str, values: Any) -> AnyArray:
+    """An array that ``hubel._core`` reads."""
+    array = as_numbers(who, name, values)
+    _core.check_array(who, name, array)
+    return array
+
+
+def _without_nan(who: str, outputs: AnyArray, targets: AnyArray) -> Tuple[AnyArray, AnyArray]:
+    """Both, in the order of the functions' arguments: NaN has no distance from anything."""
+    for name, array in (("outputs", outputs), ("targets", targets)):
+        if np.isnan(array).any():
+            raise ValueError(f"{who}: {name} have a NaN")
+    return targets, outputs
+
+
+def _mean_absolute_error(targets: AnyArray, outputs: AnyArray) -> float:
+    return _core.mean_absolute_error(outputs, targets)
+
+
+def _mean_squared_error(targets: AnyArray, outputs: AnyArray) -> float:
+    return float(np.mean(np.square(outputs.astype(np.float64) - targets))) if outputs.size else 0.0

@@ -16,12 +16,13 @@ import numpy as np
 
 from . import _core
 from ._measures import Measured, Measures, Metric
+from ._paths import Path, path_bytes
 from ._progress import Progress
-from ._samples import as_labels, as_row_labels, as_samples, as_targets, as_weights
+from ._samples import as_labels, as_numbers, as_row_labels, as_samples, as_targets, as_weights
 from ._sources import Batch, Source, gives_batches, raw_samples, source_of, training_source_of, validation_source_of
 from .augmentation import Augmentation
 from .callbacks import Callback as CallbackObject
-from .callbacks import LearningRateScheduler, ReduceLROnPlateau
+from .callbacks import LearningRateScheduler, ModelCheckpoint, ReduceLROnPlateau
 from .data import FolderImages
 from .graph import Value, entries_of
 from .layers import Layer, SeparableConv2D, layer_of
@@ -86,7 +87,7 @@ class Model:
     to [0, 1]; those of other integers, float32 and float64 are taken as they are. Labels ``y`` are integers (m,) or
     (m, 1), or one-hot rows (m, classes); of a model whose output is an image of classes, (m, h, w) integers. Losses of
     elements, such as "mse", take targets of the output's shape instead, and "categorical_crossentropy" rows of
-    probabilities.
+    probabilities, (m, classes) or (m, h, w, classes), too.
 
     In place of arrays `fit`, `evaluate` and `predict` take, as x alone, a part of `hubel.open_image_folder`; or an
     iterable of batches (x, y) or (x, y, sample_weight): a list, an object such as Keras's Sequence or PyTorch's
@@ -138,10 +139,11 @@ class Model:
 
     @class_names.setter
     def class_names(self, names: Sequence[str]) -> None:
-        names = [str(name) for name in names]
+        if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
+            raise TypeError(f"class_names: it must be a list of str, got {names!r}")
         if names and len(names) != self.output_shape[-1]:
             raise ValueError(f"class_names: {len(names)} names for {self.output_shape[-1]} outputs")
-        self._network.class_names = names
+        self._network.class_names = list(names)
 
     @property
     def notes(self) -> Dict[str, str]:
@@ -150,6 +152,8 @@ class Model:
 
     @notes.setter
     def notes(self, notes: Dict[str, str]) -> None:
+        if not isinstance(notes, dict):
+            raise TypeError(f"notes: it must be a dict, got {notes!r}")
         self._network.notes = {str(key): str(value) for key, value in notes.items()}
 
     def count_params(self) -> int:
@@ -162,7 +166,7 @@ class Model:
 
     def plot(
         self,
-        path: Optional[Union[str, "os.PathLike[str]"]] = None,
+        path: Optional[Path] = None,
         merge: bool = True,
         options: bool = True,
         shapes: bool = True,
@@ -178,7 +182,7 @@ class Model:
         """
         drawing = Drawing(self._network.svg(merge, options, shapes))
         if path is not None:
-            _core.write_text(os.fsencode(path), drawing)
+            _core.write_text(path_bytes("plot", "path", path), drawing)
         return drawing
 
     def __repr__(self) -> str:
@@ -202,6 +206,8 @@ class Model:
         Raises ValueError, and changes nothing, when their number, names or shapes are others.
         """
         with self._lock:
+            if isinstance(weights, (str, bytes)) or not isinstance(weights, (dict, Iterable)):
+                raise TypeError(f"set_weights: weights must be a list or dict of arrays, got {weights!r}")
             if isinstance(weights, dict):
                 names = [name for name, _ in self._network.parameters()]
                 if sorted(weights) != sorted(names):
@@ -209,14 +215,14 @@ class Model:
                 weights = [weights[name] for name in names]
             self._network.set_parameters(list(weights))
 
-    def copy_weights(self, other: Union[Model, str, "os.PathLike[str]"]) -> List[str]:
+    def copy_weights(self, other: Union[Model, Path]) -> List[str]:
         """Takes from another model, or a file, each weight that has the same name and shape here.
 
         So begins a model that has other last layers than one that was trained; see `freeze` too. Returns the names of
         those of its own weights that it left as they are. Raises OSError and ValueError as `load` does.
         """
         if not isinstance(other, Model):
-            other = Model.load(other)
+            other = _load("copy_weights", "other", other)
         with self._lock:
             return self._network.copy_weights(other._network)
 
@@ -250,6 +256,16 @@ class Model:
                 raise
 
     @property
+    def trainable(self) -> bool:
+        """Whether there are weights that learn. To set it is to `freeze`, or `unfreeze`, all of them."""
+        frozen = self.frozen
+        return not frozen or len(frozen) < len(self._network.parameters())
+
+    @trainable.setter
+    def trainable(self, learns: bool) -> None:
+        self._set_frozen((), not _flag("Model", "trainable", learns))
+
+    @property
     def frozen(self) -> List[str]:
         """The names of the weights that `freeze` holds."""
         with self._lock:
@@ -273,25 +289,51 @@ class Model:
             A name of Keras's, such as "mse", or an object such as ``hubel.losses.Huber(0.5)``: see `hubel.losses`.
         metrics : str, function or sequence of them
             "accuracy" (or as Keras has it for the loss, "sparse_categorical_accuracy", "categorical_accuracy"), which
-            is reported whenever the loss has one; "top_5_accuracy", or with another number; "binary_accuracy", "mse" and
-            "mae" (or "mean_squared_error", "mean_absolute_error"), for which labels are one-hot rows; and functions
+            is reported whenever the loss has one, and by the name it is asked for; "top_5_accuracy", or with another
+            number, for losses of classes; "binary_accuracy", "mse" and "mae" (or "mean_squared_error",
+            "mean_absolute_error"), for which labels are one-hot rows; and functions
             ``f(y_true, y_pred) -> float``, such as those of `hubel.metrics`, which go by their ``__name__``. They get a
             batch's labels, int32 (m,) or (m, h, w), or its targets, and its outputs, (m, ...output_shape), float32; in
-            training the outputs that were learned from. As in Keras what is reported is the mean over the batches,
-            weighted by their samples: of an area under a curve that is not the area of all. It goes without weights of
-            samples; of an epoch that is gone on with after its middle it is of the steps since.
+            training the outputs that were learned from. Where the loss has an ignore_class they get the other labels
+            alone, (n,), and their outputs, (n, classes). As in Keras what is reported is the mean over the batches,
+            weighted by their samples (or those labels): of an area under a curve that is not the area of all. It goes
+            without weights of samples; of an epoch that is gone on with after its middle it is of the steps since.
         """
-        self.optimizer = optimizer_of(optimizer)
-        self.loss = loss_of(loss)
-        self._top_k = 0
+        chosen, of_loss = optimizer_of(optimizer), loss_of(loss)
+        top_k = 0
         others: List[Metric] = []
-        for metric in (metrics,) if isinstance(metrics, str) or callable(metrics) else metrics or ():
+        for metric in _metric_list(metrics):
             match = re.fullmatch(r"top_([1-9]\d{0,8})_accuracy", metric) if isinstance(metric, str) else None
-            if match:
-                self._top_k = int(match[1])
-            else:
+            if not match:
                 others.append(metric)
-        self._metrics = Measures(others)
+                continue
+            if top_k:
+                raise ValueError(
+                    f"compile: there may be one top-k accuracy, metrics have top_{top_k}_accuracy and {metric}"
+                )
+            if not of_loss.has_classes:
+                raise ValueError(f"compile: {metric} goes with losses of classes, not with {of_loss.name}")
+            top_k = int(match[1])
+        measures = Measures(others)
+        self._optimizer, self._loss, self._top_k, self._metrics = chosen, of_loss, top_k, measures
+
+    @property
+    def optimizer(self) -> Optimizer:
+        """`compile`'s, also to be set by name."""
+        return self._optimizer
+
+    @optimizer.setter
+    def optimizer(self, optimizer: Union[str, Optimizer]) -> None:
+        self._optimizer = optimizer_of(optimizer)
+
+    @property
+    def loss(self) -> Loss:
+        """`compile`'s, also to be set by name."""
+        return self._loss
+
+    @loss.setter
+    def loss(self, loss: Union[str, Loss]) -> None:
+        self._loss = loss_of(loss)
 
     def fit(
         self,
@@ -318,9 +360,9 @@ class Model:
         ema_decay: float = 0.0,
         swa_start: int = 0,
         gradient_accumulation_steps: int = 1,
-        checkpoint: Optional[Union[str, "os.PathLike[str]"]] = None,
+        checkpoint: Optional[Path] = None,
         checkpoint_epochs: int = 1,
-        resume_from: Optional[Union[str, "os.PathLike[str]"]] = None,
+        resume_from: Optional[Path] = None,
         augmentation: Optional[Augmentation] = None,
         steps_per_epoch: Optional[int] = None,
         validation_steps: Optional[int] = None,
@@ -361,11 +403,13 @@ class Model:
             Each a function, called after each epoch with its number from 0 and a dict as in the history, to which it
             may add, for those after it and the history; or an object with some of the methods of
             `hubel.callbacks.Callback`, such as those of `hubel.callbacks`. Setting ``model.stop_training = True`` in
-            one ends the training; in on_train_batch_end after that step, so that the epoch has no end.
+            one ends the training; in on_train_begin and on_epoch_begin before the next step, and in on_train_batch_end
+            after that step, so that the epoch has no end.
         restore_best_weights : bool
             At the end the weights are those of the epoch with the best validation accuracy.
         class_weight : {class: weight} or sequence
             A factor for the loss of each class's samples, 1 for those a dict leaves out. The mean is a weighted one.
+            For the categorical cross-entropies and focal loss, and "nll".
         sample_weight : array, optional
             A factor for the loss of each sample, (m,), or of each of its labels or rows of targets, as of pixels,
             (m, h, w); finite and at least 0. What has the weight 0 is not learned from. As in Keras the mean is not a
@@ -388,7 +432,8 @@ class Model:
             schedules and on_train_batch_end a step is still a batch.
         checkpoint : path
             The file that all of the training's state is written to after every `checkpoint_epochs` epochs, and when it
-            is stopped. OSError when another training is writing to it.
+            is stopped. OSError when another training is writing to it, ValueError for a file that is there and is no
+            checkpoint, and would be lost.
         resume_from : path
             A checkpoint that this training, with the same arguments, goes on from, to the same bits as without the
             interruption. It does not hold what callbacks remember: EarlyStopping and ModelCheckpoint(save_best_only=True)
@@ -425,7 +470,8 @@ class Model:
                 _check_by_number(checkpoint=checkpoint, resume_from=resume_from)
             if train.is_stream:
                 _check_by_number(hard_share=None if hard_share == 1 else hard_share)
-            if restore_best_weights and validation is None:
+            keeps_best = _flag("fit", "restore_best_weights", restore_best_weights)
+            if keeps_best and validation is None:
                 raise ValueError("fit: restore_best_weights needs validation_split or validation_data")
             if seed is None:
                 seed = self._next_seed
@@ -434,6 +480,8 @@ class Model:
             called = _callback_list(callbacks)
             if resume_from is not None:
                 _check_resumable(called)
+            if checkpoint is not None:
+                _check_distinct(called, path_bytes("fit", "checkpoint", checkpoint))
             settings = {
                 "epochs": epochs,
                 "batch_size": train.largest or size or 32,
@@ -446,15 +494,17 @@ class Model:
                 "skip_above": skip_above,
                 "shuffle": False if train.is_stream else shuffle,
                 "seed": seed,
-                "keep_best": bool(restore_best_weights),
+                "keep_best": keeps_best,
                 "clipnorm": clipnorm,
                 "clipvalue": clipvalue,
                 "ema_decay": ema_decay,
                 "swa_start": swa_start,
-                "gradient_accumulation_steps": gradient_accumulation_steps,
-                "checkpoint": None if checkpoint is None else os.fsencode(checkpoint),
+                "gradient_accumulation_steps": _size(
+                    "fit", gradient_accumulation_steps, "gradient_accumulation_steps"
+                ),
+                "checkpoint": None if checkpoint is None else path_bytes("fit", "checkpoint", checkpoint),
                 "checkpoint_epochs": checkpoint_epochs,
-                "resume_from": None if resume_from is None else os.fsencode(resume_from),
+                "resume_from": None if resume_from is None else path_bytes("fit", "resume_from", resume_from),
                 "augmentation": _augmentation_options(augmentation),
                 "learning_rate": _learning_rates(called, schedule, warmup),
                 **_plateau(called, validation is not None),
@@ -469,13 +519,14 @@ class Model:
         callbacks: _Callbacks,
         verbose: Union[int, str],
     ) -> History:
-        progress = Progress(verbose, settings["epochs"], self._metrics.names)
+        progress = Progress(verbose, settings["epochs"], (*self._metrics.accuracies, *self._metrics.names))
         history = self.history = History()
         self.stop_training = False
-        measured = {"": self._metrics.begin(), "val_": self._metrics.begin()}
+        measured = {prefix: self._begin_metrics() for prefix in ("", "val_")}
 
-        def on_epoch_begin(epoch: int) -> None:
+        def on_epoch_begin(epoch: int) -> bool:
             callbacks.call("on_epoch_begin", epoch - 1, {})
+            return not self.stop_training
 
         def on_step(
             epoch: int, step: int, steps: int, samples: int, loss: float, accuracy: float, seconds: float
@@ -499,7 +550,7 @@ class Model:
 
         settings = {
             **settings,
-            "on_epoch_begin": on_epoch_begin if callbacks.have("on_epoch_begin") else None,
+            "on_epoch_begin": on_epoch_begin,
             "every_step": callbacks.have("on_train_batch_end"),
             "on_batch": measured[""].add if self._metrics.names else None,
             "on_validation_batch": measured["val_"].add if self._metrics.names else None,
@@ -514,6 +565,9 @@ class Model:
             callbacks.call("on_train_end")
         return history
 
+    def _begin_metrics(self) -> Measured:
+        return self._metrics.begin(getattr(self.loss, "ignore_class", None))
+
     def _named(self, result: Dict[str, Any], measured: Optional[Dict[str, Measured]] = None) -> Dict[str, Any]:
         """An epoch's numbers by the names they go by, without those that this loss does not have.
 
@@ -527,8 +581,10 @@ class Model:
                 own = (measured or {}).get(key[: -len("top_k")])
                 if own is not None:
                     named.update({key[: -len("top_k")] + name: mean for name, mean in own.take().items()})
-            elif self.loss.has_accuracy or not key.endswith("accuracy"):
+            elif not key.endswith("accuracy"):
                 named[key] = value
+            elif self.loss.has_accuracy:
+                named.update({key[: -len("accuracy")] + name: value for name in self._metrics.accuracies})
         return named
 
     def _answers(self, who: str, y: Any, x: AnyArray) -> AnyArray:
@@ -546,11 +602,20 @@ class Model:
                 f"{who}: {type(self.loss).__name__} tells at least two classes apart, but the model has one output; for "
                 "one probability, as of Dense(1, 'sigmoid'), compile it with loss=hubel.losses.BinaryCrossentropy()"
             )
+        if classes == 1 and self._network.layers()[-1][1].get("activation") == "softmax":
+            raise ValueError(
+                f"{who}: the softmax of a single output is always 1; for one probability end the model in sigmoid"
+            )
         if self.loss.takes == "targets":
             return self._targets(who, y, self.output_shape)
         ignored = getattr(self.loss, "ignore_class", None)
-        if any(extent != 1 for extent in rows) or ignored is not None:
-            return as_row_labels(who, y, () if all(extent == 1 for extent in rows) else rows, classes, ignored)
+        spread = any(extent != 1 for extent in rows)
+        if spread and self.loss.takes == "either":
+            y = as_numbers(who, "labels", y)
+            if y.shape[1:] == self.output_shape:
+                return self._targets(who, y, self.output_shape)
+        if spread or ignored is not None:
+            return as_row_labels(who, y, rows if spread else (), classes, ignored)
         if self.loss.takes == "either":
             values = np.asarray(y)
             if values.ndim == 2 and values.shape[1] == classes > 1 and values.dtype.kind == "f":
@@ -577,6 +642,10 @@ class Model:
             # A list of two batches, which are tuples themselves, is not x and y.
             if isinstance(data, (tuple, list)) and len(data) in (2, 3) and not isinstance(data[0], tuple):
                 samples = (data[0], data[1], data[2] if len(data) == 3 else None)
+            elif isinstance(data, (tuple, list)) and data and not isinstance(data[0], (tuple, list)):
+                raise TypeError(
+                    f"fit: validation_data must be (x, y) or (x, y, sample_weight), got {len(data)} of them"
+                )
             elif not isinstance(data, FolderImages) and not gives_batches(data):
                 raise TypeError(
                     "fit: validation_data must be (x, y) or (x, y, sample_weight), a folder's images or batches"
@@ -587,6 +656,8 @@ class Model:
             return train, validation
         if steps is not None:
             raise ValueError("fit: validation_steps goes with batches in validation_data, of which there are none")
+        if isinstance(fraction, bool) or not isinstance(fraction, (int, float, np.integer, np.floating)):
+            raise TypeError(f"fit: validation_split must be a number, got {fraction!r}")
         if not 0 <= fraction < 1:
             raise ValueError(f"fit: validation_split must be in [0, 1), got {fraction}")
         if fraction == 0:
@@ -619,12 +690,12 @@ class Model:
         of the loss, as in `fit`. steps is how many batches are taken of an iterable; without it all are.
         """
         with self._lock:
-            size = _size("evaluate", batch_size)
+            size, as_dict = _size("evaluate", batch_size), _flag("evaluate", "return_dict", return_dict)
             taken = _optional_size("steps", steps, "evaluate")
             source = source_of("evaluate", (x, y, sample_weight), self._ready, taken, self.output_shape[-1])
             if not source.is_stream and len(x) == 0:
                 raise ValueError("evaluate: x has no samples")
-            measured = self._metrics.begin()
+            measured = self._begin_metrics()
             settings = {
                 "batch_size": min(size, source.largest or size),
                 "loss": self.loss.as_tuple(),
@@ -633,7 +704,7 @@ class Model:
             }
             loss, accuracy, top_k = self._network.evaluate(source.parts, settings)
         results = self._named({"loss": loss, "accuracy": accuracy, "top_k": top_k}, {"": measured})
-        return results if return_dict else list(results.values())
+        return results if as_dict else list(results.values())
 
     def predict(
         self, x: Any, batch_size: int = 256, out: Optional[AnyArray] = None, *, steps: Optional[int] = None
@@ -683,6 +754,8 @@ class Model:
                 raise ValueError(f"layer_output: no layer is named {layer!r}, there are {', '.join(names)}")
             index = names.index(layer)
         else:
+            if isinstance(layer, bool) or not isinstance(layer, (int, np.integer)):
+                raise TypeError(f"layer_output: layer must be an integer or a name, got {layer!r}")
             if not -len(names) <= layer < len(names):
                 raise IndexError(f"layer_output: layer = {layer}, the model has {len(names)}: {', '.join(names)}")
             index = layer % len(names)
@@ -703,7 +776,7 @@ class Model:
         with self._lock:
             x = as_samples("gradients", x, self.input_shape)
             shape = (len(x), *self.output_shape)
-            dout = np.require(dout, np.float32, ["C", "A", "W"])
+            dout = np.require(as_numbers("gradients", "dout", dout), np.float32, ["C", "A", "W"])
             if dout.shape != shape:
                 raise ValueError(f"gradients: dout has shape {dout.shape}, it must be {shape}")
             for seed in (dropout_seed, dropout_step):
@@ -713,36 +786,36 @@ class Model:
 
     # --- files and copies
 
-    def save(self, path: Union[str, "os.PathLike[str]"]) -> None:
+    def save(self, path: Path) -> None:
         """Writes architecture, weights, class names and notes to one file (safetensors), all or nothing."""
         with self._lock:
             notes = self.notes
             self._network.notes = {**notes, _NAME_NOTE: self.name}
-            self._network.save(os.fsencode(path))
+            self._network.save(path_bytes("save", "path", path))
 
     @staticmethod
-    def load(path: Union[str, "os.PathLike[str]"]) -> Model:
+    def load(path: Path) -> Model:
         """The model of a file that `save`, or the command hubel, wrote; a `Sequential` where it is one.
 
-        Raises OSError when it cannot be read and ValueError when it is no such file.
+        Raises OSError when it cannot be read and ValueError when it is no such file. Weights are taken as they are, NaN
+        too: so can be looked at what a training that diverged has left.
         """
-        network = _core.Network.load(os.fsencode(path))
-        model = _model_of(network, network.notes.get(_NAME_NOTE), 0)
-        return model
+        return _load("load", "path", path)
 
-    def save_weights(self, path: Union[str, "os.PathLike[str]"]) -> None:
+    def save_weights(self, path: Path) -> None:
         """Writes the weights alone to a file (safetensors), by their names, all or nothing. OSError when it cannot."""
         with self._lock:
-            self._network.save_weights(os.fsencode(path))
+            self._network.save_weights(path_bytes("save_weights", "path", path))
 
-    def load_weights(self, path: Union[str, "os.PathLike[str]"]) -> None:
+    def load_weights(self, path: Path) -> None:
         """Takes its weights from a file that `save_weights` or `save` wrote, or another safetensors file.
 
-        Its tensors must be exactly this model's weights by name and shape; `copy_weights` takes those that fit. Raises
+        Its tensors must be exactly this model's weights by name and shape; `copy_weights` takes those that fit. As with
+        `load` values are taken as they are. Raises
         OSError when it cannot be read and ValueError when it does not fit; the weights are then as they were.
         """
         with self._lock:
-            self._network.load_weights(os.fsencode(path))
+            self._network.load_weights(path_bytes("load_weights", "path", path))
 
     def to_json(self) -> str:
         """The architecture as JSON text, without weights and names of classes: see docs/model-format.md.
@@ -776,7 +849,7 @@ class Model:
         if state["frozen"]:
             self.freeze(*state["frozen"])
         self.class_names, self.notes = state["class_names"], state["notes"]
-        self.optimizer, self.loss, self._top_k = state["optimizer"], state["loss"], state["top_k"]
+        self._optimizer, self._loss, self._top_k = state["optimizer"], state["loss"], state["top_k"]
         self._metrics = Measures(state.get("metrics", ()))  # older pickles have none
 
 
@@ -854,9 +927,9 @@ def lenet5(classes: int = 10, seed: int = 0, input_shape: Tuple[int, ...] = (28,
     return model
 
 
-def load_model(path: Union[str, "os.PathLike[str]"]) -> Model:
+def load_model(path: Path) -> Model:
     """The model of a file: see `Model.load`."""
-    return Model.load(path)
+    return _load("load_model", "path", path)
 
 
 def model_from_json(text: str, seed: int = 0, name: Optional[str] = None) -> Model:
@@ -873,6 +946,11 @@ def model_from_json(text: str, seed: int = 0, name: Optional[str] = None) -> Mod
         raise TypeError(f"model_from_json: text must be a str, got {type(text).__name__}")
     _check_seed("model_from_json", seed)
     return _model_of(_core.Network.from_json(text, seed), name, seed)
+
+
+def _load(who: str, argument: str, path: Any) -> Model:
+    network = _core.Network.load(path_bytes(who, argument, path))
+    return _model_of(network, network.notes.get(_NAME_NOTE), 0)
 
 
 def _model_of(network: _core.Network, name: Optional[str], next_seed: int) -> Model:
@@ -969,6 +1047,13 @@ def _check_resumable(callbacks: Sequence[Callback]) -> None:
             )
 
 
+def _check_distinct(callbacks: Sequence[Callback], checkpoint: bytes) -> None:
+    """One file for two things would lose one of them."""
+    for callback in callbacks:
+        if isinstance(callback, ModelCheckpoint) and os.path.realpath(callback.path) == os.path.realpath(checkpoint):
+            raise ValueError(f"fit: checkpoint and ModelCheckpoint write the same file, {os.fsdecode(callback.path)}")
+
+
 def _augmentation_options(augmentation: Optional[Augmentation]) -> Optional[Dict[str, Any]]:
     if augmentation is None:
         return None
@@ -984,16 +1069,33 @@ def _weighted(
     name, values = loss.as_tuple()
     if class_weight is None:
         return name, values
-    if name not in ("cross_entropy", "nll"):
-        raise ValueError(f"fit: class_weight goes with cross-entropies, not with {name}")
-    if isinstance(class_weight, str):
+    if name not in ("cross_entropy", "nll", "categorical_focal_crossentropy"):
+        raise ValueError(
+            "fit: class_weight goes with losses of classes, cross_entropy, nll and categorical_focal_crossentropy, not "
+            f"with {name}; sample_weight goes with all"
+        )
+    if isinstance(class_weight, (str, bytes)) or not isinstance(class_weight, Iterable):
         raise TypeError(f"fit: class_weight must be a dict or a sequence of numbers, got {class_weight!r}")
     if isinstance(class_weight, dict):
         unknown = [c for c in class_weight if c not in range(classes)]
         if unknown:
             raise ValueError(f"fit: class_weight has the class {unknown[0]!r}, there are {classes}")
         class_weight = [class_weight.get(c, 1.0) for c in range(classes)]
+    for weight in class_weight:
+        if not isinstance(weight, (int, float, np.number)):
+            raise TypeError(f"fit: class_weight must have numbers, got {weight!r}")
     return name, {**values, "class_weights": [float(weight) for weight in class_weight]}
+
+
+def _metric_list(metrics: Any) -> List[Metric]:
+    """compile's metrics: None, one, or a sequence of them."""
+    if metrics is None:
+        return []
+    if isinstance(metrics, str) or callable(metrics):
+        return [metrics]
+    if not isinstance(metrics, (list, tuple)):
+        raise TypeError(f"compile: metrics must be a name, a function or a list of them, got {metrics!r}")
+    return list(metrics)
 
 
 def _size(who: str, size: int, name: str = "batch_size") -> int:
@@ -1002,6 +1104,12 @@ def _size(who: str, size: int, name: str = "batch_size") -> int:
     if size < 1:
         raise ValueError(f"{who}: {name} must be at least 1, got {size}")
     return min(int(size), 2**31 - 1)
+
+
+def _flag(who: str, name: str, value: Any) -> bool:
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{who}: {name} must be True or False, got {value!r}")
+    return bool(value)
 
 
 def _optional_size(name: str, size: Optional[int], who: str = "fit") -> Optional[int]:

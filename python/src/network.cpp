@@ -5,8 +5,10 @@
 #include <nanobind/nanobind.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <numeric>
 #include <optional>
@@ -255,15 +257,15 @@ void augment_sources(const nb::dict& fields, std::int64_t classes, ChangedSource
     validation->change(normalisation_of(options), classes);
 }
 
-// Those of the settings' that are not None: on_epoch_begin(epoch), learning_rate(epoch, learning rate so far), epochs
-// counting from 1, and on_batch and on_validation_batch: see batch_callback.
+// The settings' on_epoch_begin(epoch), which says whether to go on, and those that are not None: learning_rate(epoch,
+// learning rate so far), epochs counting from 1, and on_batch and on_validation_batch: see batch_callback.
 void set_callbacks(const nb::dict& settings, Watch& watch, TrainOptions& options) {
   const nb::object begin = settings["on_epoch_begin"], rate = settings["learning_rate"];
-  if (!begin.is_none()) {
-    options.on_epoch_begin = [begin = nb::handle(begin), &watch](std::int64_t epoch) {
-      watch.call([&] { begin(epoch); });
-    };
-  }
+  options.on_epoch_begin = [begin = nb::handle(begin), &watch](std::int64_t epoch) {
+    bool goes_on = true;
+    watch.call([&] { goes_on = nb::cast<bool>(begin(epoch)); });
+    return goes_on;
+  };
   if (!rate.is_none()) {
     options.learning_rate = [rate = nb::handle(rate), &watch](std::int64_t epoch, double so_far) {
       double chosen = so_far;
@@ -298,6 +300,7 @@ void PythonNetwork::fit(const nb::tuple& samples, nb::handle validation_samples,
   if (!settings["checkpoint"].is_none()) {
     const std::string path = path_of(nb::cast<nb::bytes>(settings["checkpoint"]));
     lock.emplace(path);
+    on_file(path, [&] { check_checkpoint_path(path); });
     options.save_every_epochs = integer({"fit", "checkpoint_epochs", "an integer"}, settings["checkpoint_epochs"]);
     options.save_state = [this, path](const TrainingState& state) { save_checkpoint(state, network(), path); };
   }
@@ -383,6 +386,15 @@ nb::list parameters(PythonNetwork& self) {
   return result;
 }
 
+// Finite numbers must not become infinite.
+void check_fits_float(const std::string& name, TensorView<const double> values) {
+  constexpr double kMost = std::numeric_limits<float>::max();
+  for (const double value : values) {
+    if (!(std::abs(value) > kMost) || std::isinf(value)) continue;
+    throw nb::value_error(detail::formatted("set_weights: {} has {}, which float32 cannot hold", name, value).c_str());
+  }
+}
+
 // Sets all weights or, when one of them does not fit, none.
 void set_parameters(PythonNetwork& self, const nb::list& values) {
   const std::span<Parameter<float>> parameters = self.network().parameters();
@@ -401,6 +413,8 @@ void set_parameters(PythonNetwork& self, const nb::list& values) {
                                             arrays[i].shape(0).to_string(), wanted.to_string())
                               .c_str());
   }
+  for (std::size_t i = 0; i < parameters.size(); ++i)
+    if (arrays[i].is_double()) check_fits_float(parameters[i].name, arrays[i].view<double>(0));
   self.forget_weights();
   for (std::size_t i = 0; i < parameters.size(); ++i) {
     const auto assign = [&](auto from) {

@@ -14,6 +14,7 @@
 #include "hubel/image_folder.hpp"
 #include "hubel/weighted.hpp"
 #include "samples.hpp"
+#include "text/formatted.hpp"
 
 namespace hubel::python {
 
@@ -36,7 +37,12 @@ class Values {
     if (values_.contains(key)) field = integer({who_, key, "an integer"}, values_[key]);
   }
   void read(const char* key, std::optional<std::int32_t>& field) const {
-    if (values_.contains(key)) field = static_cast<std::int32_t>(integer({who_, key, "an integer"}, values_[key]));
+    if (!values_.contains(key)) return;
+    const std::int64_t value = integer({who_, key, "an integer"}, values_[key]);
+    if (value != static_cast<std::int32_t>(value)) {
+      throw nb::value_error(detail::formatted("{}: {} is {}, it must be within 32 bits", who_, key, value).c_str());
+    }
+    field = static_cast<std::int32_t>(value);
   }
   void read(const char* key, std::vector<double>& field) const {
     if (!values_.contains(key)) return;

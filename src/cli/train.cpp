@@ -51,6 +51,7 @@ void check_writable(const TrainArguments& o) {
   if (o.out.empty()) throw std::runtime_error("--out is empty, but must name the file to write");
   check_distinct(o);
   const detail::AtomicFile begun(o.out);
+  if (!o.checkpoint.empty()) check_checkpoint_path(o.checkpoint);
   if (!o.checkpoint_path().empty()) const detail::AtomicFile checkpoint(o.checkpoint_path());
   if (!o.log.empty()) check_log(o.log);
 }

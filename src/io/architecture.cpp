@@ -272,9 +272,10 @@ namespace detail {
 Architecture read_architecture(std::string_view text, std::string_view who) {
   const json object = parse_json(text, who);
   constexpr std::string_view kKeys[] = {"input_shape", "layers"};
+  if (!object.is_object())
+    throw FormatError(detail::formatted("{}: it must be a JSON object with 'input_shape' and 'layers'", who));
   for (const std::string_view key : kKeys)
-    if (!object.is_object() || !object.contains(key))
-      throw FormatError(detail::formatted("{}: '{}' is missing", who, key));
+    if (!object.contains(key)) throw FormatError(detail::formatted("{}: '{}' is missing", who, key));
   check_keys(object, kKeys, who);
   const json& layers = object["layers"];
   if (!layers.is_array() || layers.empty() || layers.size() > kMaxLayers) {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <filesystem>
 #include <new>
 
 #include "hubel/errors.hpp"
@@ -75,6 +76,11 @@ double read_number(const std::string& text, std::string_view key, std::string_vi
 
 namespace detail {
 
+bool is_checkpoint(const SafetensorsHeader& header) {
+  const auto found = header.metadata.find(kFormat);
+  return found != header.metadata.end() && found->second == kCheckpoint;
+}
+
 Checkpoint read_checkpoint(const ByteSource& source, const std::string& who, const Network<float>& network) {
   const SafetensorsHeader header = read_safetensors_header(source, who);
   check_format(header.metadata, who);
@@ -104,6 +110,17 @@ void save_checkpoint(const TrainingState& state, const Network<float>& network, 
   std::vector<detail::NamedTensor> tensors;
   for (const NamedView<float>& tensor : state.tensors) tensors.push_back({tensor.name, tensor.value});
   detail::write_safetensors(path, metadata, tensors);
+}
+
+void check_checkpoint_path(const std::string& path) {
+  std::error_code ignored;
+  if (!std::filesystem::is_regular_file(path, ignored) || std::filesystem::file_size(path, ignored) == 0) return;
+  try {
+    if (detail::is_checkpoint(detail::read_safetensors_header(detail::FileSource(path), path))) return;
+  } catch (const FormatError&) {  // told below
+  }
+  throw FormatError(detail::formatted(
+      "{}: there is a file already, which is no checkpoint: it would be written over; choose another path", path));
 }
 
 Checkpoint load_checkpoint(const std::string& path, const Network<float>& network) {

@@ -10,6 +10,7 @@
 
 #include "hubel/errors.hpp"
 #include "io/architecture.hpp"
+#include "io/checkpoint_source.hpp"
 #include "io/json_text.hpp"
 #include "io/model_source.hpp"
 #include "io/safetensors.hpp"
@@ -60,6 +61,12 @@ const std::string& metadata_value(const Metadata& metadata, const char* key, std
     throw FormatError(detail::formatted("{}: not a model of Hubel: its metadata has no '{}'", who, key));
   }
   return found->second;
+}
+
+void refuse_checkpoint(const detail::SafetensorsHeader& header, std::string_view wanted, std::string_view who) {
+  if (!detail::is_checkpoint(header)) return;
+  throw FormatError(detail::formatted(
+      "{}: not {}: it is a checkpoint, which a training of the same network goes on from", who, wanted));
 }
 
 void check_format(const Metadata& metadata, std::string_view who) {
@@ -138,6 +145,7 @@ namespace detail {
 
 Model read_model(const ByteSource& source, const std::string& who) {
   const SafetensorsHeader header = read_safetensors_header(source, who);
+  refuse_checkpoint(header, "a model of Hubel", who);
   check_format(header.metadata, who);
   const std::string place = detail::formatted("{}: '{}'", who, kArchitecture);
   Architecture architecture = read_architecture(metadata_value(header.metadata, kArchitecture, who), place);
@@ -151,6 +159,7 @@ Model read_model(const ByteSource& source, const std::string& who) {
 
 void read_weights(const ByteSource& source, const std::string& who, Network<float>& network) {
   const SafetensorsHeader header = read_safetensors_header(source, who);
+  refuse_checkpoint(header, "a file of weights", who);
   std::vector<Tensor<float>> values;
   for (const SafetensorsEntry* tensor : match_tensors(std::as_const(network).parameters(), "the network", header, who))
     values.push_back(read_float_tensor(source, *tensor, who));

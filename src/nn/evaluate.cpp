@@ -45,6 +45,7 @@ Evaluation evaluate(const Network<float>& network, const SampleSource& source, c
     const LossResult loss = batch.has_targets()
                                 ? execution.loss(batch.x(), options.loss, batch.targets(), batch.weights())
                                 : execution.loss(batch.x(), options.loss, batch.labels(), batch.weights());
+    detail::check_outputs("evaluate", options.loss, execution);
     detail::add_batch(totals, loss, batch, options.loss, options.top_k, execution);
     if (options.confusion) count_predictions(execution.logits(), batch.labels(), *options.confusion);
     if (options.on_batch) options.on_batch(detail::batch_result(batch, execution));

@@ -30,12 +30,15 @@ struct LayerKind<GroupNorm> : LayerTraits {
   }
 
   static LayerPlan plan(const GroupNorm& layer, const Shape& x, std::string_view who) {
-    if (layer.groups != -1) check_size(who, "groups", layer.groups);
+    if (layer.groups != -1 && layer.groups < 1)
+      throw std::invalid_argument(detail::formatted(
+          "{}: groups = {}, it must be at least 1, or -1 for a group of each channel", who, layer.groups));
     check_epsilon(who, layer.epsilon);
     if (x.back() % groups(layer, x) != 0) {
       throw std::invalid_argument(
           detail::formatted("{}: groups = {} must divide the input's channels ({})", who, layer.groups, x.back()));
     }
+    check_normalised(who, x.elements() / (x[0] * groups(layer, x)), x);
     LayerPlan plan;
     plan.output = x;
     add_norm_parameters(plan, layer, Shape{x.back()});

@@ -206,10 +206,10 @@ TensorView<T> row_image(TensorView<T> x) {
   return {x.data(), row_image(x.shape())};
 }
 
-// What keeps its input's shape and has one number for an option, which must be finite.
+// What keeps its input's shape and has one number for an option, which must be finite, also as a float.
 inline LayerPlan same_shape_plan(std::string_view who, std::string_view option, double value, const Shape& x) {
-  if (!std::isfinite(value))
-    throw std::invalid_argument(detail::formatted("{}: {} = {}, it must be finite", who, option, value));
+  if (!(std::abs(value) <= static_cast<double>(std::numeric_limits<float>::max())))
+    throw std::invalid_argument(detail::formatted("{}: {} = {}, it must be finite in float32", who, option, value));
   LayerPlan plan;
   plan.output = x;
   return plan;
@@ -250,7 +250,8 @@ inline std::string padding_text(const Padding& p) {
 // Of images of one row.
 inline void check_row_padding(std::string_view who, const Padding& p) {
   if (p.top == 0 && p.bottom == 0) return;
-  throw std::invalid_argument(detail::formatted("{}: {}, of which top and bottom must be 0", who, padding_text(p)));
+  throw std::invalid_argument(
+      detail::formatted("{}: {}, of which top and bottom must be 0: ((0, 0), (left, right))", who, padding_text(p)));
 }
 
 }  // namespace hubel::detail

@@ -33,9 +33,11 @@ struct LayerKind<LayerNorm> : LayerTraits {
     const auto most = static_cast<std::int64_t>(x.rank()) - 1;
     if (layer.axes < 1 || layer.axes > most)
       throw std::invalid_argument(detail::formatted("{}: axes = {}, it must be from 1 to {}", who, layer.axes, most));
+    const Shape normalised(std::span(x.end() - layer.axes, x.end()));
+    check_normalised(who, normalised.elements(), x);
     LayerPlan plan;
     plan.output = x;
-    add_norm_parameters(plan, layer, Shape(std::span(x.end() - layer.axes, x.end())));
+    add_norm_parameters(plan, layer, normalised);
     return plan;
   }
 

@@ -18,6 +18,9 @@ struct LayerKind<Pool1D> : WindowPoolTraits<Pool1D> {
   static LayerPlan plan(const Pool1D& layer, const Shape& x, std::string_view who) {
     check_sequences(who, x, "1D pooling takes");
     check_row_padding(who, layer.padding);
+    check_size(who, "pool_size", layer.pool_size);
+    check_size(who, "strides", layer.strides);
+    check_window(who, layer, x);
     LayerPlan plan = LayerKind<Pool2D>::plan(as_pool2d(layer), row_image(x), who);
     plan.output = {plan.output[0], plan.output[2], plan.output[3]};
     return plan;
@@ -40,6 +43,22 @@ struct LayerKind<Pool1D> : WindowPoolTraits<Pool1D> {
   }
 
  private:
+  // Pool2D's rules for windows, in terms of one axis.
+  static void check_window(std::string_view who, const Pool1D& l, const Shape& x) {
+    if (l.padding.kind == Padding::Kind::same) return;
+    const bool padded = l.padding.kind == Padding::Kind::explicit_sides;
+    const std::int64_t left = padded ? l.padding.left : 0, right = padded ? l.padding.right : 0;
+    if (std::max(left, right) >= l.pool_size) {
+      throw std::invalid_argument(
+          detail::formatted("{}: padding is ({}, {}) left and right, of which each must be smaller than pool_size = {}",
+                            who, left, right, l.pool_size));
+    }
+    const std::int64_t missing = l.pool_size - (left + x[1] + right);  // values of the window
+    if (missing <= (l.ceil_mode ? l.strides - 1 : 0)) return;
+    throw std::invalid_argument(
+        detail::formatted("{}: pool_size = {} is larger than the input, which has {} steps{}", who, l.pool_size, x[1],
+                          padded ? detail::formatted(" and padding of ({}, {})", left, right) : ""));
+  }
   static Pool2D as_pool2d(const Pool1D& l) {
     return {.mode = l.mode,
             .pool_size = {1, l.pool_size},

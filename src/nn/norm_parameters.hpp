@@ -12,6 +12,13 @@ inline void check_epsilon(std::string_view who, double epsilon) {
   throw std::invalid_argument(detail::formatted("{}: epsilon = {}, it must be above 0", who, epsilon));
 }
 
+// `count` values of a sample of x are normalised together: a single one would become 0, whatever it was.
+inline void check_normalised(std::string_view who, std::int64_t count, const Shape& x) {
+  if (count != 1) return;
+  throw std::invalid_argument(detail::formatted(
+      "{}: of an input {} each value would be normalised by itself, which makes it 0", who, x.to_string()));
+}
+
 template <class L>
 void add_norm_parameters(LayerPlan& plan, const L& layer, const Shape& shape) {
   if (layer.scale) plan.parameters.push_back(vector_spec("gamma", shape, layer.gamma_initializer));

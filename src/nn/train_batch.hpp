@@ -79,6 +79,12 @@ inline std::optional<double> binary_threshold(const Loss& loss) {
   return {};
 }
 
+// Of rows of targets: whether a row's largest tells its class.
+inline bool has_classes(const Loss& loss) {
+  return std::holds_alternative<CrossEntropy>(loss) || std::holds_alternative<CategoricalFocal>(loss) ||
+         std::holds_alternative<KLDivergence>(loss) || std::holds_alternative<CategoricalHinge>(loss);
+}
+
 // Adds what `execution` made of the batch, its loss being `result`.
 inline void add_batch(Totals& totals, const LossResult& result, const Batch& batch, const Loss& loss,
                       std::int64_t top_k, Execution<float>& execution) {
@@ -95,13 +101,16 @@ inline void add_batch(Totals& totals, const LossResult& result, const Batch& bat
   } else if (const std::optional<double> threshold = binary_threshold(loss)) {
     answers = static_cast<double>(batch.targets().size());
     correct = std::round(answers * binary_accuracy(execution.output(), batch.targets(), *threshold));
-  } else if (std::holds_alternative<CrossEntropy>(loss) || std::holds_alternative<CategoricalFocal>(loss) ||
-             std::holds_alternative<KLDivergence>(loss) || std::holds_alternative<CategoricalHinge>(loss)) {
+  } else if (has_classes(loss)) {
     answers = static_cast<double>(batch.targets().size() / batch.targets().shape().back());
   }
   totals.correct += correct;
   totals.answers += answers;
-  if (top_k > 0) totals.top_k += std::round(answers * top_k_accuracy(execution.logits(), batch.labels(), top_k));
+  if (top_k > 0) {
+    const double share = batch.has_targets() ? top_k_accuracy(execution.logits(), batch.targets(), top_k)
+                                             : top_k_accuracy(execution.logits(), batch.labels(), top_k, ignored);
+    totals.top_k += std::round(answers * share);
+  }
 }
 
 inline BatchResult batch_result(const Batch& batch, Execution<float>& execution) {

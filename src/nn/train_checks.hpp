@@ -6,6 +6,7 @@
 
 #include "hubel/trainer.hpp"
 #include "nn/network_plan.hpp"
+#include "nn/train_batch.hpp"
 #include "text/formatted.hpp"
 
 namespace hubel::detail {
@@ -50,9 +51,14 @@ inline void check_weights_each(const char* who, const Network<float>& network, s
 inline void check_top_k(const char* who, const SampleSource& source, const Loss& loss, std::int64_t top_k) {
   if (top_k == 0) return;
   if (top_k < 0) throw std::invalid_argument(detail::formatted("{}: top_k = {}, it must be at least 0", who, top_k));
-  const auto* entropy = std::get_if<CrossEntropy>(&loss);
-  if (dynamic_cast<const TargetSource*>(&source) || (entropy && entropy->ignore_label))
-    throw std::invalid_argument(detail::formatted("{}: top_k goes with labels only, none of them ignored", who));
+  if (dynamic_cast<const TargetSource*>(&source) && !has_classes(loss))
+    throw std::invalid_argument(detail::formatted(
+        "{}: top_k goes with labels and rows of classes, not with the loss {}", who, loss_name(loss)));
+}
+
+// To be asked after the loss has been computed, and before anything is learned from it.
+inline void check_outputs(const char* who, const Loss& loss, Execution<float>& execution) {
+  if (!takes_any_output(loss)) check_output_values(loss, execution.output(), who);
 }
 
 // One class has the probability 1 whatever the output: there would be nothing to learn, and every answer right.

@@ -10,6 +10,7 @@
 
 #include "hubel/clip.hpp"
 #include "hubel/random.hpp"
+#include "nn/train_checks.hpp"
 #include "text/formatted.hpp"
 
 namespace hubel::detail {
@@ -19,6 +20,16 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+// What to do about a loss that is not finite.
+std::string_view remedy(const Batch& batch) {
+  const auto finite = [](TensorView<const float> values) {
+    return std::all_of(values.begin(), values.end(), [](float value) { return std::isfinite(value); });
+  };
+  if (!finite(batch.x())) return "there are samples with nan or infinite values";
+  if (batch.has_targets() && !finite(batch.targets())) return "there are targets with nan or infinite values";
+  return "a lower learning rate usually helps";
+}
 
 // Streams of random numbers below this belong to the parameters (network.cpp); epoch e is shuffled by kShuffles + e.
 constexpr std::uint64_t kShuffles = std::uint64_t{1} << 32;
@@ -128,8 +139,9 @@ void Training::put_in_order() {
   for (std::int32_t& index : order_) index = hardest[static_cast<std::size_t>(index)];
 }
 
-void Training::begin_epoch() {
-  if (options_.on_epoch_begin) options_.on_epoch_begin(epoch_);
+// False when a callback stopped it.
+bool Training::begin_epoch() {
+  if (options_.on_epoch_begin && !options_.on_epoch_begin(epoch_)) return false;
   if (options_.learning_rate && step_ == 0) {
     epoch_rate_ = options_.learning_rate(epoch_, epoch_rate_);
     if (!(epoch_rate_ >= 0 && std::isfinite(epoch_rate_)))
@@ -139,12 +151,13 @@ void Training::begin_epoch() {
   source_.begin_epoch(epoch_, options_.seed);
   if (step_ == 0) losses_.begin_epoch();
   put_in_order();
+  return true;
 }
 
 // What is left of the epoch. False when a callback or the end of the samples stopped it.
 bool Training::run_epoch() {
   const auto before = Clock::now();
-  begin_epoch();
+  if (!begin_epoch()) return false;
   seconds_ += seconds_since(before);
   const std::int64_t steps = steps_of(std::ssize(order_));
   while (step_ < steps) {
@@ -265,10 +278,11 @@ bool Training::run_step() {
   if (n == 0) return false;
   const LossResult loss =
       learn(std::span(order_).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(n)));
+  check_outputs("fit", options_.loss, execution_);
   if (!std::isfinite(loss.loss)) {
-    throw std::runtime_error(
-        detail::formatted("training diverged: the loss is {} at epoch {}, step {}; a lower learning rate usually helps",
-                          std::isnan(loss.loss) ? "nan" : "infinite", epoch_, step_ + 1));
+    throw std::runtime_error(detail::formatted("training diverged: the loss is {} at epoch {}, step {}; {}",
+                                               std::isnan(loss.loss) ? "nan" : "infinite", epoch_, step_ + 1,
+                                               remedy(batch_)));
   }
   step();
   add_batch(totals_, loss, batch_, options_.loss, options_.top_k, execution_);

@@ -37,7 +37,7 @@ class Training {
   std::int64_t samples_of_epoch() const { return epoch_ == 1 ? count_ : later_count_; }
   TrainingLength length() const;
   void put_in_order();
-  void begin_epoch();
+  bool begin_epoch();
   bool run_epoch();
   bool run_step();
   void step();

@@ -4,10 +4,14 @@
 
 #include <map>
 #include <string>
+#include <string_view>
 
 #include "hubel/trainer.hpp"
 
 namespace hubel::detail {
+
+// What ends the names "samples' fingerprint" and "validation samples' fingerprint", behind what they are of.
+inline constexpr std::string_view kFingerprint = "' fingerprint";
 
 std::map<std::string, std::string> training_settings(const TrainOptions& options, const SampleSource& train,
                                                      const SampleSource* validation);

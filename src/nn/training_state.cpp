@@ -58,6 +58,10 @@ void check_settings(const std::map<std::string, std::string>& given, const std::
         const auto found = settings.find(key);
         return found == settings.end() ? std::string("none") : found->second;
       };
+      if (name.ends_with(kFingerprint)) {
+        refuse_state(formatted("is of a training on other {}: the {}, taken of values, labels and weights, is another",
+                               name.substr(0, name.size() - kFingerprint.size()), name));
+      }
       refuse_state(detail::formatted("is of a training with {} = {}, but this one has {}", name, in(given), in(own)));
     }
   };

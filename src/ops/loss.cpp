@@ -229,7 +229,8 @@ double focal_row(const CategoricalFocal& loss, const T* y, const Target& target,
   double *slopes = room, *probabilities = room + classes;
   double sum = 0, all_slopes = 0;
   for (std::int64_t c = 0; c < classes; ++c) {
-    const double own = static_cast<double>(y[c]), t = loss.alpha * target(c);
+    const double weight = loss.class_weights.empty() ? 1 : loss.class_weights[static_cast<std::size_t>(c)];
+    const double own = static_cast<double>(y[c]), t = weight * loss.alpha * target(c);
     const double log_p = loss.from_logits ? own - top - log_total : std::log(std::max(own, kSmallestProbability));
     const double p = loss.from_logits ? std::exp(log_p) : own, missing = std::clamp(1 - p, 0.0, 1.0);
     const double factor = std::pow(missing, loss.gamma);
@@ -250,11 +251,15 @@ template <class T>
 LossResult mean_focal(const CategoricalFocal& loss, const detail::LossRows& shape, const Batch<T>& batch) {
   check_gamma(loss.gamma);
   check_number(std::isfinite(loss.alpha) && loss.alpha >= 0, "alpha", loss.alpha, "finite and at least 0");
-  const double divisor = static_cast<double>(shape.rows);
+  detail::check_class_weights(kWho, shape.classes, loss.class_weights);
+  const double divisor = batch.targets ? static_cast<double>(shape.rows)
+                                       : detail::loss_divisor(batch.labels, loss.class_weights, std::nullopt);
+  // Where all weights are zero so are the slopes.
+  const double slopes_divisor = divisor > 0 ? divisor : 1;
   return mean_of_rows(shape, batch, divisor, {}, [&](const T* y, T* gradient, std::int64_t i) {
     double* room = detail::scratch<double>(detail::Scratch::exponentials, static_cast<std::size_t>(2 * shape.classes));
     return with_target(batch, i, shape.classes, [&](const auto& target) {
-      return focal_row(loss, y, target, shape.classes, divisor, room, gradient);
+      return focal_row(loss, y, target, shape.classes, slopes_divisor, room, gradient);
     });
   });
 }

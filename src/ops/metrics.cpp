@@ -45,9 +45,9 @@ struct Answer {
   std::int32_t place, rank;
 };
 
-// Of each row; those with the label to be ignored get a rank of -1.
-template <class T>
-std::span<const Answer> answers_of(const T* outputs, const detail::LossRows& shape, const std::int32_t* labels,
+// Of each row, whose label is label_of(row); those with the label to be ignored get a rank of -1.
+template <class T, class LabelOf>
+std::span<const Answer> answers_of(const T* outputs, const detail::LossRows& shape, const LabelOf& label_of,
                                    std::optional<std::int32_t> ignored) {
   constexpr std::int64_t kRun = 1 << 14;  // elements
   constexpr double kFlopsPerElement = 3;
@@ -57,23 +57,48 @@ std::span<const Answer> answers_of(const T* outputs, const detail::LossRows& sha
   detail::parallel_for(runs, kFlopsPerElement * elements, [&](std::int64_t i) {
     for (std::int64_t row = i * run; row < std::min((i + 1) * run, shape.rows); ++row) {
       const T* x = outputs + row * shape.classes;
-      const bool counts = labels[row] != ignored;
+      const std::int32_t label = label_of(row);
       answers[row] = {static_cast<std::int32_t>(detail::argmax(x, shape.classes)),
-                      counts ? rank_of(x, shape.classes, labels[row]) : -1};
+                      label != ignored ? rank_of(x, shape.classes, label) : -1};
     }
   });
   return {answers, static_cast<std::size_t>(shape.rows)};
 }
 
+constexpr std::string_view kTopK = "top_k_accuracy";
+
+double share_among(std::span<const Answer> answers, std::int64_t k) {
+  std::int64_t among = 0, rows = 0;
+  for (const Answer& answer : answers) {
+    among += answer.rank >= 0 && answer.rank < k;
+    rows += answer.rank >= 0;
+  }
+  return ratio(static_cast<double>(among), static_cast<double>(rows));
+}
+
 template <class T>
-double top_k(TensorView<const T> outputs, std::span<const std::int32_t> labels, std::int64_t k) {
-  constexpr std::string_view who = "top_k_accuracy";
-  const detail::LossRows shape = detail::check_rows(who, "outputs", outputs.shape());
-  detail::check_row_labels(who, "outputs", shape, labels, {});
-  check_k(who, k);
-  std::int64_t among = 0;
-  for (const Answer& answer : answers_of(outputs.data(), shape, labels.data(), {})) among += answer.rank < k;
-  return ratio(static_cast<double>(among), static_cast<double>(shape.rows));
+double top_k(TensorView<const T> outputs, std::span<const std::int32_t> labels, std::int64_t k,
+             std::optional<std::int32_t> ignored) {
+  const detail::LossRows shape = detail::check_rows(kTopK, "outputs", outputs.shape());
+  detail::check_row_labels(kTopK, "outputs", shape, labels, ignored);
+  check_k(kTopK, k);
+  const auto label_of = [&](std::int64_t row) { return labels[static_cast<std::size_t>(row)]; };
+  return share_among(answers_of(outputs.data(), shape, label_of, ignored), k);
+}
+
+template <class T>
+double top_k(TensorView<const T> outputs, TensorView<const T> targets, std::int64_t k) {
+  const detail::LossRows shape = detail::check_rows(kTopK, "outputs", outputs.shape());
+  if (targets.shape().rank() < 1 || targets.size() != outputs.size() || targets.shape().back() != shape.classes) {
+    throw std::invalid_argument(
+        detail::formatted("{}: targets has shape {} but must have a row for each of outputs, {}", kTopK,
+                          targets.shape().to_string(), outputs.shape().to_string()));
+  }
+  check_k(kTopK, k);
+  const auto label_of = [&](std::int64_t row) {
+    return static_cast<std::int32_t>(detail::argmax(targets.data() + row * shape.classes, shape.classes));
+  };
+  return share_among(answers_of(outputs.data(), shape, label_of, std::nullopt), k);
 }
 
 template <class T>
@@ -159,11 +184,19 @@ ClassScores ConfusionMatrix::scores(Average average) const {
 
 // ---- Metrics ---------------------------------------------------------------------------------------------------
 
-double top_k_accuracy(TensorView<const float> outputs, std::span<const std::int32_t> labels, std::int64_t k) {
-  return top_k(outputs, labels, k);
+double top_k_accuracy(TensorView<const float> outputs, std::span<const std::int32_t> labels, std::int64_t k,
+                      std::optional<std::int32_t> ignore_label) {
+  return top_k(outputs, labels, k, ignore_label);
 }
-double top_k_accuracy(TensorView<const double> outputs, std::span<const std::int32_t> labels, std::int64_t k) {
-  return top_k(outputs, labels, k);
+double top_k_accuracy(TensorView<const double> outputs, std::span<const std::int32_t> labels, std::int64_t k,
+                      std::optional<std::int32_t> ignore_label) {
+  return top_k(outputs, labels, k, ignore_label);
+}
+double top_k_accuracy(TensorView<const float> outputs, TensorView<const float> targets, std::int64_t k) {
+  return top_k(outputs, targets, k);
+}
+double top_k_accuracy(TensorView<const double> outputs, TensorView<const double> targets, std::int64_t k) {
+  return top_k(outputs, targets, k);
 }
 double binary_accuracy(TensorView<const float> outputs, TensorView<const float> targets, double threshold) {
   return accuracy_of_sides(outputs, targets, threshold);
@@ -190,7 +223,8 @@ void Metrics::add_batch(TensorView<const T> outputs, std::span<const std::int32_
                                                   outputs.shape().to_string(), confusion_.classes()));
   }
   detail::check_row_labels("Metrics", "outputs", shape, labels, options_.ignore_label);
-  const auto answers = answers_of(outputs.data(), shape, labels.data(), options_.ignore_label);
+  const auto label_of = [&](std::int64_t row) { return labels[static_cast<std::size_t>(row)]; };
+  const auto answers = answers_of(outputs.data(), shape, label_of, options_.ignore_label);
   for (std::size_t i = 0; i < answers.size(); ++i) {
     if (answers[i].rank < 0) continue;
     confusion_.add(labels.subspan(i, 1), std::span(&answers[i].place, 1));

@@ -452,6 +452,9 @@ class Command(unittest.TestCase):
             other[other.index(option) + 1] = value
             self.refuses(hubel(*other, "--out", parts, "--resume", checkpoint), 1, *words)
         self.refuses(hubel(*arguments, "--out", parts, "--resume", whole), 1, whole, "not a checkpoint")
+        saved = whole.read_bytes()
+        self.refuses(hubel(*arguments, "--out", parts, "--checkpoint", whole), 1, whole, "written over")
+        self.assertEqual(whole.read_bytes(), saved)
         for one, other in (("--out", "--checkpoint"), ("--out", "--log"), ("--checkpoint", "--log"), ("--out", "--resume")):
             self.refuses(hubel(*arguments, one, checkpoint, other, checkpoint), 1, one, other, "the same file")
         self.refuses(hubel(*arguments, "--out", parts, "--resume", self.folder / "none"), 1, "none")

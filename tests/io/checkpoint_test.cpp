@@ -1,6 +1,7 @@
 // Checkpoints: a training goes on from a file to the same bits, and what is no checkpoint of it is refused.
 #include "hubel/checkpoint.hpp"
 
+#include <fstream>
 #include <limits>
 
 #include "hubel/model_file.hpp"
@@ -77,6 +78,29 @@ TEST(Checkpoint, FullDiskLeavesTheOldOne) {
   EXPECT_EQ(folder.names(), std::vector<std::string>{"c"});
 }
 
+TEST(Checkpoint, GoesWhereNothingElseIsLost) {
+  const Folder folder;
+  const Samples train = quadrants(64, 1);
+  EXPECT_NO_THROW(check_checkpoint_path(folder / "c"));
+  std::ofstream(folder / "c").flush();
+  EXPECT_NO_THROW(check_checkpoint_path(folder / "c"));  // empty
+  stop_after(2, train, folder / "c");
+  EXPECT_NO_THROW(check_checkpoint_path(folder / "c"));
+  std::ofstream(folder / "text") << "what I wrote";
+  Network<float> network = quadrant_network(5);
+  save_model(network, folder / "model");
+  for (const char* name : {"text", "model"}) EXPECT_THROW(check_checkpoint_path(folder / name), FormatError) << name;
+  // And it is neither a model nor weights.
+  EXPECT_THROW(load_model(folder / "c"), FormatError);
+  try {
+    load_weights(network, folder / "c");
+    FAIL();
+  } catch (const FormatError& error) {
+    EXPECT_NE(std::string(error.what()).find("not a file of weights: it is a checkpoint"), std::string::npos)
+        << error.what();
+  }
+}
+
 TEST(Checkpoint, RefusesWhatIsNone) {
   const Folder folder;
   const Samples train = quadrants(64, 1);
@@ -87,7 +111,7 @@ TEST(Checkpoint, RefusesWhatIsNone) {
     return fails<FormatError>([&] { load_checkpoint(folder / name, by); }, parts);
   };
   EXPECT_TRUE(refused("model", network, {folder / "model", "not a checkpoint", "\"hubel\""}));
-  EXPECT_TRUE(fails<FormatError>([&] { load_model(folder / "c"); }, {"not a model", "hubel checkpoint"}));
+  EXPECT_TRUE(fails<FormatError>([&] { load_model(folder / "c"); }, {"not a model", "it is a checkpoint"}));
   EXPECT_TRUE(fails<IoError>([&] { load_checkpoint(folder / "none", network); }, {folder / "none"}));
   std::vector<Layer> layers = quadrant_layers();
   std::get<Dense>(layers[5]).units = 13;

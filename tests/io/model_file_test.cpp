@@ -164,7 +164,9 @@ TEST(Architecture, TellsTheKeyAtFault) {
     return says(R"({"input_shape":[8,8,1],"layers":[{"kind":"flatten"},)" + text + "]}", parts);
   };
   EXPECT_TRUE(says("", {"architecture", "not valid JSON"}));
-  EXPECT_TRUE(says("7", {"'input_shape' is missing"}));
+  EXPECT_TRUE(says("7", {"object with 'input_shape'"}));
+  EXPECT_TRUE(says("[]", {"object with 'input_shape'"}));
+  EXPECT_TRUE(says("{}", {"'input_shape' is missing"}));
   EXPECT_TRUE(says(R"({"input_shape":[1]})", {"'layers' is missing"}));
   EXPECT_TRUE(says(R"({"input_shape":[1],"layers":[]})", {"'layers' must be an array"}));
   EXPECT_TRUE(says(R"({"input_shape":[1],"layers":{}})", {"'layers' must be an array"}));

@@ -192,11 +192,30 @@ TEST(LayerKinds, OptionsOutOfRange) {
   EXPECT_TRUE(says(BatchNorm{.momentum = 1.5}, {"momentum = 1.5"}));
   EXPECT_TRUE(says(BatchNorm{.epsilon = 0}, {"epsilon = 0"}));
   EXPECT_TRUE(says(GroupNorm{.groups = 3}, {"groups = 3"}));
-  EXPECT_TRUE(says(GroupNorm{.groups = -2}, {"groups = -2"}));
+  EXPECT_TRUE(says(GroupNorm{.groups = -2}, {"groups = -2", "at least 1, or -1"}));
+  const auto refuses_vectors = [](const Layer& layer, const Shape& x) {
+    return refuses([&] { layer_output_shape(layer, x, "norm"); }, "norm", {"by itself", x.to_string()});
+  };
+  EXPECT_TRUE(refuses_vectors(GroupNorm{.groups = -1}, {1, 4}));
+  EXPECT_TRUE(refuses_vectors(GroupNorm{.groups = 4}, {1, 1, 1, 4}));
+  EXPECT_TRUE(refuses_vectors(LayerNorm{}, {1, 6, 6, 1}));
+  EXPECT_NO_THROW(layer_output_shape(GroupNorm{.groups = 2}, {1, 4}, "norm"));
+  EXPECT_NO_THROW(layer_output_shape(GroupNorm{.groups = -1}, {1, 1, 2, 4}, "norm"));
+  EXPECT_NO_THROW(layer_output_shape(LayerNorm{.axes = 2}, {1, 6, 6, 1}, "norm"));
+  const auto says_of_sequence = [](const Pool1D& layer, const std::vector<std::string>& parts) {
+    return refuses([&] { layer_output_shape(layer, {1, 9, 4}, "pool"); }, "pool", parts);
+  };
+  EXPECT_TRUE(says_of_sequence({.pool_size = 10, .strides = 1}, {"pool_size = 10", "9 steps"}));
+  EXPECT_TRUE(says_of_sequence({.pool_size = 12, .strides = 3, .ceil_mode = true}, {"pool_size = 12", "9 steps"}));
+  EXPECT_TRUE(says_of_sequence({.pool_size = 12, .padding = Padding::sides(0, 0, 1, 1)}, {"padding of (1, 1)"}));
+  EXPECT_TRUE(says_of_sequence({.pool_size = 2, .padding = Padding::sides(0, 0, 1, 2)}, {"(1, 2)", "pool_size = 2"}));
+  EXPECT_EQ(layer_output_shape(Pool1D{.pool_size = 11, .strides = 3, .ceil_mode = true}, {1, 9, 4}, "pool"),
+            (Shape{1, 1, 4}));
   EXPECT_TRUE(says(Pool1D{}, {"(1, 6, 6, 4)", "(m, w, c)"}));
   EXPECT_TRUE(says(GlobalPool1D{}, {"(1, 6, 6, 4)", "(m, w, c)"}));
   EXPECT_TRUE(says(Rescaling{.scale = std::nan("")}, {"scale = nan"}));
   EXPECT_TRUE(says(Rescaling{.offset = INFINITY}, {"offset = inf"}));
+  EXPECT_TRUE(says(Rescaling{.scale = 1e39}, {"scale = 1e+39", "float32"}));
   EXPECT_TRUE(says(LocalResponseNorm{.size = 0}, {"size = 0"}));
   EXPECT_TRUE(says(LocalResponseNorm{.k = 0}, {"k = 0"}));
   EXPECT_TRUE(says(LayerNorm{.axes = 4}, {"axes = 4", "1 to 3"}));

@@ -16,7 +16,10 @@ TEST(TrainingHooks, BatchesAreThoseThatCount) {
   TrainOptions o = quadrant_options(3);
   Metrics of_training(4, {.top_k = 2}), of_validation(4, {.top_k = 2});
   std::vector<std::int64_t> begun;
-  o.on_epoch_begin = [&](std::int64_t epoch) { begun.push_back(epoch); };
+  o.on_epoch_begin = [&](std::int64_t epoch) {
+    begun.push_back(epoch);
+    return true;
+  };
   o.on_batch = [&](const BatchResult& batch) {
     EXPECT_EQ(batch.targets.data(), nullptr);
     of_training.add(batch.outputs, batch.labels);
@@ -36,6 +39,22 @@ TEST(TrainingHooks, BatchesAreThoseThatCount) {
   EXPECT_EQ(begun, (std::vector<std::int64_t>{1, 2, 3}));
   fit(plain, train, quadrant_options(3), &validation);
   EXPECT_TRUE(same_weights(network, plain));  // looking on changes nothing
+}
+
+TEST(TrainingHooks, AnEpochThatIsNotBegunHasNoSteps) {
+  const Samples samples = quadrants(40, 1);
+  Network<float> network = quadrant_network(5), expected = quadrant_network(5);
+  TrainOptions o = quadrant_options(3), two = o;
+  std::int64_t saved = 0;
+  o.on_epoch_begin = [](std::int64_t epoch) { return epoch < 3; };
+  o.save_state = [&](const TrainingState&) { ++saved; };
+  const TrainResult result = fit(network, samples, o);
+  EXPECT_TRUE(result.stopped);
+  EXPECT_EQ(result.epochs_done, 2);
+  EXPECT_EQ(saved, 1);
+  two.on_epoch = [](const EpochResult& epoch) { return epoch.epoch < 2; };
+  fit(expected, samples, two);
+  EXPECT_TRUE(same_weights(network, expected));
 }
 
 TEST(TrainingHooks, BatchesOfAnEvaluation) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "hubel/metrics.hpp"
 #include "nn/nn_testing.hpp"
 #include "text/formatted.hpp"
 
@@ -342,6 +343,34 @@ TEST(TrainingOptions, TopK) {
   }
 }
 
+// Of rows of targets as of labels, and of the labels that count.
+TEST(TrainingOptions, TopKOfRowsAndOfLabelsThatCount) {
+  const Network<float> network = quadrant_network(5);
+  const Tensor<float> x = random_tensor<float>({40, 8, 8, 1}, 1);
+  Tensor<float> rows({40, 4});
+  std::vector<std::int32_t> labels, counting;
+  for (std::int64_t i = 0; i < 40; ++i) {
+    labels.push_back(static_cast<std::int32_t>(i % 4));
+    counting.push_back(i < 24 ? labels.back() : 9);
+    rows[4 * i + i % 4] = 1;
+  }
+  const Samples samples(x, labels), some(x, counting);
+  EvaluateOptions how;
+  how.batch_size = 16;
+  how.top_k = 2;
+  const Evaluation all = evaluate(network, samples, how);
+  EXPECT_GT(all.top_k_accuracy, all.accuracy);
+  EXPECT_EQ(evaluate(network, Targets(x, rows), how).top_k_accuracy, all.top_k_accuracy);
+  how.loss = CrossEntropy{.ignore_label = 9};
+  const Evaluation counted = evaluate(network, some, how);
+  how.loss = CrossEntropy{};
+  how.batch_size = 24;
+  std::vector<double> first;
+  how.on_batch = [&](const BatchResult& batch) { first.push_back(top_k_accuracy(batch.outputs, batch.labels, 2)); };
+  evaluate(network, samples, how);
+  EXPECT_EQ(counted.top_k_accuracy, first[0]);
+}
+
 TEST(TrainingOptions, DropoutDependsOnTheSeedAndTheStep) {
   const Samples train = quadrants(48, 1);
   const auto trained = [&](std::uint64_t seed) {
@@ -392,6 +421,14 @@ TEST(TrainingOptions, RefusesWhatDoesNotFit) {
   EXPECT_TRUE(refuses([&] { with(network, labelled, [](auto& o) { o.clip_norm = -1; }); }, "fit", {"clip_norm = -1"}));
   EXPECT_TRUE(refuses([&] { with(network, labelled, [](auto& o) { o.clip_value = NAN; }); }, "fit", {"clip_value"}));
   EXPECT_TRUE(refuses([&] { with(network, labelled, [](auto& o) { o.top_k = -1; }); }, "fit", {"top_k = -1"}));
+  EXPECT_TRUE(refuses(
+      [&] {
+        with(linear, targets, [](auto& o) {
+          o.loss = MeanSquaredError{};
+          o.top_k = 2;
+        });
+      },
+      "fit", {"top_k", "mse"}));
   EXPECT_TRUE(refuses([&] { with(network, labelled, [](auto& o) { o.average = AverageOptions{.decay = 1}; }); },
                       "WeightAverage", {"decay = 1"}));
   for (const std::int64_t start : {-1, 2}) {
@@ -440,6 +477,23 @@ TEST(Fit, ChecksTheTargetsValues) {
   TrainOptions o = quadrant_options(1);
   o.loss = Hinge{};
   EXPECT_NO_THROW(fit(network, wrong, o));
+}
+
+// Before anything is learned from them, and by evaluate as by fit.
+TEST(Fit, ChecksTheOutputsValues) {
+  const Tensor<float> x = random_tensor<float>(Shape{20, 3}, 1), y(Shape{20, 2});
+  const Targets samples(x, y);
+  Network<float> network(Shape{3}, {Dense{.units = 2}}, 1);
+  const Network<float> before = network;
+  TrainOptions o = quadrant_options(2);
+  EvaluateOptions how;
+  how.loss = o.loss = Dice{};
+  EXPECT_TRUE(refuses([&] { fit(network, samples, o); }, "fit", {"Dice", "sigmoid"}));
+  EXPECT_TRUE(refuses([&] { evaluate(network, samples, how); }, "evaluate", {"Dice", "sigmoid"}));
+  EXPECT_TRUE(same_weights(network, before));
+  how.loss = o.loss = BinaryFocal{.from_logits = true};
+  EXPECT_NO_THROW(fit(network, samples, o));
+  EXPECT_NO_THROW(evaluate(network, samples, how));
 }
 
 }  // namespace

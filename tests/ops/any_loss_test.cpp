@@ -303,6 +303,9 @@ TYPED_TEST(AnyLossTest, OtherRows) {
       expect_rows(logits, y, t.view());
       expect_rows(of_p, random_tensor<T>(shape, seed, 0.05, 0.95), all);
       expect_rows(of_p, random_tensor<T>(shape, seed, 0.05, 0.95), t.view());
+      const CategoricalFocal weighted{.from_logits = true, .class_weights = random_weights(classes, seed)};
+      expect_rows(weighted, y, all);
+      expect_rows(weighted, y, t.view());
     }
     const Tensor<T> directions = random_tensor<T>(shape, seed + 3);
     if (classes > 1) expect_rows(CosineSimilarity{}, y, directions.view());
@@ -358,6 +361,11 @@ TYPED_TEST(AnyLossTest, LimitsOfTheFocalLosses) {
   EXPECT_NEAR(of(binary, {3}, {0}), 100, 1e-12);
   EXPECT_EQ(of(row_logits, {1000, 0}, {1, 0}), 0);
   EXPECT_EQ(of(row_logits, {0, 1000}, {1, 0}), 1000);
+  const CategoricalFocal nothing{.class_weights = {0, 0}};
+  Tensor<T> unweighted({1, 2});
+  const std::vector<std::int32_t> first = {0};
+  EXPECT_EQ(compute_loss(nothing, constant_tensor<T>({1, 2}, T(0.5)), std::span(first), unweighted).loss, 0);
+  for (const T d : unweighted) EXPECT_EQ(d, 0);
   EXPECT_EQ(of(CosineSimilarity{}, {0, 0}, {1, 0}), 0);
   EXPECT_EQ(of(CosineSimilarity{}, {2, 0}, {1, 0}), -1);
 }
@@ -534,6 +542,7 @@ TEST(AnyLoss, RefusesWrongArguments) {
   EXPECT_TRUE(refuses([&] { compute_loss(BinaryFocal{.alpha = 2}, y, y); }, who, {"alpha is 2"}));
   EXPECT_TRUE(refuses([&] { compute_loss(CategoricalFocal{.gamma = kInfinity}, y, y); }, who, {"gamma is inf"}));
   EXPECT_TRUE(refuses([&] { compute_loss(CategoricalFocal{.alpha = -1}, y, y); }, who, {"alpha is -1"}));
+  EXPECT_TRUE(refuses([&] { compute_loss(CategoricalFocal{.class_weights = {1, -1}}, y, y); }, who, {"class_weights"}));
   EXPECT_TRUE(refuses([&] { compute_loss(Tversky{.alpha = -1}, y, y); }, who, {"alpha is -1"}));
   EXPECT_TRUE(refuses([&] { compute_loss(Tversky{.beta = -1}, y, y); }, who, {"beta is -1"}));
   EXPECT_TRUE(refuses([&] { compute_loss(Dice{}, y, labels); }, who, {"dice", "targets", "labels"}));

@@ -104,7 +104,8 @@ inline Number row(const CategoricalFocal& loss, const Numbers& y, const Numbers&
     for (Number& p : log_p) p = std::log(p);
   Number sum = 0;
   for (std::size_t c = 0; c < y.size(); ++c)
-    sum -= std::pow(1 - std::exp(log_p[c]), static_cast<Number>(loss.gamma)) * t[c] * log_p[c];
+    sum -= std::pow(1 - std::exp(log_p[c]), static_cast<Number>(loss.gamma)) * t[c] * log_p[c] *
+           weight_of(loss.class_weights, c);
   return static_cast<Number>(loss.alpha) * sum;
 }
 inline Number row(const CategoricalFocal& loss, const Numbers& y, std::size_t label) {

@@ -51,6 +51,44 @@ TYPED_TEST(TargetValues, OfRowsOfProbabilities) {
   }
 }
 
+TYPED_TEST(TargetValues, OfCounts) {
+  using T = TypeParam;
+  EXPECT_NO_THROW(check<T>(Poisson{}, {2, 2}, {0, 1, 255, T(0.5)}));
+  for (const T wrong : {T(-1), std::numeric_limits<T>::quiet_NaN(), std::numeric_limits<T>::infinity()})
+    EXPECT_TRUE(refuses([&] { check<T>(Poisson{}, {2, 2}, {0, 1, wrong, 0}); }, "fit", {"at least 0", "sample 1 has"}));
+}
+
+TYPED_TEST(TargetValues, OutputsOfLossesOfProbabilities) {
+  using T = TypeParam;
+  const T nan = std::numeric_limits<T>::quiet_NaN(), inf = std::numeric_limits<T>::infinity();
+  const auto outputs = [](const Loss& loss, const std::vector<T>& values) {
+    check_output_values(loss, TensorView<const T>(values.data(), Shape{2, std::ssize(values) / 2}), "fit");
+  };
+  for (const Loss& loss : {Loss(BinaryCrossEntropy{}), Loss(BinaryFocal{}), Loss(CategoricalFocal{}),
+                           Loss(KLDivergence{}), Loss(Tversky{}), Loss(Dice{})}) {
+    EXPECT_FALSE(takes_any_output(loss));
+    EXPECT_NO_THROW(outputs(loss, {0, 1, T(0.5), T(1.0001), nan, 0}));
+    for (const T wrong : {T(-0.001), T(1.1), inf, -inf})
+      EXPECT_TRUE(refuses(
+          [&] {
+            outputs(loss, {0, 1, wrong, 0});
+          },
+          "fit", {"in [0, 1]", "sample 1 of a batch", "end "}));
+  }
+  for (const Loss& loss : {Loss(BinaryCrossEntropy{}), Loss(BinaryFocal{}), Loss(CategoricalFocal{})})
+    EXPECT_TRUE(refuses([&] { outputs(loss, {0, 2}); }, "fit", {"from_logits"}));
+  EXPECT_NO_THROW(outputs(Poisson{}, {0, 1, 255, inf}));
+  EXPECT_TRUE(refuses([&] { outputs(Poisson{}, {0, T(-0.1)}); }, "fit", {"at least 0", "softplus"}));
+  EXPECT_NO_THROW(outputs(NegativeLogLikelihood{}, {0, -7, T(1e-6), -inf}));
+  EXPECT_TRUE(refuses([&] { outputs(NegativeLogLikelihood{}, {-1, T(0.5)}); }, "fit", {"at most 0", "log_softmax"}));
+  for (const Loss& loss :
+       {Loss(BinaryCrossEntropy{.from_logits = true}), Loss(BinaryFocal{.from_logits = true}),
+        Loss(CategoricalFocal{.from_logits = true}), Loss(CrossEntropy{}), Loss(MeanSquaredError{}), Loss(Hinge{})}) {
+    EXPECT_TRUE(takes_any_output(loss));
+    EXPECT_NO_THROW(outputs(loss, {-7, 7}));
+  }
+}
+
 TYPED_TEST(TargetValues, OthersTakeAny) {
   using T = TypeParam;
   for (const Loss& loss : {Loss(MeanSquaredError{}), Loss(MeanAbsoluteError{}), Loss(Huber{}), Loss(Hinge{}),

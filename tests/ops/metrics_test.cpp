@@ -125,6 +125,13 @@ TYPED_TEST(MetricsTest, TopK) {
     EXPECT_EQ(metrics.top_k_accuracy(), among / static_cast<double>(m)) << seed;
     EXPECT_EQ(metrics.accuracy(), first / static_cast<double>(m)) << seed;
     EXPECT_EQ(metrics.confusion().accuracy(), metrics.accuracy());
+    Tensor<T> rows({m, classes});
+    for (std::int64_t i = 0; i < m; ++i) rows[i * classes + labels[static_cast<std::size_t>(i)]] = 1;
+    EXPECT_EQ(top_k_accuracy(outputs.view(), rows.view(), k), among / static_cast<double>(m));
+    Labels some = labels;  // of which the first half is to be ignored
+    std::fill_n(some.begin(), m / 2, -1);
+    const TensorView<const T> rest(outputs.data() + m / 2 * classes, Shape{m - m / 2, classes});
+    EXPECT_EQ(top_k_accuracy(outputs, some, k, -1), top_k_accuracy(rest, std::span(labels).subspan(m / 2), k));
   }
 }
 

@@ -53,7 +53,7 @@ def test_going_on_between_two_steps(tmp_path):
 @pytest.mark.parametrize(
     "steps, error, said",
     [
-        (0, ValueError, "fit: accumulation_steps = 0, it must be at least 1"),
+        (0, ValueError, "fit: gradient_accumulation_steps must be at least 1, got 0"),
         (1.5, TypeError, "gradient_accumulation_steps must be an integer"),
         (True, TypeError, "gradient_accumulation_steps must be an integer"),
     ],

@@ -27,6 +27,22 @@ def data():
     return rng.random((40, 6, 6, 1), dtype=np.float32), rng.integers(0, 3, 40)
 
 
+def test_trainable(data):
+    """As by Keras's habit."""
+    model = small_model()
+    before = model.get_weights()
+    model.trainable = False
+    assert not model.trainable and model.frozen == list(model.parameters())
+    model.fit(*data, verbose=0)
+    assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights()))
+    model.trainable = True
+    assert model.trainable and model.frozen == []
+    model.freeze("dense_*")
+    assert model.trainable
+    with pytest.raises(TypeError, match="^Model: trainable must be True or False, got 'no'"):
+        model.trainable = "no"
+
+
 def test_frozen_weights_keep_their_bits(data):
     model = small_model()
     before = model.parameters()

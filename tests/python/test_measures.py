@@ -93,10 +93,63 @@ def test_labels_of_pixels():
     model = hubel.Sequential([hubel.Conv2D(2, 1, activation="softmax")], input_shape=(4, 5, 1))
     model.compile(loss=hubel.losses.SparseCategoricalCrossentropy(ignore_class=255), metrics=[shapes, "mse"])
     model.fit(x, y, verbose=0)
-    assert seen == [((6, 4, 5), np.int32, (6, 4, 5, 2), np.float32)]
+    assert seen == [((119,), np.int32, (119, 2), np.float32)]  # those that count
     rows = (y[..., None] == [0, 1]).astype(float)
-    expected = np.mean((model.predict(x) - rows) ** 2)
-    assert model.evaluate(x, y, return_dict=True)["mse"] == pytest.approx(expected, rel=1e-5)
+    expected = np.mean((model.predict(x) - rows)[y != 255] ** 2)
+    assert model.evaluate(x, y, batch_size=4, return_dict=True)["mse"] == pytest.approx(expected, rel=1e-5)
+    model.compile(metrics=[shapes])
+    model.evaluate(x, np.minimum(y, 1))
+    assert seen[-1] == ((6, 4, 5), np.int32, (6, 4, 5, 2), np.float32)
+
+
+@pytest.mark.parametrize("loss", [hubel.losses.SparseCategoricalCrossentropy, hubel.losses.NegativeLogLikelihood])
+def test_what_is_ignored_is_left_out(loss):
+    """Also a whole batch of it: the means are those of the other samples alone."""
+    y = np.where(np.arange(40) < 16, -1, Y)
+    activation = "log_softmax" if loss is hubel.losses.NegativeLogLikelihood else "softmax"
+    chosen = ("accuracy", "mse", "binary_accuracy", metrics.accuracy_score, worst)
+    model = compiled(*chosen, loss=loss(ignore_class=-1), activation=activation)
+    whole = model.evaluate(X, y, return_dict=True)
+    assert whole == model.evaluate(X[16:], y[16:], return_dict=True)
+    assert whole["accuracy_score"] == whole["accuracy"]
+    parts = model.evaluate(X, y, batch_size=8, return_dict=True)
+    assert parts.pop("worst") >= whole.pop("worst")
+    assert parts == pytest.approx(whole)
+    logs = model.fit(X, y, verbose=0, batch_size=40, validation_data=(X, y)).history
+    assert logs["accuracy_score"] == logs["accuracy"]
+    assert logs["val_accuracy_score"] == logs["val_accuracy"]
+    assert set(model.evaluate(X[:8], y[:8], return_dict=True).values()) == {0}  # of nothing
+
+
+def test_accuracies_go_by_the_names_they_are_asked_for(capsys):
+    for asked, names in (
+        (["sparse_categorical_accuracy"], ["sparse_categorical_accuracy"]),
+        (["acc"], ["accuracy"]),
+        ([], ["accuracy"]),
+        (["categorical_accuracy", "accuracy"], ["categorical_accuracy", "accuracy"]),
+    ):
+        plateau = callbacks.ReduceLROnPlateau(f"val_{names[0]}")
+        logs = fitted(compiled(*asked), verbose=2, validation_data=VALIDATION, callbacks=plateau)
+        every = ["loss", *names]
+        assert list(logs) == [*every, *("val_" + name for name in every), "learning_rate"]
+        assert all(logs[name] == logs[names[0]] for name in names)
+        assert f"  val_{names[-1]} " in capsys.readouterr().out
+        assert list(compiled(*asked).evaluate(X, Y, return_dict=True)) == every
+
+
+def test_top_k_of_rows_of_targets():
+    rows = np.eye(3, dtype=np.float32)[Y]
+    for loss in ("categorical_crossentropy", "categorical_focal_crossentropy", "kl_divergence", "categorical_hinge"):
+        model = compiled("top_2_accuracy", loss=loss)
+        expected = metrics.top_k_accuracy_score(Y, model.predict(X), 2)
+        assert model.evaluate(X, rows, return_dict=True)["top_2_accuracy"] == pytest.approx(expected)
+        model.fit(X, rows, verbose=0)
+    model.fit(X, Y, verbose=0, augmentation=hubel.Augmentation(mixup=0.2))
+    for loss in ("mse", "binary_crossentropy", "dice"):
+        with pytest.raises(ValueError, match=f"compile: top_2_accuracy goes with losses of classes, not with {loss}"):
+            compiled("top_2_accuracy", loss=loss)
+    with pytest.raises(ValueError, match="one top-k accuracy, metrics have top_2_accuracy and top_3_accuracy"):
+        compiled("top_2_accuracy", "top_3_accuracy")
 
 
 def test_early_stopping_and_files_know_them(tmp_path):
@@ -138,6 +191,14 @@ def test_wrong_metrics(metric, error, said):
         small_model().compile(metrics=[metric])
 
 
+def test_metrics_of_a_wrong_type():
+    model = compiled("mse", loss="mse")
+    for wrong in (3, {"accuracy"}):
+        with pytest.raises(TypeError, match="compile: metrics must be a name, a function or a list of them, got"):
+            model.compile("sgd", metrics=wrong)
+    assert model.loss == hubel.losses.MeanSquaredError() and isinstance(model.optimizer, hubel.Adam)
+
+
 def test_names_that_are_taken():
     def loss(y_true, y_pred):
         return 0.0
@@ -160,8 +221,9 @@ def test_what_a_metric_raises_passes_through():
             fitted(model, **options)
     with pytest.raises(Own):
         model.evaluate(X, Y)
-    with pytest.raises(TypeError, match="the metric '<lambda>' must return a number, got"):
-        fitted(compiled(lambda y_true, y_pred: y_pred))
+    for wrong in (np.zeros(1), np.complex64(1j), np.str_("1"), None):
+        with pytest.raises(TypeError, match="the metric '<lambda>' must return a number, got"):
+            fitted(compiled(lambda y_true, y_pred: wrong))
     model.compile()
     model.evaluate(X, Y)  # as good as ever
 
@@ -222,6 +284,23 @@ def test_stopping_after_a_step(tmp_path):
     fitted(resumed, resume_from=tmp_path / "c", **options)
     fitted(whole, **options)
     assert weight_bytes(resumed) == weight_bytes(whole) != weight_bytes(model)
+
+
+@pytest.mark.parametrize("method, epochs", [("on_train_begin", 0), ("on_epoch_begin", 1)])
+def test_stopping_before_an_epoch(method, epochs):
+    model, expected = compiled(), compiled()
+
+    def stop(*arguments):
+        model.stop_training = len(model.history.epoch) == epochs
+
+    class Stops(callbacks.Callback):
+        pass
+
+    setattr(Stops, method, lambda self, *arguments: stop())
+    assert model.fit(X, Y, epochs=3, seed=5, verbose=0, callbacks=Stops()).epoch == list(range(epochs))
+    if epochs:
+        fitted(expected, callbacks=lambda epoch, logs: setattr(expected, "stop_training", True))
+    assert weight_bytes(model) == weight_bytes(expected)
 
 
 def test_lambda_callback():

@@ -121,9 +121,15 @@ def test_metrics_of_elements():
         (lambda: metrics.top_k_accuracy_score([3], np.zeros((1, 3))), ValueError, r"labels must be in \[0, 3\), got 3"),
         (lambda: metrics.top_k_accuracy_score([0], np.zeros((1, 3)), 0), ValueError, "k must be at least 1"),
         (lambda: metrics.top_k_accuracy_score([0], np.zeros((1, 3)), 1.5), TypeError, "k must be an integer"),
-        (lambda: metrics.top_k_accuracy_score([0], [[1, 2]]), TypeError, "scores must be a numpy.ndarray"),
+        (lambda: metrics.top_k_accuracy_score([0], [["a", "b"]]), TypeError, "scores must be numbers"),
+        (lambda: metrics.top_k_accuracy_score([0], [[1, 2], [3]]), ValueError, "scores must be an array, .* different"),
+        (lambda: metrics.accuracy_score([[0], [1, 2]], [0, 1]), ValueError, "labels must be an array, .* different"),
+        (lambda: metrics.accuracy_score(np.ma.array([0, 1]), [0, 1]), TypeError, "labels must be a plain numpy.ndarray"),
+        (lambda: metrics.binary_accuracy([0, 1], [0, 1], "a"), TypeError, "threshold must be a number, got 'a'"),
+        (lambda: metrics.binary_accuracy([0, 1], [0, np.nan]), ValueError, "outputs have a NaN"),
+        (lambda: metrics.accuracy_score([0, 1], [[np.nan, 1], [0, 1]]), ValueError, "predictions have a NaN"),
         (lambda: metrics.binary_accuracy([0, 1], [0]), ValueError, r"outputs are of shape \(1,\), but targets of \(2,\)"),
-        (lambda: metrics.mean_absolute_error(["a"], [0]), TypeError, "targets has dtype"),
+        (lambda: metrics.mean_absolute_error(["a"], [0]), TypeError, "targets must be numbers"),
     ],
 )  # fmt: skip
 def test_what_does_not_fit(call, error, said):
@@ -153,7 +159,7 @@ def test_areas_under_the_curve(levels):
     assert metrics.roc_auc_score(labels, rows) == pytest.approx(areas.mean(), rel=1e-13)
     weighted = areas @ np.bincount(labels, minlength=4) / 60
     assert metrics.roc_auc_score(np.eye(4)[labels], rows, "weighted") == pytest.approx(weighted, rel=1e-13)
-    assert metrics.roc_auc_score([0, 1, 1], np.array([-np.inf, 0.5, np.inf])) == 1
+    assert metrics.roc_auc_score([0, 1, 1], [-np.inf, 0.5, np.inf]) == 1
 
 
 @pytest.mark.parametrize("classes, m", [(1, 5), (2, 40), (5, 200), (4, 0)])
@@ -190,7 +196,7 @@ def test_squares():
 @pytest.mark.parametrize(
     "call, error, said",
     [
-        (lambda: metrics.roc_auc_score([0, 1], [0.1, 0.2]), TypeError, "roc_auc_score: scores"),
+        (lambda: metrics.roc_auc_score([0, 1], ["a", "b"]), TypeError, "roc_auc_score: scores must be numbers"),
         (lambda: metrics.roc_auc_score([0, 1], np.zeros(3)), ValueError, r"scores have shape \(3,\), they must be \(2,\)"),
         (lambda: metrics.roc_auc_score([0, 2], np.zeros(2)), ValueError, r"labels must be in \[0, 2\), got 2"),
         (lambda: metrics.roc_auc_score([1, 1], np.zeros(2)), ValueError, "every sample is of class 1"),
@@ -203,6 +209,10 @@ def test_squares():
         (lambda: metrics.r2_score([1, 2], [1, 2, 3]), ValueError, r"r2_score: outputs are of shape \(3,\)"),
         (lambda: metrics.r2_score(np.zeros((2, 0)), np.zeros((2, 0))), ValueError, "r2_score: a sample has no elements"),
         (lambda: metrics.mean_squared_error([1], ["a"]), TypeError, "mean_squared_error: outputs"),
+        (lambda: metrics.r2_score([1, 2], [1, np.nan]), ValueError, "r2_score: outputs have a NaN"),
+        (lambda: metrics.mean_squared_error([np.nan, 2], [1, 2]), ValueError, "mean_squared_error: targets have a NaN"),
+        (lambda: metrics.mean_absolute_error([1, 2], [np.nan, 2]), ValueError, "outputs have a NaN"),
+        (lambda: metrics.jaccard_score([0, 1], [0, 1], "macro"), TypeError, "classes must be.*give average='macro'"),
     ],
 )  # fmt: skip
 def test_wrong_arguments_of_areas_and_squares(call, error, said):

@@ -192,6 +192,7 @@ def test_no_samples_cannot_be_evaluated():
         (np.zeros((2, 8, 7, 1)), ValueError, r"x has shape \(2, 8, 7, 1\)"),
         (np.zeros((2, 8, 8, 3)), ValueError, r"x has shape \(2, 8, 8, 3\)"),
         (np.zeros(()), ValueError, r"x has shape \(\)"),
+        (np.zeros((8, 8, 1)), ValueError, r"x has shape \(8, 8, 1\), .*; for one sample give x\[None\]"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -218,6 +219,8 @@ def test_wrong_samples(x, error, said):
         (np.full((4, 3), 0.25), ValueError, "one-hot"),
         (np.zeros((4, 2)), ValueError, r"labels have shape \(4, 2\)"),
         (["a"] * 4, TypeError, "labels must be numbers"),
+        (np.ma.array([0, 1, 2, 0], mask=[0, 0, 0, 1]), TypeError, "labels must be a plain numpy.ndarray, got a Masked"),
+        ([[0], [1, 2], [0], [1]], ValueError, "labels must be an array, but .* rows of different lengths"),
     ],
 )
 def test_wrong_labels_change_nothing(y, error, said):
@@ -322,6 +325,8 @@ def test_exceptions_of_callbacks_come_through():
         ({"validation_split": 1.0}, ValueError, "validation_split"),
         ({"validation_split": -0.1}, ValueError, "validation_split"),
         ({"validation_split": 0.01}, ValueError, "validation_split"),
+        ({"validation_split": "0.2"}, TypeError, "validation_split must be a number, got '0.2'"),
+        ({"validation_split": True}, TypeError, "validation_split must be a number, got True"),
         ({"validation_data": bars(4)[0]}, TypeError, "validation_data"),
         ({"restore_best_weights": True}, ValueError, "restore_best_weights"),
         ({"callbacks": [3]}, TypeError, "callback"),
@@ -347,6 +352,14 @@ def test_a_diverging_training_says_so():
     model.compile(hubel.SGD(1e38))
     with pytest.raises(RuntimeError, match="diverged.*learning rate"):
         model.fit(*bars(100), epochs=20, verbose=0)
+    x, y = bars(20)
+    x[3, 2, 2] = np.nan
+    with pytest.raises(RuntimeError, match="the loss is nan at epoch 1, step 1; there are samples with nan"):
+        small_model().fit(x, y, verbose=0)
+    model = small_model()
+    model.compile("sgd", "mse")
+    with pytest.raises(RuntimeError, match="step 1; there are targets with nan"):
+        model.fit(bars(20)[0], np.full((20, 3), np.nan), verbose=0)
 
 
 @pytest.mark.parametrize(
@@ -363,6 +376,17 @@ def test_a_diverging_training_says_so():
 def test_wrong_compiles(options, error, said):
     with pytest.raises(error, match=f"^compile: .*{said}"):
         small_model().compile(**options)
+
+
+def test_optimizer_and_loss_may_be_set():
+    model = small_model()
+    model.optimizer, model.loss = "sgd", "mse"
+    assert model.optimizer == hubel.SGD() and model.loss == hubel.losses.MeanSquaredError()
+    model.fit(bars(20)[0], np.zeros((20, 3)), verbose=0)
+    with pytest.raises(ValueError, match="unknown loss 'mist'"):
+        model.loss = "mist"
+    with pytest.raises(TypeError, match="optimizer must be a name or an optimizer"):
+        model.optimizer = 0.1
 
 
 @pytest.mark.parametrize(
@@ -425,6 +449,10 @@ def test_layers_are_descriptions():
         (lambda: hubel.Sequential([hubel.Conv2D(1, 9)], (8, 8, 1)), ValueError, "conv2d_1: .*larger"),
         (lambda: hubel.Sequential([hubel.Dense(3)], (8, 8, 1)), ValueError, "dense_1: "),
         (lambda: hubel.Sequential([hubel.Conv2D(4, 3, groups=2)], (8, 8, 3)), ValueError, "conv2d_1: groups"),
+        (lambda: hubel.Sequential([hubel.GroupNorm(-1)], (4,)), ValueError, "group_norm_1: .* which makes it 0"),
+        (lambda: hubel.Sequential([hubel.GroupNorm(-2)], (4,)), ValueError, "groups = -2, .* at least 1, or -1"),
+        (lambda: hubel.Sequential([hubel.Rescaling(1e39)], (4,)), ValueError, "rescaling_1: scale = 1e.39, .*float32"),
+        (lambda: hubel.Sequential([hubel.MaxPool1D(9)], (4, 2)), ValueError, "pool_size = 9 is larger .* 4 steps"),
         (lambda: hubel.Sequential([], (3,)), ValueError, "layer"),
         (lambda: hubel.Sequential([hubel.Dense(3)], 3), TypeError, "input_shape must be a tuple"),
         (lambda: hubel.Sequential([hubel.Dense(3)], None), TypeError, "input_shape must be a tuple"),
@@ -492,6 +520,11 @@ def test_wrong_weights_change_nothing():
         model.set_weights(weights[:3])
     with pytest.raises(ValueError, match=r"^set_weights: dense_1.bias has shape \(4,\), it must be \(3,\)"):
         model.set_weights([*weights[:3], np.zeros(4)])
+    with pytest.raises(ValueError, match="^set_weights: dense_1.bias has -1e[+]39, which float32 cannot hold"):
+        model.set_weights([*weights[:3], np.full(3, -1e39)])
+    for wrong in (None, "abcd", 4):
+        with pytest.raises(TypeError, match="^set_weights: weights must be a list or dict of arrays, got"):
+            model.set_weights(wrong)
     with pytest.raises(TypeError, match="^set_weights: dense_1.bias must be a numpy.ndarray"):
         model.set_weights([*weights[:3], [0, 0, 0]])
     with pytest.raises(ValueError, match="^set_weights: the names must be conv2d_1.kernel"):
@@ -514,6 +547,9 @@ def test_a_model_computes_what_the_functions_do():
     assert np.array_equal(model(x), model.predict(x))
     with pytest.raises(ValueError, match="^layer_output: no layer is named 'conv', there are conv2d_1, "):
         model.layer_output(x, "conv")
+    for wrong in (None, 1.5):
+        with pytest.raises(TypeError, match=f"^layer_output: layer must be an integer or a name, got {wrong}"):
+            model.layer_output(x, wrong)
     for beyond in (4, -5, 99):
         with pytest.raises(IndexError, match=f"^layer_output: layer = {beyond}, the model has 4: conv2d_1, "):
             model.layer_output(x, beyond)
@@ -601,6 +637,11 @@ def test_class_names_are_as_many_as_outputs():
     model = small_model()
     with pytest.raises(ValueError, match="^class_names: 2 names for 3 outputs"):
         model.class_names = ["a", "b"]
+    with pytest.raises(TypeError, match="^notes: it must be a dict, got 'abc'"):
+        model.notes = "abc"
+    for wrong in ("abc", None, [1, 2, 3]):
+        with pytest.raises(TypeError, match="^class_names: it must be a list of str, got"):
+            model.class_names = wrong
     model.class_names = ["a", "b", "c"]
     model.class_names = []
     assert model.class_names == []

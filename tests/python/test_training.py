@@ -180,6 +180,26 @@ def test_labels_of_pixels():
         model.evaluate(x, y[..., 0])
 
 
+@pytest.mark.parametrize("loss", ["categorical_crossentropy", "categorical_focal_crossentropy", "categorical_hinge"])
+def test_one_hot_rows_of_pixels(loss):
+    """They train as the labels do."""
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(10, 4, 5, 1)).astype(np.float32), rng.integers(0, 3, (10, 4, 5))
+    results = []
+    for answers in (y, np.eye(3)[y], np.eye(3, dtype=int)[y], np.eye(3)[y].tolist()):
+        model = hubel.Sequential([hubel.Conv2D(3, 1, activation="softmax")], input_shape=(4, 5, 1))
+        model.compile("adam", loss, metrics=["accuracy", "top_2_accuracy"])
+        results.append((model.fit(x, answers, verbose=0).history, model.evaluate(x, answers)))
+    for history, values in results[1:]:
+        assert history["loss"] == pytest.approx(results[0][0]["loss"])
+        assert values == pytest.approx(results[0][1])
+    with pytest.raises(ValueError, match="fit: .*sample 0 has"):
+        model.compile("adam", "categorical_crossentropy")
+        model.fit(x, 2 * np.eye(3)[y], verbose=0)
+    with pytest.raises(ValueError, match=r"labels have shape \(10, 4, 5, 2\), they must be \(m, 4, 5\)"):
+        model.fit(x, np.eye(3)[y][..., :2], verbose=0)
+
+
 def test_class_weight():
     x, y = bars(90)
     weighted, listed = small_model(), small_model()
@@ -187,6 +207,23 @@ def test_class_weight():
     listed.fit(x, y, epochs=10, class_weight=[1, 1, 0], verbose=0)
     assert weight_bytes(weighted) == weight_bytes(listed)
     assert not np.any(weighted.predict(x).argmax(axis=1) == 2)
+
+
+def test_class_weight_of_a_focal_loss():
+    """Also of one-hot rows; without a focus and with alpha 1 it is the cross-entropy's."""
+    x, y = bars(90)
+    focal, entropy, rows = small_model(), small_model(), small_model()
+    for model in (focal, rows):
+        model.compile("adam", losses.CategoricalFocalCrossentropy(alpha=1, gamma=0))
+    options = {"epochs": 15, "class_weight": {2: 0.0, 1: 3.0}, "verbose": 0}
+    expected = entropy.fit(x, y, **options).history["loss"]
+    assert focal.fit(x, y, **options).history["loss"] == pytest.approx(expected, rel=1e-3)
+    rows.fit(x, np.eye(3)[y], **options)
+    for model in (focal, rows):
+        assert not np.any(model.predict(x).argmax(axis=1) == 2)
+    with pytest.raises(ValueError, match="class_weight goes with losses of classes.*not with binary_crossentropy"):
+        rows.compile("adam", "binary_crossentropy")
+        rows.fit(x, np.eye(3)[y], **options)
 
 
 def test_top_k():
@@ -249,6 +286,12 @@ def test_plateau():
         plain.fit(x, y, callbacks=[callbacks.ReduceLROnPlateau()], verbose=0)
     with pytest.raises(ValueError, match="ReduceOnPlateau: factor = 2"):
         plain.fit(x, y, callbacks=[callbacks.ReduceLROnPlateau("loss", factor=2)], verbose=0)
+
+
+def test_fields_of_a_path_that_no_epoch_has(tmp_path):
+    saves = callbacks.ModelCheckpoint(tmp_path / "{val_loss}")
+    with pytest.raises(ValueError, match="filepath has the field 'val_loss', an epoch has epoch, loss, accuracy"):
+        small_model().fit(*bars(20), callbacks=saves, verbose=0)
 
 
 def test_files_of_callbacks(tmp_path):
@@ -423,7 +466,18 @@ def test_a_sequential_that_begins_with_its_input():
         (lambda: hubel.LAMB(-1), ValueError, "lamb: learning_rate"),
         (lambda: callbacks.EarlyStopping(mode="up"), ValueError, "EarlyStopping: mode"),
         (lambda: callbacks.EarlyStopping(min_delta=-1), ValueError, "EarlyStopping: min_delta"),
+        (lambda: callbacks.EarlyStopping(patience=2.5), TypeError, "EarlyStopping: patience must be an integer"),
         (lambda: callbacks.ReduceLROnPlateau("auc"), ValueError, "ReduceLROnPlateau: monitor"),
+        (lambda: losses.BinaryFocalCrossentropy(gamma=None), TypeError, "gamma must be a number, got None"),
+        (lambda: losses.CategoricalFocalCrossentropy(gamma=None), TypeError, "gamma must be a number, got None"),
+        (lambda: losses.CategoricalFocalCrossentropy(alpha=None), TypeError, "alpha must be a number, got None"),
+        (lambda: losses.BinaryFocalCrossentropy(True, alpha=None), TypeError, "alpha must be a number, got None"),
+        (lambda: losses.BinaryFocalCrossentropy(alpha=None), TypeError, "alpha must be a number, got None"),
+        (lambda: losses.SparseCategoricalCrossentropy(2**40), ValueError, "ignore_class is 1099511627776, .* 32 bits"),
+        (lambda: losses.Huber(None), TypeError, "delta must be a number, got None"),
+        (lambda: callbacks.ModelCheckpoint(3), TypeError, "ModelCheckpoint: filepath must be a path, .* got 3"),
+        (lambda: callbacks.CSVLogger(None), TypeError, "CSVLogger: filename must be a path, .* got None"),
+        (lambda: callbacks.TensorBoard(3), TypeError, "TensorBoard: log_dir must be a path, .* got 3"),
     ],
 )
 def test_wrong_descriptions(make, error, said):
@@ -436,12 +490,18 @@ def test_wrong_descriptions(make, error, said):
     [
         ({"class_weight": {7: 1.0}}, ValueError, "class_weight has the class 7, there are 3"),
         ({"class_weight": [1.0]}, ValueError, "class_weights has 1 element"),
+        ({"class_weight": {1: None}}, TypeError, "fit: class_weight must have numbers, got None"),
+        ({"class_weight": ["1", "2", "3"]}, TypeError, "fit: class_weight must have numbers, got '1'"),
+        ({"class_weight": 3}, TypeError, "fit: class_weight must be a dict or a sequence of numbers, got 3"),
+        ({"restore_best_weights": "no"}, TypeError, "fit: restore_best_weights must be True or False, got 'no'"),
         ({"clipnorm": -1}, ValueError, "clip_norm = -1"),
         ({"ema_decay": 1.0}, ValueError, "decay = 1"),
         ({"swa_start": 2}, ValueError, "swa_start = 2, it must be from 1 to epochs, 1, or 0"),
         ({"swa_start": 1, "ema_decay": 0.9}, ValueError, "swa_start takes the place of a fading average"),
         ({"swa_start": 1.5}, TypeError, "swa_start must be an integer"),
         ({"checkpoint": "/none/there", "epochs": 1}, OSError, "/none/there"),
+        ({"checkpoint": 3}, TypeError, "fit: checkpoint must be a path, .* got 3"),
+        ({"resume_from": 3}, TypeError, "fit: resume_from must be a path, .* got 3"),
     ],
     ids=str,
 )
@@ -464,6 +524,7 @@ def test_wrong_fits(options, error, said):
         (losses.CategoricalFocalCrossentropy(), 3, 0.5, "focal loss's targets .* sample 7 has a row of sum 0.5"),
         (losses.Dice(), 3, -1.0, "Dice loss's targets .* sample 7 has -1"),
         (losses.Tversky(), 3, 1.5, "Tversky loss's targets .* sample 7 has 1.5"),
+        (losses.Poisson(), 3, -1.0, "Poisson loss's targets must be finite and at least 0, but sample 7 has -1"),
     ],
     ids=str,
 )
@@ -484,6 +545,38 @@ def test_targets_that_no_loss_is_of(loss, units, wrong, said):
         with pytest.raises(ValueError, match=f"^{who}: the .*{said}"):
             call()
     assert weight_bytes(model) == before
+
+
+@pytest.mark.parametrize(
+    "loss, way_out",
+    [
+        (losses.BinaryCrossentropy, "sigmoid, or take the loss with from_logits"),
+        (losses.BinaryFocalCrossentropy, "sigmoid, or take the loss with from_logits"),
+        (losses.CategoricalFocalCrossentropy, "softmax, or take the loss with from_logits"),
+        (losses.KLDivergence, "softmax"),
+        (losses.Dice, "sigmoid or softmax"),
+        (losses.Tversky, "sigmoid or softmax"),
+        (losses.Poisson, "softplus, exponential or relu"),
+        (losses.NegativeLogLikelihood, "log_softmax"),
+    ],
+)
+def test_outputs_that_no_loss_is_of(loss, way_out):
+    x, labels = bars(20)
+    model = small_model(activation=None)
+    model.compile("adam", loss())
+    rows = labels if loss.takes == "labels" else np.eye(3)[labels]
+    before = weight_bytes(model)
+    for who, call in (("fit", model.fit), ("evaluate", model.evaluate)):
+        with pytest.raises(ValueError, match=f"^{who}: the .* is of outputs .*: end the network in {way_out}"):
+            call(x, rows, **({"verbose": 0} if who == "fit" else {}))
+    assert weight_bytes(model) == before
+    if "from_logits" in way_out:
+        model.compile("adam", loss(from_logits=True))
+        model.fit(x, rows, verbose=0)
+    for activation in ["log_softmax"] if way_out == "log_softmax" else ["sigmoid", "softmax"]:
+        model = small_model(activation=activation)
+        model.compile("adam", loss())
+        model.fit(x, rows, verbose=0)
 
 
 def test_targets_that_losses_are_of():
@@ -508,6 +601,12 @@ def test_one_output_has_no_classes():
             call(x, np.arange(20) % 2)
     model.compile("adam", losses.BinaryCrossentropy())
     model.fit(x, np.arange(20) % 2, verbose=0)
+    model = small_model(units=1)
+    for loss in ("binary_crossentropy", "mse"):
+        model.compile("adam", loss)
+        for call in (model.fit, model.evaluate):
+            with pytest.raises(ValueError, match="the softmax of a single output is always 1; .* sigmoid"):
+                call(x, np.arange(20) % 2)
 
 
 def test_two_trainings_into_one_checkpoint(tmp_path):
@@ -522,6 +621,33 @@ def test_two_trainings_into_one_checkpoint(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["c"]
 
 
+def test_a_checkpoint_is_not_written_over_another_file(tmp_path):
+    x, y = bars(20)
+    model, path = small_model(), tmp_path / "c"
+    for kind, write in (("text", lambda: path.write_text("what I wrote")), ("model", lambda: model.save(path))):
+        write()
+        content, before = path.read_bytes(), weight_bytes(model)
+        with pytest.raises(ValueError, match="c: there is a file already, which is no checkpoint"):
+            model.fit(x, y, checkpoint=path, verbose=0)
+        assert path.read_bytes() == content and weight_bytes(model) == before, kind
+    path.write_bytes(b"")
+    with pytest.raises(ValueError, match="fit: checkpoint and ModelCheckpoint write the same file, .*c"):
+        model.fit(x, y, checkpoint=path, callbacks=callbacks.ModelCheckpoint(str(path)), verbose=0)
+    for _ in range(2):
+        model.fit(x, y, checkpoint=path, verbose=0)
+        assert path.stat().st_size > 0
+
+
+def test_what_another_training_s_checkpoint_says(tmp_path):
+    x, y = bars(20)
+    small_model().fit(x, y, checkpoint=tmp_path / "c", seed=0, verbose=0)
+    with pytest.raises(ValueError, match="of a training on other samples: the samples' fingerprint"):
+        small_model().fit(2 * x, y, resume_from=tmp_path / "c", seed=0, verbose=0)
+    for load in (small_model().load_weights, hubel.load_model):
+        with pytest.raises(ValueError, match="c: not a .*: it is a checkpoint, which a training .* goes on from"):
+            load(tmp_path / "c")
+
+
 def test_wrong_targets():
     x, y = plane(20)
     model = hubel.Sequential([hubel.Dense(2)], input_shape=(3,))
@@ -532,5 +658,9 @@ def test_wrong_targets():
         model.fit(x, y[:10], verbose=0)
     with pytest.raises(ValueError, match="class_weight goes with"):
         model.fit(x, y, class_weight=[1, 2], verbose=0)
+    with pytest.raises(ValueError, match="fit: targets must be an array, but .* rows of different lengths"):
+        model.fit(x, [[1, 2], [3]] * 10, verbose=0)
+    with pytest.raises(ValueError, match="fit: targets must fit float32, got -1e[+]39"):
+        model.fit(x, np.full((20, 2), -1e39), verbose=0)
     with pytest.raises(TypeError, match="numbers"):
         model.fit(x, np.full((20, 2), "a"), verbose=0)

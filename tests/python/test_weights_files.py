@@ -65,6 +65,31 @@ def test_a_failure_leaves_the_file(tmp_path):
 # --- architectures
 
 
+def test_paths_of_a_wrong_type():
+    model = small_model()
+    for name in ("save", "save_weights", "load_weights", "load", "plot"):
+        with pytest.raises(TypeError, match=f"^{name}: path must be a path, a str or pathlib.Path, got 3"):
+            getattr(model, name)(3)
+    with pytest.raises(TypeError, match="^load_model: path must be a path, .* got None"):
+        hubel.load_model(None)
+    with pytest.raises(TypeError, match="^copy_weights: other must be a path, .* got 3"):
+        model.copy_weights(3)
+
+
+def test_weights_are_taken_as_they_are(tmp_path):
+    """Also those of a training that diverged."""
+    model, other = small_model(), small_model(1)
+    weights = model.get_weights()
+    weights[0][...] = np.nan
+    weights[1][...] = np.inf
+    model.set_weights(weights)
+    model.save(tmp_path / "m")
+    other.load_weights(tmp_path / "m")
+    for taken in (other, hubel.load_model(tmp_path / "m")):
+        np.testing.assert_array_equal(taken.get_weights()[0], weights[0])
+        np.testing.assert_array_equal(taken.get_weights()[1], weights[1])
+
+
 def test_architectures_there_and_back():
     model = small_model()
     again = hubel.model_from_json(model.to_json())
@@ -96,6 +121,8 @@ def test_what_is_left_out_has_its_default():
     "text, options, error, said",
     [
         ("{", {}, ValueError, "architecture"),
+        ("[]", {}, ValueError, "architecture: it must be a JSON object with 'input_shape' and 'layers'"),
+        ("{}", {}, ValueError, "architecture: 'input_shape' is missing"),
         ('{"input_shape": [2]}', {}, ValueError, "layers"),
         ('{"input_shape": [2], "layers": [{"kind": "dens"}]}', {}, ValueError, "dens"),
         ('{"input_shape": [2], "layers": [{"kind": "dense", "unit": 3}]}', {}, ValueError, "unit"),
