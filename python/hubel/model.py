@@ -268,7 +268,8 @@ class Model:
         Parameters
         ----------
         optimizer : str or Optimizer
-            "sgd", "adam", "adamw", "rmsprop", "adagrad", "lamb", or an object such as ``hubel.SGD(0.1, momentum=0.9)``.
+            "sgd", "adam", "adamw", "rmsprop", "adagrad", "lamb", "nadam", "adamax", "adadelta", "lion", or an object
+            such as ``hubel.SGD(0.1, momentum=0.9)``.
         loss : str or Loss
             A name of Keras's, such as "mse", or an object such as ``hubel.losses.Huber(0.5)``: see `hubel.losses`.
         metrics : str, function or sequence of them

@@ -170,6 +170,7 @@ OptimizerOptions optimizer_options(const nb::str& name, const nb::dict& values) 
         if constexpr (requires { o.rho; }) v.read("rho", o.rho);
         if constexpr (requires { o.centered; }) v.read("centered", o.centered);
         if constexpr (requires { o.epsilon; }) v.read("epsilon", o.epsilon);
+        if constexpr (requires { o.momentum_decay; }) v.read("momentum_decay", o.momentum_decay);
         if constexpr (requires { o.initial_accumulator; }) v.read("initial_accumulator", o.initial_accumulator);
       },
       options);

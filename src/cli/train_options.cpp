@@ -90,7 +90,8 @@ void add_learning_options(CLI::App& c, TrainArguments& o) {
       ->type_name("RATE")
       ->capture_default_str();
   c.add_option("--optimizer", o.optimizer, "How gradients change weights")
-      ->check(CLI::IsMember({"sgd", "adam", "adamw", "rmsprop", "adagrad", "lamb"}))
+      ->check(
+          CLI::IsMember({"sgd", "adam", "adamw", "rmsprop", "adagrad", "lamb", "nadam", "adamax", "adadelta", "lion"}))
       ->capture_default_str();
   c.add_option("--momentum", o.momentum, "The optimiser's momentum, of sgd and rmsprop")
       ->check(CLI::Validator(is_part, "SHARE"))

@@ -43,6 +43,7 @@ std::string optimizer_text(std::string_view name, const Options& o) {
   HUBEL_OPTION(centered);
   HUBEL_OPTION(initial_accumulator);
   HUBEL_OPTION(epsilon);
+  HUBEL_OPTION(momentum_decay);
   HUBEL_OPTION(weight_decay);
   return text;
 }

@@ -323,6 +323,8 @@ class Command(unittest.TestCase):
                         ["--optimizer", "rmsprop", "--schedule", "milestones:at=4/6", "--momentum", 0.5],
                         ["--optimizer", "adagrad", "--lr", 0.01, "--schedule", "exponential:gamma=0.9"],
                         ["--optimizer", "lamb", "--lr", 0.01, "--schedule", "polynomial:power=2", "--warmup", 0.2],
+                        ["--optimizer", "nadam", "--weight-decay", 0.01], ["--optimizer", "adamax", "--lr", 0.003],
+                        ["--optimizer", "adadelta", "--lr", 1], ["--optimizer", "lion", "--lr", 2e-4],
                         ["--clip-norm", 1, "--label-smoothing", 0.1, "--ema", 0.9, "--schedule", "one_cycle"],
                         ["--augment", "shift=0.05,zoom-max=1.1,brightness=0.1"],
                         ["--augment", "mixup=0.1,cutmix=0.1"]):

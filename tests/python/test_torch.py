@@ -112,6 +112,32 @@ def test_loss():
     assert_alike(dlogits, t.grad.numpy())
 
 
+def test_optimizers_step_alike():
+    """A dense layer's weights after steps on the same batches; decoupled decay, where PyTorch has it."""
+    rng = np.random.default_rng(2)
+    x, y = rng.standard_normal((60, 5)).astype(np.float32), rng.standard_normal((60, 3)).astype(np.float32)
+    optim, decay = torch.optim, {"lr": 0.01, "weight_decay": 0.3}
+    for ours, theirs in [
+        (
+            hubel.Nadam(0.01, epsilon=1e-3, momentum_decay=0.004, weight_decay=0.3),
+            lambda w: optim.NAdam(w, eps=1e-3, decoupled_weight_decay=True, **decay),
+        ),
+        (hubel.Adamax(0.01, epsilon=1e-12), lambda w: optim.Adamax(w, lr=0.01, eps=1e-12)),
+        (hubel.Adadelta(0.5, epsilon=1e-4), lambda w: optim.Adadelta(w, lr=0.5, rho=0.95, eps=1e-4)),
+    ]:
+        model = hubel.Sequential([hubel.Dense(3, use_bias=False)], (5,))
+        weight = torch.from_numpy(model.get_weights()[0].copy()).requires_grad_()
+        optimizer = theirs([weight])
+        for begin in range(0, 60, 6):
+            optimizer.zero_grad()
+            error = torch.from_numpy(x[begin : begin + 6]) @ weight - torch.from_numpy(y[begin : begin + 6])
+            (error**2).mean().backward()
+            optimizer.step()
+        model.compile(ours, "mse")
+        model.fit(x, y, batch_size=6, shuffle=False, verbose=0)
+        assert np.allclose(model.get_weights()[0], weight.detach().numpy(), rtol=1e-5, atol=2e-6), ours
+
+
 def test_lenet5_trains_alike():
     """The same weights, batches and Adam: after some steps the weights still agree."""
     rng = np.random.default_rng(0)
