@@ -1,5 +1,7 @@
 """The operations against PyTorch, where it is installed."""
 
+import colorsys
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -110,6 +112,18 @@ def test_loss():
     ours, dlogits = ops.softmax_cross_entropy(logits, labels)
     assert np.isclose(ours, theirs.item(), rtol=1e-13)
     assert_alike(dlogits, t.grad.numpy())
+
+
+def test_hue_is_torchvisions():
+    """The shift is told by a pixel of red."""
+    functional = pytest.importorskip("torchvision.transforms.v2.functional")
+    x = np.random.default_rng(3).random((20, 4, 5, 3), dtype=np.float32)
+    x[:, 0, 0] = (1, 0, 0)
+    for image, out in zip(x, hubel.Augmentation(hue=0.5).apply(x)):
+        r, g, b = (float(v) for v in out[0, 0])
+        shift = colorsys.rgb_to_hsv(r, g, b)[0]
+        theirs = functional.adjust_hue(torch.from_numpy(image.transpose(2, 0, 1).copy()), shift - (shift > 0.5))
+        assert np.allclose(out, theirs.numpy().transpose(1, 2, 0), atol=1e-5)
 
 
 def test_optimizers_step_alike():
