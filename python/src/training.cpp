@@ -223,6 +223,7 @@ TrainOptions train_options(const nb::dict& settings) {
   v.read("gradient_accumulation_steps", options.accumulation_steps);
   v.read("clipnorm", options.clip_norm);
   v.read("clipvalue", options.clip_value);
+  v.read("parameter_clipnorm", options.clip_parameter_norm);
   v.read("top_k", options.top_k);
   v.read("swa_start", options.swa_start);
   double decay = 0;

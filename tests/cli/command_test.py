@@ -325,6 +325,7 @@ class Command(unittest.TestCase):
                         ["--optimizer", "lamb", "--lr", 0.01, "--schedule", "polynomial:power=2", "--warmup", 0.2],
                         ["--optimizer", "nadam", "--weight-decay", 0.01], ["--optimizer", "adamax", "--lr", 0.003],
                         ["--optimizer", "adadelta", "--lr", 1], ["--optimizer", "lion", "--lr", 2e-4],
+                        ["--schedule", "triangular:cycles=2,gamma=0.5", "--clip-parameter-norm", 0.5],
                         ["--clip-norm", 1, "--label-smoothing", 0.1, "--ema", 0.9, "--schedule", "one_cycle"],
                         ["--augment", "shift=0.05,zoom-max=1.1,brightness=0.1"],
                         ["--augment", "mixup=0.1,cutmix=0.1"]):

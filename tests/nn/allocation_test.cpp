@@ -172,6 +172,7 @@ TEST(Allocation, NoneFromStepToStepOfABusyFit) {
     options.schedule = StepSchedule{.every = 1};
     options.loss = CrossEntropy{.label_smoothing = 0.1, .class_weights = {1, 2, 3, 4}};
     options.clip_value = 1;
+    options.clip_parameter_norm = 1;
     options.clip_norm = 1;
     options.average = AverageOptions{.decay = 0.9};
     options.top_k = 2;

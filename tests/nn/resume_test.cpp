@@ -53,6 +53,7 @@ TrainOptions busy_options() {
   o.keep_best = true;
   o.loss = CrossEntropy{.label_smoothing = 0.1};
   o.clip_norm = 1;
+  o.clip_parameter_norm = 0.5;
   o.average = AverageOptions{.decay = 0.9, .bias_correction = true};
   o.early_stopping = EarlyStoppingOptions{.patience = 3};
   o.plateau = PlateauOptions{.patience = 0, .min_delta = 0.2};
