@@ -19,8 +19,18 @@ enum class Border { zero, reflect };
 
 // The changes in the order in which they are made. By default there are none.
 struct Augmentation {
-  // Geometry: all of it is one resampling, bilinear, or an exact copy where pixels come to lie on pixels. The image is
-  // zoomed and turned about its middle, moved, and mirrored.
+  // Geometry: all of it is one resampling, bilinear, or an exact copy where pixels come to lie on pixels. A part of the
+  // image takes its place, which is sheared, zoomed and turned about its middle, moved, and mirrored.
+  //
+  // The random part, spread over the image's own size so that its outermost pixels come to lie on the image's, and none
+  // is mixed with the border (Szegedy et al. 2015; torchvision's RandomResizedCrop, whose pixels' edges meet, and whose
+  // defaults are 0.08, 1, 3/4 and 4/3): an area uniform in [crop_area_min, crop_area_max] of the image's, a width
+  // beside the height log-uniform in [crop_ratio_min, crop_ratio_max], in whole pixels, anywhere in the image. One that
+  // does not fit is drawn again, up to ten times; then it is the largest in the middle whose ratio is in the range.
+  // Without it, crop_area_min is 1. Areas in [1e-6, 1], ratios in [0.01, 100].
+  double crop_area_min = 1, crop_area_max = 1;
+  double crop_ratio_min = 3.0 / 4, crop_ratio_max = 4.0 / 3;
+  double shear = 0;                   // sideways, by an angle uniform in [-shear, shear] degrees, in [0, 80]
   double zoom_min = 1, zoom_max = 1;  // by a factor uniform in [zoom_min, zoom_max], in [0.01, 100]; above 1 enlarges
   double rotation = 0;                // by an angle uniform in [-rotation, rotation] degrees, in [0, 180]
   double shift = 0;                   // along each axis by a share of its extent uniform in [-shift, shift], in [0, 1]
@@ -34,6 +44,12 @@ struct Augmentation {
   // distance from the image's mean (over pixels and channels) by one in [1 - contrast, 1 + contrast]. Both in [0, 1].
   // Nothing is clipped.
   double brightness = 0, contrast = 0;
+  // Colours, of images of red, green and blue only: a pixel's distance from its grey (0.299 r + 0.587 g + 0.114 b) is
+  // multiplied by a factor uniform in [1 - saturation, 1 + saturation], in [0, 1]; its hue, of HSV, is turned by a
+  // share of the circle uniform in [-hue, hue], in [0, 0.5]; with the probability `grayscale` it becomes its grey.
+  // Nothing is clipped.
+  double saturation = 0, hue = 0, grayscale = 0;
+  double noise = 0;  // to each number one of the normal distribution of this standard deviation is added; in [0, 1000]
   // Normalisation to (x - mean) / stddev: one number a channel, or one for all channels, or none. stddev above 0.
   std::vector<double> mean{}, stddev{};
 
@@ -53,7 +69,7 @@ struct Augmentation {
 };
 
 // Throws std::invalid_argument that begins with `who` and names the option, when it is out of its range or does not fit
-// images of shape (h, w, c).
+// images of shape (h, w, c), as colours do not where c is not 3.
 void check_augmentation(const char* who, const Augmentation& options, const Shape& sample_shape);
 
 // All options in one line: "zoom_min=0.9 zoom_max=1.1 ...".

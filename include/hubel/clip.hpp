@@ -14,6 +14,11 @@ namespace hubel {
 double clip_by_global_norm(std::span<const TensorView<float>> gradients, double max_norm);
 double clip_by_global_norm(std::span<const TensorView<double>> gradients, double max_norm);
 
+// The same for each gradient by itself: what has a norm above max_norm, of its own elements, is scaled to it. One whose
+// norm is not finite is not changed. Throws as clip_by_global_norm does.
+void clip_by_norm(std::span<const TensorView<float>> gradients, double max_norm);
+void clip_by_norm(std::span<const TensorView<double>> gradients, double max_norm);
+
 // Brings every element into [-max_value, max_value]; NaN stays. Throws std::invalid_argument for a max_value that is
 // negative or NaN.
 void clip_by_value(std::span<const TensorView<float>> gradients, double max_value);

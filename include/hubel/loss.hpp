@@ -122,6 +122,11 @@ struct NegativeLogLikelihood {
 
 struct LogCosh {};  // log(cosh(y - t)) of elements
 
+struct MeanAbsolutePercentageError {};  // 100 |y - t| / max(|t|, 1e-7) of elements (Keras's)
+
+// (log(1 + max(y, 1e-7)) - log(1 + max(t, 1e-7)))^2 of elements, whose slope below 1e-7 is 0. (Keras's.)
+struct MeanSquaredLogarithmicError {};
+
 // y - t log(max(y, 0) + 1e-7) of elements: y is the rate of events of which t were counted. (Keras's.)
 struct Poisson {};
 
@@ -136,17 +141,19 @@ struct Tversky {
 };
 struct Dice {};  // Tversky's with 0.5 and 0.5: 1 - 2 sum t y / (sum t + sum y) (Milletari et al. 2016)
 
-using Loss = std::variant<CrossEntropy, BinaryCrossEntropy, MeanSquaredError, MeanAbsoluteError, Huber, Hinge,
-                          SquaredHinge, CategoricalHinge, KLDivergence, NegativeLogLikelihood, BinaryFocal,
-                          CategoricalFocal, LogCosh, Poisson, CosineSimilarity, Tversky, Dice>;
+using Loss =
+    std::variant<CrossEntropy, BinaryCrossEntropy, MeanSquaredError, MeanAbsoluteError, Huber, Hinge, SquaredHinge,
+                 CategoricalHinge, KLDivergence, NegativeLogLikelihood, BinaryFocal, CategoricalFocal, LogCosh, Poisson,
+                 CosineSimilarity, Tversky, Dice, MeanAbsolutePercentageError, MeanSquaredLogarithmicError>;
 
 // "cross_entropy", "binary_crossentropy", "mse", "mae", "huber", "hinge", "squared_hinge", "categorical_hinge",
 // "kl_divergence", "nll", "binary_focal_crossentropy", "categorical_focal_crossentropy", "log_cosh", "poisson",
-// "cosine_similarity", "tversky", "dice".
+// "cosine_similarity", "tversky", "dice", "mape", "msle".
 std::string_view loss_name(const Loss& loss);
-// A loss of that name with its defaults. Known besides: Keras's (sparse_)categorical_crossentropy, mean_squared_error
-// and mean_absolute_error, and PyTorch's bce, bce_with_logits, l1 and smooth_l1. An unknown name throws
-// std::invalid_argument that begins with `who` and lists the known names.
+// A loss of that name with its defaults. Known besides: Keras's (sparse_)categorical_crossentropy, mean_squared_error,
+// mean_absolute_error, mean_absolute_percentage_error and mean_squared_logarithmic_error, and PyTorch's bce,
+// bce_with_logits, l1 and smooth_l1. An unknown name throws std::invalid_argument that begins with `who` and lists the
+// known names.
 Loss loss_from_name(std::string_view name, std::string_view who = "loss");
 
 // The loss of outputs against targets of their shape, or labels for their rows. doutputs, when not an empty view, gets

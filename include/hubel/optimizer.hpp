@@ -15,9 +15,10 @@
 
 namespace hubel {
 
-// The defaults are PyTorch's, LAMB's its authors'. weight_decay is L2, g += weight_decay w, unless it is said to be
-// decoupled. Kernels decay; biases, the parameters of norms (gamma, beta), the slopes of a PReLU (alpha) and running
-// statistics do not, as the last part of their names tells.
+// The defaults are PyTorch's, LAMB's its authors'; of Nadam, Adamax, Adadelta and Lion they are Keras's, as is the
+// formula. weight_decay is L2, g += weight_decay w, unless it is said to be decoupled, w -= lr weight_decay w. Kernels
+// decay; biases, the parameters of norms (gamma, beta), the slopes of a PReLU (alpha) and running statistics do not, as
+// the last part of their names tells.
 
 // v = momentum v + g; w -= lr v, or with nesterov w -= lr (g + momentum v). (Polyak 1964; Sutskever et al. 2013, in
 // PyTorch's form.)
@@ -76,9 +77,52 @@ struct LAMB {
   double weight_decay = 0.01;
 };
 
-using OptimizerOptions = std::variant<SGD, Adam, AdamW, RMSProp, Adagrad, LAMB>;
+// Adam with Nesterov's momentum (Dozat 2016). With c = momentum_decay, mu_t = beta_1 (1 - 0.96^(c t) / 2) and p_t =
+// mu_1
+// ... mu_t: w -= lr (mu_(t+1) m / (1 - p_(t+1)) + (1 - mu_t) g / (1 - p_t)) / (sqrt(v / (1 - beta_2^t)) + epsilon).
+// Keras's momentum_decay is 1; the paper's and PyTorch's is 0.004. Decoupled weight decay.
+struct Nadam {
+  double learning_rate = 1e-3;
+  double beta_1 = 0.9;
+  double beta_2 = 0.999;
+  double epsilon = 1e-7;
+  double momentum_decay = 1.0;
+  double weight_decay = 0.0;
+};
 
-// "sgd", "adam", "adamw", "rmsprop", "adagrad", "lamb".
+// Adam by the infinity norm (Kingma & Ba 2015, section 7.1): u = max(beta_2 u, |g|); w -= lr m / (1 - beta_1^t) /
+// (u + epsilon). Decoupled weight decay.
+struct Adamax {
+  double learning_rate = 1e-3;
+  double beta_1 = 0.9;
+  double beta_2 = 0.999;
+  double epsilon = 1e-7;
+  double weight_decay = 0.0;
+};
+
+// a = rho a + (1 - rho) g^2; u = g sqrt(d + epsilon) / sqrt(a + epsilon); d = rho d + (1 - rho) u^2; w -= lr u. (Zeiler
+// 2012, where lr is 1 and epsilon 1e-6; epsilon, from which the first steps come, must be above 0.) Decoupled weight
+// decay.
+struct Adadelta {
+  double learning_rate = 1e-3;
+  double rho = 0.95;
+  double epsilon = 1e-7;
+  double weight_decay = 0.0;
+};
+
+// w -= lr sign(beta_1 m + (1 - beta_1) g), where the sign of 0 is 0; then m = beta_2 m + (1 - beta_2) g. (Chen et al.
+// 2023, "Symbolic Discovery of Optimization Algorithms", which advises a learning rate of a third to a tenth of
+// AdamW's.) Decoupled weight decay.
+struct Lion {
+  double learning_rate = 1e-3;
+  double beta_1 = 0.9;
+  double beta_2 = 0.99;
+  double weight_decay = 0.0;
+};
+
+using OptimizerOptions = std::variant<SGD, Adam, AdamW, RMSProp, Adagrad, LAMB, Nadam, Adamax, Adadelta, Lion>;
+
+// "sgd", "adam", "adamw", "rmsprop", "adagrad", "lamb", "nadam", "adamax", "adadelta", "lion".
 std::string_view optimizer_name(const OptimizerOptions& options);
 // An optimiser of that name with its defaults. An unknown name throws std::invalid_argument that begins with `who` and
 // lists the known names.
@@ -91,7 +135,8 @@ template <class T>
 class Optimizer {
  public:
   // Throws std::invalid_argument for a learning rate that is negative or not finite, a momentum, beta or rho outside
-  // [0, 1), a negative epsilon, weight decay or accumulator, or nesterov without momentum.
+  // [0, 1), a negative epsilon, weight decay, momentum decay or accumulator, an Adadelta's epsilon of 0, or nesterov
+  // without momentum.
   // Frozen parameters have no moments, and no step changes them, whatever is given for their gradients.
   Optimizer(const OptimizerOptions& options, std::span<const Parameter<T>> parameters);
 
@@ -108,7 +153,8 @@ class Optimizer {
   std::int64_t steps() const { return steps_; }
 
   // What a checkpoint keeps besides steps(): the moments, as they are, named "conv2d_1.kernel/momentum". The names are
-  // momentum, first_moment and second_moment, square_average and gradient_average, or accumulator.
+  // momentum, first_moment and second_moment, square_average, gradient_average and change_average, accumulator, or
+  // infinity_norm.
   std::vector<NamedView<T>> state() const;
   // Goes on from such a state, of tensors in any order, and a number of steps. Throws std::invalid_argument, and
   // changes nothing, for a negative number or where names or shapes are not those of state().
@@ -139,6 +185,7 @@ class Optimizer {
 
   OptimizerOptions options_;
   std::int64_t steps_ = 0;
+  double momentum_product_ = 1;  // for Nadam: mu_1 ... mu_t, where t is steps_
   double elements_ = 0;
   std::vector<std::string> names_;
   std::vector<Shape> shapes_;

@@ -28,6 +28,8 @@ class Random {
   double uniform(std::uint64_t n) const;
   // The n-th number of the standard normal distribution (Box & Muller 1958).
   double normal(std::uint64_t n) const;
+  // normal(2 k) and normal(2 k + 1), for the work of one.
+  std::array<double, 2> normal_pair(std::uint64_t k) const;
   // The n-th number uniform in {0, ..., bound - 1}, without bias beyond 2^-64 * bound (Lemire 2019). bound >= 1.
   std::uint64_t below(std::uint64_t n, std::uint64_t bound) const;
 
@@ -35,6 +37,9 @@ class Random {
   std::vector<std::int32_t> permutation(std::int64_t n) const;
 
  private:
+  // bits(2 k) and bits(2 k + 1).
+  std::array<std::uint64_t, 2> block(std::uint64_t k) const;
+
   std::uint64_t seed_, stream_;
 };
 

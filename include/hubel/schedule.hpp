@@ -49,14 +49,24 @@ struct PolynomialSchedule {  // (1 - end) (1 - t)^power + end
   double end = 0;
 };
 
+// From `low` up to 1 and down again in straight lines, so often as there are cycles, all of one length: a cyclic
+// learning rate (Smith 2017, who advises a `low` of 1/4 to 1/3, three cycles or more, and to end where one ends). Cycle
+// k = 0, 1,
+// ... rises by gamma^k of the way to 1: Smith's "triangular" with 1, "triangular2" with 0.5.
+struct TriangularSchedule {
+  std::int64_t cycles = 3;
+  double low = 0.25;
+  double gamma = 1;
+};
+
 class Schedule {
  public:
   using Kind = std::variant<ConstantSchedule, LinearSchedule, CosineSchedule, OneCycleSchedule, StepSchedule,
-                            MilestoneSchedule, ExponentialSchedule, PolynomialSchedule>;
+                            MilestoneSchedule, ExponentialSchedule, PolynomialSchedule, TriangularSchedule>;
 
   Schedule() = default;  // constant
-  // Throws std::invalid_argument for a gamma, growth or power that is not above 0 and finite, an end outside [0, 1],
-  // negative restarts, `every` below 1, or milestones that do not ascend from 0 or more.
+  // Throws std::invalid_argument for a gamma, growth or power that is not above 0 and finite, an end or low outside
+  // [0, 1], negative restarts, `every` or cycles below 1, or milestones that do not ascend from 0 or more.
   template <class Of>
   requires(!std::is_same_v<Of, Schedule> && std::is_constructible_v<Kind, Of>) Schedule(Of kind)
       : kind_(std::move(kind)) {  // NOLINT(google-explicit-constructor): a schedule is what describes it
@@ -79,14 +89,15 @@ inline const Schedule Schedule::linear(LinearSchedule{});
 inline const Schedule Schedule::cosine(CosineSchedule{});
 inline const Schedule Schedule::one_cycle(OneCycleSchedule{});
 
-// "constant", "linear", "cosine", "one_cycle", "step", "milestones", "exponential", "polynomial".
+// "constant", "linear", "cosine", "one_cycle", "step", "milestones", "exponential", "polynomial",
+// "triangular".
 std::string_view schedule_name(const Schedule& schedule);
 // A schedule of that name with its defaults. An unknown name throws std::invalid_argument that begins with `who` and
 // lists the known names.
 Schedule schedule_from_name(std::string_view name, std::string_view who = "schedule");
 
-// The same with options behind a colon: "step:every=10,gamma=0.5", "milestones:at=30/60". They are the fields above, the
-// milestones under "at". Throws as well for an option that the schedule does not have, a value out of its range, or
+// The same with options behind a colon: "step:every=10,gamma=0.5", "milestones:at=30/60". They are the fields above,
+// the milestones under "at". Throws as well for an option that the schedule does not have, a value out of its range, or
 // milestones without any.
 Schedule schedule_from_text(std::string_view text, std::string_view who = "schedule");
 

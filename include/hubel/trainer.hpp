@@ -80,7 +80,7 @@ struct TrainProgress {
   double learning_rate = 0;            // of the last step
   double seconds = 0;                  // spent training in this epoch
   std::int64_t all_steps = 0;          // from the beginning of the training on
-  double gradient_norm = 0;            // before it was clipped; with clip_norm only
+  double gradient_norm = 0;            // before it was clipped to clip_norm; with that only
 };
 
 // What a batch came to, for what is measured beside loss and accuracy. It has labels, or targets; the views are valid
@@ -133,8 +133,9 @@ struct TrainOptions {
   std::function<void(const BatchResult&)> on_batch = {}, on_validation_batch = {};
 
   Loss loss = CrossEntropy{};
-  // The gradients are bounded, element by element and then by their norm together; 0 is without. See clip.hpp.
-  double clip_value = 0, clip_norm = 0;
+  // The gradients are bounded, element by element, then each parameter's by its norm (Keras's clipnorm), then all by
+  // their norm together; 0 is without. See clip.hpp.
+  double clip_value = 0, clip_parameter_norm = 0, clip_norm = 0;
   // As Keras's gradient_accumulation_steps: the optimizer goes a step after every so many batches, with the mean of
   // their gradients, which are bounded together; they are counted on from epoch to epoch, and those after the last step
   // of all come to nothing. Running statistics move with every batch. Everything else that counts steps, such as a

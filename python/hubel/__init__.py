@@ -87,7 +87,7 @@ if TYPE_CHECKING:
         ZeroPadding2D,
     )
     from .model import History, Model, Sequential, lenet5, load_model, model_from_json
-    from .optimizers import LAMB, SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
+    from .optimizers import LAMB, SGD, Adadelta, Adagrad, Adam, Adamax, AdamW, Lion, Nadam, Optimizer, RMSprop
 
 __version__: str = _core.version
 
@@ -175,6 +175,10 @@ __all__ = [
     "RMSprop",
     "Adagrad",
     "LAMB",
+    "Nadam",
+    "Adamax",
+    "Adadelta",
+    "Lion",
     "losses",
     "metrics",
     "callbacks",

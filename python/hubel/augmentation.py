@@ -25,6 +25,14 @@ class Augmentation:
 
     Parameters
     ----------
+    crop_area, crop_ratio : (float, float)
+        A random part of the image, spread over its whole size so that its outermost pixels come to lie on the image's: an
+        area uniform in crop_area of the image's, a width beside the height log-uniform in crop_ratio (Szegedy et al. 2015;
+        torchvision's RandomResizedCrop, whose pixels' edges meet instead, and whose scale is (0.08, 1)). With crop_area (1, 1) there
+        is none. One that does not fit is drawn again, up to ten times; then it is the largest in the middle whose ratio is
+        in the range.
+    shear : float
+        Sheared sideways by an angle uniform in [-shear, shear] degrees; in [0, 80].
     zoom : (float, float)
         Enlarged about the middle by a factor uniform in this range; both in [0.01, 100].
     rotation : float
@@ -40,6 +48,12 @@ class Augmentation:
     brightness, contrast : float
         Multiplied by a factor uniform in [1 - brightness, 1 + brightness]; then the distance from the image's mean by
         one in [1 - contrast, 1 + contrast]. Both in [0, 1]; nothing is clipped.
+    saturation, hue, grayscale : float
+        Of images of red, green and blue only: the distance from a pixel's grey (0.299 r + 0.587 g + 0.114 b) multiplied by
+        a factor uniform in [1 - saturation, 1 + saturation], in [0, 1]; the hue of HSV turned by a share of the circle
+        uniform in [-hue, hue], in [0, 0.5]; the probability that the image becomes its grey. Nothing is clipped.
+    noise : float
+        The standard deviation of normal numbers that are added, one to each number of the image.
     mean, stddev : float or sequence of float
         Normalised to (x - mean) / stddev: one number, or one for each channel. See `channel_statistics`.
     cutout : int
@@ -49,7 +63,7 @@ class Augmentation:
     mixup, cutmix : float
         The alphas of mixing two images of a batch (Zhang et al. 2018; Yun et al. 2019); 0 is without. See `mix`.
 
-    All but the mixing of the geometry is one bilinear resampling. Raises ValueError for a number out of its range.
+    All of the geometry is one bilinear resampling. Raises ValueError for a number out of its range.
 
     >>> import numpy as np, hubel
     >>> flips = hubel.Augmentation(flip_horizontal=1)
@@ -57,6 +71,9 @@ class Augmentation:
     array([3., 2., 1.], dtype=float32)
     """
 
+    crop_area: Tuple[float, float] = (1.0, 1.0)
+    crop_ratio: Tuple[float, float] = (3 / 4, 4 / 3)
+    shear: float = 0.0
     zoom: Tuple[float, float] = (1.0, 1.0)
     rotation: float = 0.0
     shift: float = 0.0
@@ -66,6 +83,10 @@ class Augmentation:
     border: str = "zero"
     brightness: float = 0.0
     contrast: float = 0.0
+    saturation: float = 0.0
+    hue: float = 0.0
+    grayscale: float = 0.0
+    noise: float = 0.0
     mean: Any = ()
     stddev: Any = ()
     cutout: int = 0
@@ -102,10 +123,12 @@ class Augmentation:
 
     def _options(self) -> Dict[str, Any]:
         options = asdict(self)
-        try:
-            options["zoom_min"], options["zoom_max"] = options.pop("zoom")
-        except (TypeError, ValueError):
-            raise TypeError(f"Augmentation: zoom must be two numbers (low, high), got {self.zoom!r}") from None
+        for name in ("crop_area", "crop_ratio", "zoom"):
+            value = options.pop(name)
+            try:
+                options[f"{name}_min"], options[f"{name}_max"] = value
+            except (TypeError, ValueError):
+                raise TypeError(f"Augmentation: {name} must be two numbers (low, high), got {value!r}") from None
         for name in ("mean", "stddev"):
             values = options[name]
             options[name] = [values] if np.ndim(values) == 0 else list(values)

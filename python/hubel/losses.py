@@ -35,6 +35,8 @@ __all__ = [
     "CosineSimilarity",
     "Tversky",
     "Dice",
+    "MeanAbsolutePercentageError",
+    "MeanSquaredLogarithmicError",
 ]
 
 
@@ -260,6 +262,20 @@ class Dice(Loss):
     name: ClassVar[str] = "dice"
 
 
+@dataclass(frozen=True)
+class MeanAbsolutePercentageError(Loss):
+    """100 abs(y - t) / max(abs(t), 1e-7), over all elements."""
+
+    name: ClassVar[str] = "mape"
+
+
+@dataclass(frozen=True)
+class MeanSquaredLogarithmicError(Loss):
+    """(log(1 + max(y, 1e-7)) - log(1 + max(t, 1e-7)))^2, over all elements; below 1e-7 its slope is 0."""
+
+    name: ClassVar[str] = "msle"
+
+
 _BY_NAME: Dict[str, Type[Loss]] = {
     "sparse_categorical_crossentropy": SparseCategoricalCrossentropy,
     "categorical_crossentropy": CategoricalCrossentropy,
@@ -282,6 +298,10 @@ _BY_NAME: Dict[str, Type[Loss]] = {
     "cosine_similarity": CosineSimilarity,
     "tversky": Tversky,
     "dice": Dice,
+    "mape": MeanAbsolutePercentageError,
+    "mean_absolute_percentage_error": MeanAbsolutePercentageError,
+    "msle": MeanSquaredLogarithmicError,
+    "mean_squared_logarithmic_error": MeanSquaredLogarithmicError,
 }
 
 

@@ -284,7 +284,8 @@ class Model:
         Parameters
         ----------
         optimizer : str or Optimizer
-            "sgd", "adam", "adamw", "rmsprop", "adagrad", "lamb", or an object such as ``hubel.SGD(0.1, momentum=0.9)``.
+            "sgd", "adam", "adamw", "rmsprop", "adagrad", "lamb", "nadam", "adamax", "adadelta", "lion", or an object
+            such as ``hubel.SGD(0.1, momentum=0.9)``.
         loss : str or Loss
             A name of Keras's, such as "mse", or an object such as ``hubel.losses.Huber(0.5)``: see `hubel.losses`.
         metrics : str, function or sequence of them
@@ -357,6 +358,7 @@ class Model:
         sample_weight: Any = None,
         clipnorm: float = 0.0,
         clipvalue: float = 0.0,
+        parameter_clipnorm: float = 0.0,
         ema_decay: float = 0.0,
         swa_start: int = 0,
         gradient_accumulation_steps: int = 1,
@@ -388,10 +390,13 @@ class Model:
         seed : int, optional
             Of that order: the same seed and weights train to the same bits, on any number of threads. Without it a
             model's first fit has the model's seed, the next fit one more, and so on.
-        schedule : "constant", "linear", "cosine", "one_cycle", "step", "milestones", "exponential" or "polynomial"
-            How the learning rate goes over the whole of this training. Options stand behind a colon:
+        schedule : str
+            How the learning rate goes over the whole of this training: "constant", "linear", "cosine", "one_cycle", "step",
+            "milestones", "exponential", "polynomial" or "triangular". Options stand behind a colon:
             "cosine:restarts=2,growth=2,end=0.01", "step:every=10,gamma=0.5", "milestones:at=30/60,gamma=0.1",
-            "exponential:gamma=0.9", "polynomial:power=2,end=0.1"; every and at are epochs.
+            "exponential:gamma=0.9", "polynomial:power=2,end=0.1"; every and at are epochs. "triangular:cycles=3,low=0.25"
+            goes from low up to 1 and down again in straight lines in each cycle, with gamma=0.5 half as high in each as
+            in the one before: a cyclic learning rate (Smith 2017).
         warmup : float in [0, 1)
             Over this share of the steps the learning rate rises first; the schedule has the rest.
         hard_share : float in (0, 1]
@@ -419,6 +424,9 @@ class Model:
             cutmix do not go with them.
         clipnorm, clipvalue : float
             Bounds of the norm of all gradients together, and of each element; 0 is without.
+        parameter_clipnorm : float
+            Bound of the norm of each parameter's gradient by itself, which Keras calls clipnorm; 0 is without. Elements
+            are bounded first, then each parameter's gradient, then all together.
         ema_decay : float in [0, 1)
             Unless 0, an average of the weights that fades by this is validated and kept in the end.
         swa_start : int
@@ -497,6 +505,7 @@ class Model:
                 "keep_best": keeps_best,
                 "clipnorm": clipnorm,
                 "clipvalue": clipvalue,
+                "parameter_clipnorm": parameter_clipnorm,
                 "ema_decay": ema_decay,
                 "swa_start": swa_start,
                 "gradient_accumulation_steps": _size(

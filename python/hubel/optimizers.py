@@ -1,6 +1,6 @@
 """The optimisers: how gradients change weights. Descriptions; the moments live in a training.
 
-weight_decay is L2, g += weight_decay w, unless it is said to be decoupled. Kernels decay; biases, the parameters of norms
+weight_decay is L2, g += weight_decay w, unless it is said to be decoupled, w -= lr weight_decay w. Kernels decay; biases, the parameters of norms
 and the slopes of a PReLU do not.
 """
 
@@ -11,7 +11,19 @@ from typing import Any, ClassVar, Dict, Tuple, Type, Union
 
 from . import _core
 
-__all__ = ["Optimizer", "SGD", "Adam", "AdamW", "RMSprop", "Adagrad", "LAMB"]
+__all__ = [
+    "Optimizer",
+    "SGD",
+    "Adam",
+    "AdamW",
+    "RMSprop",
+    "Adagrad",
+    "LAMB",
+    "Nadam",
+    "Adamax",
+    "Adadelta",
+    "Lion",
+]
 
 
 @dataclass(frozen=True)
@@ -111,7 +123,74 @@ class LAMB(Optimizer):
     weight_decay: float = 0.01
 
 
-_BY_NAME: Dict[str, Type[Optimizer]] = {cls.name: cls for cls in (SGD, Adam, AdamW, RMSprop, Adagrad, LAMB)}
+@dataclass(frozen=True)
+class Nadam(Optimizer):
+    """Adam with Nesterov's momentum, whose share at step t is beta_1 (1 - 0.96^(momentum_decay t) / 2) (Dozat 2016).
+
+    momentum_decay is 1 as in Keras; in the paper and PyTorch it is 0.004. Weight decay is decoupled.
+    """
+
+    name: ClassVar[str] = "nadam"
+
+    learning_rate: float = 0.001
+    beta_1: float = 0.9
+    beta_2: float = 0.999
+    epsilon: float = 1e-7
+    momentum_decay: float = 1.0
+    weight_decay: float = 0.0
+
+
+@dataclass(frozen=True)
+class Adamax(Optimizer):
+    """Adam by the infinity norm: u = max(beta_2 u, abs(g)) is what the corrected first moment is divided by.
+
+    Kingma & Ba 2015, section 7.1. Weight decay is decoupled.
+    """
+
+    name: ClassVar[str] = "adamax"
+
+    learning_rate: float = 0.001
+    beta_1: float = 0.9
+    beta_2: float = 0.999
+    epsilon: float = 1e-7
+    weight_decay: float = 0.0
+
+
+@dataclass(frozen=True)
+class Adadelta(Optimizer):
+    """Steps as large as earlier ones were beside the gradients: a = rho a + (1 - rho) g^2; w -= lr u, where
+    u = g sqrt(d + epsilon) / sqrt(a + epsilon); d = rho d + (1 - rho) u^2.
+
+    Zeiler 2012, whose learning rate is 1; the one here, Keras's, is very slow. Weight decay is decoupled.
+    """
+
+    name: ClassVar[str] = "adadelta"
+
+    learning_rate: float = 0.001
+    rho: float = 0.95
+    epsilon: float = 1e-7
+    weight_decay: float = 0.0
+
+
+@dataclass(frozen=True)
+class Lion(Optimizer):
+    """w -= lr sign(beta_1 m + (1 - beta_1) g); then m = beta_2 m + (1 - beta_2) g.
+
+    Chen et al. 2023, "Symbolic Discovery of Optimization Algorithms", which advises a learning rate of a third to a tenth
+    of AdamW's, and as many times its weight decay. Weight decay is decoupled.
+    """
+
+    name: ClassVar[str] = "lion"
+
+    learning_rate: float = 0.001
+    beta_1: float = 0.9
+    beta_2: float = 0.99
+    weight_decay: float = 0.0
+
+
+_BY_NAME: Dict[str, Type[Optimizer]] = {
+    cls.name: cls for cls in (SGD, Adam, AdamW, RMSprop, Adagrad, LAMB, Nadam, Adamax, Adadelta, Lion)
+}
 
 
 def optimizer_of(value: Union[str, Optimizer]) -> Optimizer:

@@ -46,11 +46,14 @@ Border border(nb::handle value) {
 void check_augmentation_(const nb::dict& fields) {
   const Augmentation options = augmentation_options(fields);
   const auto python_name = [](std::string_view name, const void*) {
-    return name == "zoom_min" ? "zoom[0]" : name == "zoom_max" ? "zoom[1]" : name;
+    for (const auto& [end, place] : {std::pair{"_min", "[0]"}, {"_max", "[1]"}})
+      if (name.ends_with(end)) return std::string(name.substr(0, name.size() - 4)) + place;
+    return std::string(name);
   };
   if (const auto wrong = hubel::detail::out_of_range(options, python_name))
     throw std::invalid_argument("Augmentation: " + *wrong);
-  const std::size_t channels = std::max({options.mean.size(), options.stddev.size(), std::size_t{1}});
+  const bool coloured = options.saturation > 0 || options.hue > 0 || options.grayscale > 0;
+  const std::size_t channels = std::max({options.mean.size(), options.stddev.size(), std::size_t{coloured ? 3U : 1U}});
   check_augmentation("Augmentation", options, Shape{1, 1, static_cast<std::int64_t>(channels)});
 }
 
@@ -130,7 +133,12 @@ nb::tuple channel_statistics_(nb::handle x, nb::handle labels) {
 Augmentation augmentation_options(const nb::dict& fields) {
   const char* who = "Augmentation";
   Augmentation o;
-  for (const auto& [name, field] : {std::pair{"zoom_min", &o.zoom_min},
+  for (const auto& [name, field] : {std::pair{"crop_area_min", &o.crop_area_min},
+                                    {"crop_area_max", &o.crop_area_max},
+                                    {"crop_ratio_min", &o.crop_ratio_min},
+                                    {"crop_ratio_max", &o.crop_ratio_max},
+                                    {"shear", &o.shear},
+                                    {"zoom_min", &o.zoom_min},
                                     {"zoom_max", &o.zoom_max},
                                     {"rotation", &o.rotation},
                                     {"shift", &o.shift},
@@ -138,6 +146,10 @@ Augmentation augmentation_options(const nb::dict& fields) {
                                     {"flip_vertical", &o.flip_vertical},
                                     {"brightness", &o.brightness},
                                     {"contrast", &o.contrast},
+                                    {"saturation", &o.saturation},
+                                    {"hue", &o.hue},
+                                    {"grayscale", &o.grayscale},
+                                    {"noise", &o.noise},
                                     {"erase", &o.erase},
                                     {"mixup", &o.mixup},
                                     {"cutmix", &o.cutmix}}) {

@@ -176,6 +176,7 @@ OptimizerOptions optimizer_options(const nb::str& name, const nb::dict& values) 
         if constexpr (requires { o.rho; }) v.read("rho", o.rho);
         if constexpr (requires { o.centered; }) v.read("centered", o.centered);
         if constexpr (requires { o.epsilon; }) v.read("epsilon", o.epsilon);
+        if constexpr (requires { o.momentum_decay; }) v.read("momentum_decay", o.momentum_decay);
         if constexpr (requires { o.initial_accumulator; }) v.read("initial_accumulator", o.initial_accumulator);
       },
       options);
@@ -228,6 +229,7 @@ TrainOptions train_options(const nb::dict& settings) {
   v.read("gradient_accumulation_steps", options.accumulation_steps);
   v.read("clipnorm", options.clip_norm);
   v.read("clipvalue", options.clip_value);
+  v.read("parameter_clipnorm", options.clip_parameter_norm);
   v.read("top_k", options.top_k);
   v.read("swa_start", options.swa_start);
   double decay = 0;

@@ -19,6 +19,11 @@ namespace {
 template <class F>
 void for_each_number(Augmentation& a, const F& f) {
   f("shift", a.shift);
+  f("crop-area-min", a.crop_area_min);
+  f("crop-area-max", a.crop_area_max);
+  f("crop-ratio-min", a.crop_ratio_min);
+  f("crop-ratio-max", a.crop_ratio_max);
+  f("shear", a.shear);
   f("rotation", a.rotation);
   f("zoom-min", a.zoom_min);
   f("zoom-max", a.zoom_max);
@@ -27,6 +32,10 @@ void for_each_number(Augmentation& a, const F& f) {
   f("flip-vertical", a.flip_vertical);
   f("brightness", a.brightness);
   f("contrast", a.contrast);
+  f("saturation", a.saturation);
+  f("hue", a.hue);
+  f("grayscale", a.grayscale);
+  f("noise", a.noise);
   f("cutout", a.cutout);
   f("erase", a.erase);
   f("mixup", a.mixup);

@@ -90,7 +90,8 @@ void add_learning_options(CLI::App& c, TrainArguments& o) {
       ->type_name("RATE")
       ->capture_default_str();
   c.add_option("--optimizer", o.optimizer, "How gradients change weights")
-      ->check(CLI::IsMember({"sgd", "adam", "adamw", "rmsprop", "adagrad", "lamb"}))
+      ->check(
+          CLI::IsMember({"sgd", "adam", "adamw", "rmsprop", "adagrad", "lamb", "nadam", "adamax", "adadelta", "lion"}))
       ->capture_default_str();
   c.add_option("--momentum", o.momentum, "The optimiser's momentum, of sgd and rmsprop")
       ->check(CLI::Validator(is_part, "SHARE"))
@@ -100,8 +101,8 @@ void add_learning_options(CLI::App& c, TrainArguments& o) {
       ->type_name("X");
   c.add_option("--schedule", o.schedule,
                "How the learning rate goes on from there: constant, linear, cosine, one_cycle, step, milestones, "
-               "exponential or polynomial; options behind a colon: step:every=10,gamma=0.5, milestones:at=30/60, "
-               "cosine:restarts=2")
+               "exponential, polynomial or triangular; options behind a colon: step:every=10,gamma=0.5, "
+               "milestones:at=30/60, cosine:restarts=2, triangular:cycles=3")
       ->check(CLI::Validator(is_schedule, "SCHEDULE"))
       ->type_name("SCHEDULE")
       ->capture_default_str();
@@ -114,6 +115,11 @@ void add_learning_options(CLI::App& c, TrainArguments& o) {
 // Options of what keeps it from going wrong.
 void add_regularisation_options(CLI::App& c, TrainArguments& o) {
   c.add_option("--clip-norm", o.clip_norm, "The largest norm that all gradients together may have; 0 is without")
+      ->check(CLI::Validator(is_size, "NORM"))
+      ->type_name("NORM")
+      ->capture_default_str();
+  c.add_option("--clip-parameter-norm", o.clip_parameter_norm,
+               "The largest norm that each parameter's gradient may have by itself; 0 is without")
       ->check(CLI::Validator(is_size, "NORM"))
       ->type_name("NORM")
       ->capture_default_str();
@@ -242,6 +248,7 @@ TrainOptions train_options(const TrainArguments& o) {
   options.keep_best = true;
   options.loss = CrossEntropy{.label_smoothing = o.label_smoothing};
   options.clip_norm = o.clip_norm;
+  options.clip_parameter_norm = o.clip_parameter_norm;
   if (o.ema > 0) options.average = AverageOptions{.decay = o.ema, .bias_correction = true};
   if (o.early_stopping) options.early_stopping = EarlyStoppingOptions{.patience = *o.early_stopping};
   const auto interval = checkpoint_interval(o.checkpoint_every).value_or(CheckpointInterval{});
@@ -257,6 +264,7 @@ std::string described(const TrainArguments& o) {
   if (o.momentum) text += detail::formatted(", momentum {}", *o.momentum);
   if (o.weight_decay) text += detail::formatted(", weight decay {}", *o.weight_decay);
   if (o.clip_norm > 0) text += detail::formatted(", clipped to {}", o.clip_norm);
+  if (o.clip_parameter_norm > 0) text += detail::formatted(", each parameter clipped to {}", o.clip_parameter_norm);
   if (o.label_smoothing > 0) text += detail::formatted(", label smoothing {}", o.label_smoothing);
   if (!o.augment.empty()) text += detail::formatted(", augmented by {}", o.augment);
   if (o.ema > 0) text += detail::formatted(", average {}", o.ema);

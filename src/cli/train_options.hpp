@@ -30,7 +30,7 @@ struct TrainArguments {
   std::optional<double> momentum, weight_decay;
   std::string schedule = "linear";
   double warmup = 0;
-  double clip_norm = 0;
+  double clip_norm = 0, clip_parameter_norm = 0;
   double label_smoothing = 0;
   std::string augment;
   double ema = 0;

@@ -90,22 +90,42 @@ void interpolate(const AffineMap& map, Border border, const Shape& shape, const 
   }
 }
 
+// How many pixels of a part a pixel of the whole extent is.
+double pixels_of_part(std::int64_t part, std::int64_t whole) {
+  return whole == 1 ? 1 : static_cast<double>(part - 1) / static_cast<double>(whole - 1);
+}
+
+// A map to places of a part that fills the image, as one to places of the image itself.
+AffineMap within(const Part& part, std::int64_t height, std::int64_t width, AffineMap map) {
+  const double y = pixels_of_part(part.height, height), x = pixels_of_part(part.width, width);
+  map.y0 = static_cast<double>(part.top) + y * map.y0;
+  map.x0 = static_cast<double>(part.left) + x * map.x0;
+  map.yy *= y;
+  map.yx *= y;
+  map.xy *= x;
+  map.xx *= x;
+  return map;
+}
+
 }  // namespace
 
-// Backwards from the output: mirrored back, moved back, turned back (the y axis points down), zoomed back.
+// Backwards from the output: mirrored back, moved back, turned back (the y axis points down), zoomed back, sheared back
+// along x; then from the image to its part.
 AffineMap affine_map(std::int64_t height, std::int64_t width, const Movement& m) {
   const double middle_y = static_cast<double>(height - 1) / 2, middle_x = static_cast<double>(width - 1) / 2;
   const double cosine = std::cos(m.angle) / m.zoom, sine = std::sin(m.angle) / m.zoom;
+  const double slope = std::tan(m.shear);
+  const double x_of_y = -sine + slope * cosine, x_of_x = cosine + slope * sine;
   const double y_sign = m.upside_down ? -1 : 1, x_sign = m.mirrored ? -1 : 1;
   AffineMap map{};
   map.yy = cosine * y_sign;
   map.yx = sine * x_sign;
-  map.xy = -sine * y_sign;
-  map.xx = cosine * x_sign;
+  map.xy = x_of_y * y_sign;
+  map.xx = x_of_x * x_sign;
   const double from_y = -y_sign * middle_y - m.dy, from_x = -x_sign * middle_x - m.dx;  // output pixel (0, 0)
   map.y0 = middle_y + cosine * from_y + sine * from_x;
-  map.x0 = middle_x - sine * from_y + cosine * from_x;
-  return map;
+  map.x0 = middle_x + x_of_y * from_y + x_of_x * from_x;
+  return m.part ? within(*m.part, height, width, map) : map;
 }
 
 void resample_affine(const AffineMap& map, Border border, const Shape& shape, const float* in, float* out) {

@@ -14,6 +14,12 @@ namespace hubel::detail {
 template <class F>
 void for_each_range(const Augmentation& o, const F& f) {
   constexpr double kLeastZoom = 0.01, kMostZoom = 100, kMostAlpha = 1e6, kMostPixels = 65536;
+  constexpr double kLeastArea = 1e-6, kLeastRatio = 0.01, kMostRatio = 100, kMostShear = 80, kMostNoise = 1000;
+  f("crop_area_min", o.crop_area_min, kLeastArea, 1);
+  f("crop_area_max", o.crop_area_max, o.crop_area_min, 1);
+  f("crop_ratio_min", o.crop_ratio_min, kLeastRatio, kMostRatio);
+  f("crop_ratio_max", o.crop_ratio_max, o.crop_ratio_min, kMostRatio);
+  f("shear", o.shear, 0, kMostShear);
   f("zoom_min", o.zoom_min, kLeastZoom, kMostZoom);
   f("zoom_max", o.zoom_max, o.zoom_min, kMostZoom);
   f("rotation", o.rotation, 0, 180);
@@ -24,6 +30,10 @@ void for_each_range(const Augmentation& o, const F& f) {
   f("flip_vertical", o.flip_vertical, 0, 1);
   f("brightness", o.brightness, 0, 1);
   f("contrast", o.contrast, 0, 1);
+  f("saturation", o.saturation, 0, 1);
+  f("hue", o.hue, 0, 0.5);
+  f("grayscale", o.grayscale, 0, 1);
+  f("noise", o.noise, 0, kMostNoise);
   f("erase", o.erase, 0, 1);
   f("mixup", o.mixup, 0, kMostAlpha);
   f("cutmix", o.cutmix, 0, kMostAlpha);

@@ -49,6 +49,8 @@ void check_common(const char* optimizer, const Options& o) {
     check_share(optimizer, "beta_2", o.beta_2);
   }
   if constexpr (requires { o.epsilon; }) check_size(optimizer, "epsilon", o.epsilon);
+  if constexpr (std::is_same_v<Options, Adadelta>) check(o.epsilon > 0, optimizer, "epsilon", o.epsilon, "above 0");
+  if constexpr (requires { o.momentum_decay; }) check_size(optimizer, "momentum_decay", o.momentum_decay);
   if constexpr (requires { o.initial_accumulator; })
     check_size(optimizer, "initial_accumulator", o.initial_accumulator);
   if constexpr (requires { o.nesterov; })
@@ -68,13 +70,16 @@ std::vector<std::string> moment_names(const RMSProp& o) {
   return names;
 }
 std::vector<std::string> moment_names(const Adagrad&) { return {"accumulator"}; }
+std::vector<std::string> moment_names(const Adamax&) { return {"first_moment", "infinity_norm"}; }
+std::vector<std::string> moment_names(const Adadelta&) { return {"square_average", "change_average"}; }
+std::vector<std::string> moment_names(const Lion&) { return {"momentum"}; }
 template <class AdamOptions>
 std::vector<std::string> moment_names(const AdamOptions&) {
   return {"first_moment", "second_moment"};
 }
 
 // Which of them are of squares, and so never negative.
-constexpr std::string_view kSquares[] = {"/square_average", "/accumulator", "/second_moment"};
+constexpr std::string_view kSquares[] = {"/square_average", "/change_average", "/accumulator", "/second_moment"};
 
 template <class Options>
 double start_of_moments(const Options& o) {
@@ -83,6 +88,24 @@ double start_of_moments(const Options& o) {
 }
 
 // ---- The coefficients of step t = 1, 2, ... of a parameter that decays by `decay` ------------------------------
+
+// Where a training is: at step t, with Nadam's mu_1 ... mu_t.
+struct Progress {
+  std::int64_t t;
+  double momentum_product;
+};
+
+// Nadam's mu_t.
+double momentum_at(const Nadam& o, std::int64_t t) {
+  return o.beta_1 * (1 - 0.5 * std::pow(0.96, o.momentum_decay * static_cast<double>(t)));
+}
+
+// Nadam's mu_1 ... mu_t, from a product of fewer; below the last bit of 1, from which it is taken, it may stay as it
+// is.
+double momentum_product(const Nadam& o, double product, std::int64_t from, std::int64_t t) {
+  while (from < t && product > std::numeric_limits<double>::epsilon() / 4) product *= momentum_at(o, ++from);
+  return product;
+}
 
 // Subnormal moments are not worth their time: beside such an epsilon the root of the second is nothing, and the first
 // moves no weight by more than 1e-27 of the learning rate.
@@ -93,26 +116,44 @@ T least_moment(double epsilon) {
 }
 
 template <class T>
-simd::SgdStep<T> coefficients(const SGD& o, double rate, double decay, std::int64_t) {
+simd::SgdStep<T> coefficients(const SGD& o, double rate, double decay, const Progress&) {
   return {static_cast<T>(rate), static_cast<T>(o.momentum), o.nesterov, static_cast<T>(decay)};
 }
 
 template <class T>
-simd::RmsPropStep<T> coefficients(const RMSProp& o, double rate, double decay, std::int64_t) {
+simd::RmsPropStep<T> coefficients(const RMSProp& o, double rate, double decay, const Progress&) {
   return {static_cast<T>(rate),       static_cast<T>(o.rho),      static_cast<T>(1 - o.rho),
           static_cast<T>(o.epsilon),  static_cast<T>(o.momentum), o.centered,
           least_moment<T>(o.epsilon), static_cast<T>(decay)};
 }
 
 template <class T>
-simd::AdagradStep<T> coefficients(const Adagrad& o, double rate, double decay, std::int64_t) {
+simd::AdagradStep<T> coefficients(const Adagrad& o, double rate, double decay, const Progress&) {
   return {static_cast<T>(rate), static_cast<T>(o.epsilon), static_cast<T>(decay)};
 }
 
+template <class T>
+simd::AdadeltaStep<T> coefficients(const Adadelta& o, double rate, double decay, const Progress&) {
+  return {static_cast<T>(rate),
+          static_cast<T>(o.rho),
+          static_cast<T>(1 - o.rho),
+          static_cast<T>(o.epsilon),
+          static_cast<T>(1 - rate * decay),
+          least_moment<T>(o.epsilon)};
+}
+
+template <class T>
+simd::LionStep<T> coefficients(const Lion& o, double rate, double decay, const Progress&) {
+  return {static_cast<T>(rate),         static_cast<T>(1 - rate * decay), static_cast<T>(o.beta_1),
+          static_cast<T>(1 - o.beta_1), static_cast<T>(o.beta_2),         static_cast<T>(1 - o.beta_2)};
+}
+
+// Of Adam and all that have its moments or like ones.
 template <class T, class AdamOptions>
-simd::AdamStep<T> coefficients(const AdamOptions& o, double rate, double decay, std::int64_t t) {
-  constexpr bool kDecoupled = std::is_same_v<AdamOptions, AdamW>;
-  const double steps = static_cast<double>(t);
+simd::AdamStep<T> coefficients(const AdamOptions& o, double rate, double decay, const Progress& progress) {
+  constexpr bool kDecoupled =
+      std::is_same_v<AdamOptions, AdamW> || std::is_same_v<AdamOptions, Nadam> || std::is_same_v<AdamOptions, Adamax>;
+  const double steps = static_cast<double>(progress.t);
   simd::AdamStep<T> step;
   step.rate = static_cast<T>(rate / (1 - std::pow(o.beta_1, steps)));
   step.root = static_cast<T>(1 / std::sqrt(1 - std::pow(o.beta_2, steps)));
@@ -124,41 +165,64 @@ simd::AdamStep<T> coefficients(const AdamOptions& o, double rate, double decay, 
   step.one_minus_beta_2 = static_cast<T>(1 - o.beta_2);
   step.least = least_moment<T>(o.epsilon);
   step.decay = static_cast<T>(kDecoupled ? 0 : decay);
+  if constexpr (std::is_same_v<AdamOptions, Nadam>) {
+    const double now = momentum_at(o, progress.t), next = momentum_at(o, progress.t + 1);
+    step.rate = static_cast<T>(rate * next / (1 - progress.momentum_product * next));
+    step.gradient_rate = static_cast<T>(rate * (1 - now) / (1 - progress.momentum_product));
+  }
   return step;
 }
 
 // ---- A piece's update: gradient, moments, weights --------------------------------------------------------------
 
 template <class T>
-void apply(const simd::SgdStep<T>& step, const T* g, T* const* moments, T* w, std::size_t n) {
+void apply(const SGD&, const simd::SgdStep<T>& step, const T* g, T* const* moments, T* w, std::size_t n) {
   simd::sgd_step(step, g, moments[0], w, n);
 }
-template <class T>
-void apply(const simd::AdamStep<T>& step, const T* g, T* const* moments, T* w, std::size_t n) {
+template <class AdamOptions, class T>
+void apply(const AdamOptions&, const simd::AdamStep<T>& step, const T* g, T* const* moments, T* w, std::size_t n) {
   simd::adam_step(step, g, moments[0], moments[1], w, n);
 }
 template <class T>
-void apply(const simd::RmsPropStep<T>& step, const T* g, T* const* moments, T* w, std::size_t n) {
+void apply(const Nadam&, const simd::AdamStep<T>& step, const T* g, T* const* moments, T* w, std::size_t n) {
+  simd::nadam_step(step, g, moments[0], moments[1], w, n);
+}
+template <class T>
+void apply(const Adamax&, const simd::AdamStep<T>& step, const T* g, T* const* moments, T* w, std::size_t n) {
+  simd::adamax_step(step, g, moments[0], moments[1], w, n);
+}
+template <class T>
+void apply(const Adadelta&, const simd::AdadeltaStep<T>& step, const T* g, T* const* moments, T* w, std::size_t n) {
+  simd::adadelta_step(step, g, moments[0], moments[1], w, n);
+}
+template <class T>
+void apply(const Lion&, const simd::LionStep<T>& step, const T* g, T* const* moments, T* w, std::size_t n) {
+  simd::lion_step(step, g, moments[0], w, n);
+}
+template <class T>
+void apply(const RMSProp&, const simd::RmsPropStep<T>& step, const T* g, T* const* moments, T* w, std::size_t n) {
   const bool has_velocity = step.momentum != T(0);
   simd::rmsprop_step(step, g, moments[0], has_velocity ? moments[1] : nullptr,
                      step.centered ? moments[has_velocity ? 2 : 1] : nullptr, w, n);
 }
 template <class T>
-void apply(const simd::AdagradStep<T>& step, const T* g, T* const* moments, T* w, std::size_t n) {
+void apply(const Adagrad&, const simd::AdagradStep<T>& step, const T* g, T* const* moments, T* w, std::size_t n) {
   simd::adagrad_step(step, g, moments[0], w, n);
 }
 
 }  // namespace
 
 std::string_view optimizer_name(const OptimizerOptions& options) {
-  constexpr std::string_view kNames[] = {"sgd", "adam", "adamw", "rmsprop", "adagrad", "lamb"};
+  constexpr std::string_view kNames[] = {"sgd",  "adam",  "adamw",  "rmsprop",  "adagrad",
+                                         "lamb", "nadam", "adamax", "adadelta", "lion"};
   static_assert(std::size(kNames) == std::variant_size_v<OptimizerOptions>);
   return kNames[options.index()];
 }
 
 OptimizerOptions optimizer_from_name(std::string_view name, std::string_view who) {
-  const detail::Named<OptimizerOptions> options[] = {{"sgd", SGD{}},         {"adam", Adam{}},       {"adamw", AdamW{}},
-                                                     {"rmsprop", RMSProp{}}, {"adagrad", Adagrad{}}, {"lamb", LAMB{}}};
+  const detail::Named<OptimizerOptions> options[] = {
+      {"sgd", SGD{}},   {"adam", Adam{}},   {"adamw", AdamW{}},   {"rmsprop", RMSProp{}},   {"adagrad", Adagrad{}},
+      {"lamb", LAMB{}}, {"nadam", Nadam{}}, {"adamax", Adamax{}}, {"adadelta", Adadelta{}}, {"lion", Lion{}}};
   return detail::value_of(options, name, who, "optimizer");
 }
 
@@ -214,15 +278,18 @@ void Optimizer<T>::step(std::span<Parameter<T>> parameters, std::span<const Tens
     fits = parameters[i].value.shape() == shapes_[i] && (frozen_[i] || gradients[i].shape() == shapes_[i]);
   if (!fits) throw std::invalid_argument("Optimizer: the parameters or gradients are not those it was made for");
 
+  if (const Nadam* nadam = std::get_if<Nadam>(&options_))
+    momentum_product_ = momentum_product(*nadam, momentum_product_, steps_, steps_ + 1);
   ++steps_;
   move_statistics(parameters, gradients);
   if (const LAMB* lamb = std::get_if<LAMB>(&options_)) return scaled_step(*lamb, parameters, gradients, scale);
   std::visit(
       [&](const auto& o) {
-        const auto plain = coefficients<T>(o, scale * o.learning_rate, 0, steps_);
-        const auto decayed = coefficients<T>(o, scale * o.learning_rate, o.weight_decay, steps_);
+        const Progress progress{steps_, momentum_product_};
+        const auto plain = coefficients<T>(o, scale * o.learning_rate, 0, progress);
+        const auto decayed = coefficients<T>(o, scale * o.learning_rate, o.weight_decay, progress);
         for_each_piece([&](const Piece& piece, std::size_t, T* const* moments) {
-          apply(decays(piece.parameter) ? decayed : plain, gradients[piece.parameter].data() + piece.begin, moments,
+          apply(o, decays(piece.parameter) ? decayed : plain, gradients[piece.parameter].data() + piece.begin, moments,
                 parameters[piece.parameter].value.data() + piece.begin,
                 static_cast<std::size_t>(piece.end - piece.begin));
         });
@@ -258,8 +325,9 @@ void Optimizer<T>::find_ratios() {
 template <class T>
 void Optimizer<T>::scaled_step(const LAMB& options, std::span<Parameter<T>> parameters,
                                std::span<const TensorView<T>> gradients, double scale) {
-  const auto plain = coefficients<T>(options, 1, 0, steps_);
-  const auto decayed = coefficients<T>(options, 1, options.weight_decay, steps_);
+  const Progress progress{steps_, momentum_product_};
+  const auto plain = coefficients<T>(options, 1, 0, progress);
+  const auto decayed = coefficients<T>(options, 1, options.weight_decay, progress);
   const auto direction_of = [&](const Piece& piece, T* const* moments) {
     const auto n = static_cast<std::size_t>(piece.end - piece.begin);
     T* u = detail::scratch<T>(detail::Scratch::gathered, n);
@@ -320,6 +388,7 @@ void Optimizer<T>::load_state(std::span<const NamedView<T>> state, std::int64_t 
   for (const NamedView<T>& tensor : state) check_squares(tensor);
   detail::load_named<T>("Optimizer", state, places);
   steps_ = steps;
+  if (const Nadam* nadam = std::get_if<Nadam>(&options_)) momentum_product_ = momentum_product(*nadam, 1, 0, steps);
 }
 
 template class Optimizer<float>;

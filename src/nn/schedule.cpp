@@ -15,8 +15,8 @@ namespace hubel {
 
 namespace {
 
-constexpr std::string_view kNames[] = {"constant", "linear",     "cosine",      "one_cycle",
-                                       "step",     "milestones", "exponential", "polynomial"};
+constexpr std::string_view kNames[] = {"constant",   "linear",      "cosine",     "one_cycle", "step",
+                                       "milestones", "exponential", "polynomial", "triangular"};
 static_assert(std::size(kNames) == std::variant_size_v<Schedule::Kind>);
 
 // ---- Checks ----------------------------------------------------------------------------------------------------
@@ -36,6 +36,9 @@ void check_common(std::string_view name, const Kind& kind) {
   if constexpr (requires { kind.growth; }) positive("growth", kind.growth);
   if constexpr (requires { kind.power; }) positive("power", kind.power);
   if constexpr (requires { kind.end; }) check(kind.end >= 0 && kind.end <= 1, name, "end", kind.end, "in [0, 1]");
+  if constexpr (requires { kind.low; }) check(kind.low >= 0 && kind.low <= 1, name, "low", kind.low, "in [0, 1]");
+  if constexpr (requires { kind.cycles; })
+    check(kind.cycles >= 1, name, "cycles", static_cast<double>(kind.cycles), "at least 1");
   if constexpr (requires { kind.restarts; })
     check(kind.restarts >= 0, name, "restarts", static_cast<double>(kind.restarts), "at least 0");
   if constexpr (requires { kind.every; })
@@ -92,6 +95,13 @@ double at(const PolynomialSchedule& s, const Place& place) {
   return s.end + (1 - s.end) * std::pow(1 - place.t, s.power);
 }
 
+double at(const TriangularSchedule& s, const Place& place) {
+  const double way = place.t * static_cast<double>(s.cycles);
+  const double cycle = std::min(std::floor(way), static_cast<double>(s.cycles - 1));
+  const double height = 1 - std::abs(2 * (way - cycle) - 1);
+  return s.low + (1 - s.low) * std::pow(s.gamma, cycle) * height;
+}
+
 bool counts_epochs(const Schedule::Kind& kind) {
   return std::holds_alternative<StepSchedule>(kind) || std::holds_alternative<MilestoneSchedule>(kind) ||
          std::holds_alternative<ExponentialSchedule>(kind);
@@ -106,10 +116,10 @@ void Schedule::check() const {
 std::string_view schedule_name(const Schedule& schedule) { return kNames[schedule.kind().index()]; }
 
 Schedule schedule_from_name(std::string_view name, std::string_view who) {
-  const detail::Named<Schedule> schedules[] = {{kNames[0], ConstantSchedule{}},    {kNames[1], LinearSchedule{}},
-                                               {kNames[2], CosineSchedule{}},      {kNames[3], OneCycleSchedule{}},
-                                               {kNames[4], StepSchedule{}},        {kNames[5], MilestoneSchedule{}},
-                                               {kNames[6], ExponentialSchedule{}}, {kNames[7], PolynomialSchedule{}}};
+  const detail::Named<Schedule> schedules[] = {
+      {kNames[0], ConstantSchedule{}},    {kNames[1], LinearSchedule{}},     {kNames[2], CosineSchedule{}},
+      {kNames[3], OneCycleSchedule{}},    {kNames[4], StepSchedule{}},       {kNames[5], MilestoneSchedule{}},
+      {kNames[6], ExponentialSchedule{}}, {kNames[7], PolynomialSchedule{}}, {kNames[8], TriangularSchedule{}}};
   return detail::value_of(schedules, name, who, "schedule");
 }
 

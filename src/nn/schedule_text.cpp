@@ -56,6 +56,10 @@ bool set_option(Kind& kind, std::string_view name, std::string_view value) {
   };
   if constexpr (requires { kind.end; })
     if (set("end", kind.end)) return true;
+  if constexpr (requires { kind.low; })
+    if (set("low", kind.low)) return true;
+  if constexpr (requires { kind.cycles; })
+    if (set("cycles", kind.cycles)) return true;
   if constexpr (requires { kind.restarts; })
     if (set("restarts", kind.restarts)) return true;
   if constexpr (requires { kind.growth; })

@@ -34,6 +34,7 @@ void check_numbers(const TrainOptions& options) {
   check_share("hard_share", options.hard_share);
   check_share("skip_above", options.skip_above);
   check_size("clip_value", options.clip_value);
+  check_size("clip_parameter_norm", options.clip_parameter_norm);
   check_size("clip_norm", options.clip_norm);
   check_size("save_every_steps", static_cast<double>(options.save_every_steps));
   check_size("save_every_epochs", static_cast<double>(options.save_every_epochs));

@@ -248,6 +248,7 @@ LossResult Training::learn(std::span<const std::int32_t> indices) {
 // Returns the gradients' norm, or 0 where it was not asked for.
 double Training::clip() {
   if (options_.clip_value > 0) clip_by_value(clipped_, options_.clip_value);
+  if (options_.clip_parameter_norm > 0) clip_by_norm(clipped_, options_.clip_parameter_norm);
   return options_.clip_norm > 0 ? clip_by_global_norm(clipped_, options_.clip_norm) : 0;
 }
 

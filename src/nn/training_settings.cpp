@@ -43,6 +43,7 @@ std::string optimizer_text(std::string_view name, const Options& o) {
   HUBEL_OPTION(centered);
   HUBEL_OPTION(initial_accumulator);
   HUBEL_OPTION(epsilon);
+  HUBEL_OPTION(momentum_decay);
   HUBEL_OPTION(weight_decay);
   return text;
 }
@@ -50,6 +51,8 @@ std::string optimizer_text(std::string_view name, const Options& o) {
 template <class Kind>
 std::string schedule_text(std::string_view name, const Kind& o) {
   std::string text(name);
+  HUBEL_OPTION(cycles);
+  HUBEL_OPTION(low);
   HUBEL_OPTION(restarts);
   HUBEL_OPTION(growth);
   HUBEL_OPTION(every);
@@ -163,6 +166,7 @@ std::map<std::string, std::string> training_settings(const TrainOptions& options
       {"samples", text_of(train.count())},
       {"samples' fingerprint", fingerprint(train, options.seed)},
   };
+  if (options.clip_parameter_norm > 0) settings["clip_parameter_norm"] = text_of(options.clip_parameter_norm);
   if (validation) {
     settings["validation samples"] = text_of(validation->count());
     settings["validation samples' fingerprint"] = fingerprint(*validation, options.seed);

@@ -1,6 +1,7 @@
 // Gradient clipping, over the pieces of all gradients.
 #include "hubel/clip.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <stdexcept>
 
@@ -19,7 +20,8 @@ template <class T>
 struct Piece {
   T* begin;
   T* end;
-  double squares;
+  double squares;  // their sum
+  T factor;        // to be scaled by
 };
 
 void check(const char* who, const char* name, double value) {
@@ -36,7 +38,7 @@ std::span<Piece<T>> pieces_of(std::span<const TensorView<T>> gradients) {
   Piece<T>* next = pieces;
   for (const TensorView<T>& g : gradients) {
     detail::cut_into_pieces(g.size(), [&](std::int64_t begin, std::int64_t end) {
-      *next++ = {g.data() + begin, g.data() + end, 0};
+      *next++ = {g.data() + begin, g.data() + end, 0, T(1)};
     });
   }
   return {pieces, static_cast<std::size_t>(count)};
@@ -50,21 +52,55 @@ void for_each_piece(std::span<Piece<T>> pieces, const Body& body) {
 }
 
 template <class T>
-double clip_norm(std::span<const TensorView<T>> gradients, double max_norm) {
-  check("clip_by_global_norm", "max_norm", max_norm);
+std::span<Piece<T>> summed_pieces_of(std::span<const TensorView<T>> gradients) {
   const std::span<Piece<T>> pieces = pieces_of(gradients);
   for_each_piece(pieces, [](Piece<T>& piece) {
     piece.squares = simd::sum_of_squares(piece.begin, static_cast<std::size_t>(piece.end - piece.begin));
   });
+  return pieces;
+}
+
+// Sets the factors that bring these pieces' norm, of all of them together, down to max_norm; returns it.
+template <class T>
+double bound(std::span<Piece<T>> pieces, double max_norm) {
   detail::CompensatedSum squares;
   for (const Piece<T>& piece : pieces) squares.add(piece.squares);
   const double norm = std::sqrt(squares.value());
-  if (!std::isfinite(norm) || norm <= max_norm) return norm;
-  const T factor = static_cast<T>(max_norm / norm);
-  for_each_piece(pieces, [factor](Piece<T>& piece) {
+  if (std::isfinite(norm) && norm > max_norm)
+    for (Piece<T>& piece : pieces) piece.factor = static_cast<T>(max_norm / norm);
+  return norm;
+}
+
+template <class T>
+void scale(std::span<Piece<T>> pieces) {
+  if (std::all_of(pieces.begin(), pieces.end(), [](const Piece<T>& piece) { return piece.factor == T(1); })) return;
+  for_each_piece(pieces, [](const Piece<T>& piece) {
+    const T factor = piece.factor;
+    if (factor == T(1)) return;
     for (T* g = piece.begin; g != piece.end; ++g) *g *= factor;
   });
+}
+
+template <class T>
+double clip_global_norm(std::span<const TensorView<T>> gradients, double max_norm) {
+  check("clip_by_global_norm", "max_norm", max_norm);
+  const std::span<Piece<T>> pieces = summed_pieces_of(gradients);
+  const double norm = bound(pieces, max_norm);
+  scale(pieces);
   return norm;
+}
+
+template <class T>
+void clip_norm(std::span<const TensorView<T>> gradients, double max_norm) {
+  check("clip_by_norm", "max_norm", max_norm);
+  const std::span<Piece<T>> pieces = summed_pieces_of(gradients);
+  std::size_t first = 0;
+  for (const TensorView<T>& g : gradients) {
+    const auto count = static_cast<std::size_t>(detail::piece_count(g.size()));
+    bound(pieces.subspan(first, count), max_norm);
+    first += count;
+  }
+  scale(pieces);
 }
 
 template <class T>
@@ -79,11 +115,13 @@ void clip_value(std::span<const TensorView<T>> gradients, double max_value) {
 }  // namespace
 
 double clip_by_global_norm(std::span<const TensorView<float>> gradients, double max_norm) {
-  return clip_norm(gradients, max_norm);
+  return clip_global_norm(gradients, max_norm);
 }
 double clip_by_global_norm(std::span<const TensorView<double>> gradients, double max_norm) {
-  return clip_norm(gradients, max_norm);
+  return clip_global_norm(gradients, max_norm);
 }
+void clip_by_norm(std::span<const TensorView<float>> gradients, double max_norm) { clip_norm(gradients, max_norm); }
+void clip_by_norm(std::span<const TensorView<double>> gradients, double max_norm) { clip_norm(gradients, max_norm); }
 void clip_by_value(std::span<const TensorView<float>> gradients, double max_value) { clip_value(gradients, max_value); }
 void clip_by_value(std::span<const TensorView<double>> gradients, double max_value) {
   clip_value(gradients, max_value);

@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::string_view kWho = "compute_loss";
 constexpr double kFlopsPerElement = 8, kFlopsPerLogarithm = 20;
-constexpr double kSmallest = 1e-7;  // what Keras adds to rates, and to counts that are divided
+constexpr double kSmallest = 1e-7;  // what Keras adds to rates and to counts that are divided, and what it divides by
 
 // What a loss is computed from. Outputs have targets or labels; `gradient` may be null.
 template <class T>
@@ -78,10 +78,17 @@ Element element_of(const Hinge&) { return {simd::ElementLoss::hinge}; }
 Element element_of(const SquaredHinge&) { return {simd::ElementLoss::squared_hinge}; }
 Element element_of(const LogCosh&) { return {simd::ElementLoss::log_cosh}; }
 Element element_of(const Poisson&) { return {simd::ElementLoss::poisson, {.p = kSmallest}}; }
+Element element_of(const MeanAbsolutePercentageError&) {
+  return {simd::ElementLoss::absolute_percentage, {.p = kSmallest}};
+}
+Element element_of(const MeanSquaredLogarithmicError&) {
+  return {simd::ElementLoss::squared_logarithmic, {.p = kSmallest}};
+}
 
 bool takes_logarithms(simd::ElementLoss kind) {
   using enum simd::ElementLoss;
-  return kind != squared && kind != absolute && kind != huber && kind != hinge && kind != squared_hinge;
+  return kind != squared && kind != absolute && kind != absolute_percentage && kind != huber && kind != hinge &&
+         kind != squared_hinge;
 }
 
 // Elements of a row.

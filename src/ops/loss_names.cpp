@@ -23,7 +23,9 @@ std::string_view loss_name(const Loss& loss) {
                                          "poisson",
                                          "cosine_similarity",
                                          "tversky",
-                                         "dice"};
+                                         "dice",
+                                         "mape",
+                                         "msle"};
   static_assert(std::size(kNames) == std::variant_size_v<Loss>);
   return kNames[loss.index()];
 }
@@ -56,6 +58,10 @@ Loss loss_from_name(std::string_view name, std::string_view who) {
       {"cosine_similarity", CosineSimilarity{}},
       {"tversky", Tversky{}},
       {"dice", Dice{}},
+      {"mape", MeanAbsolutePercentageError{}},
+      {"mean_absolute_percentage_error", MeanAbsolutePercentageError{}},
+      {"msle", MeanSquaredLogarithmicError{}},
+      {"mean_squared_logarithmic_error", MeanSquaredLogarithmicError{}},
   };
   return detail::value_of(losses, name, who, "loss");
 }

@@ -23,25 +23,33 @@ std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter, st
   return counter;
 }
 
-// The counter's low half counts the numbers, its high half is the stream; the key is the seed. A block has two numbers.
-std::uint64_t Random::bits(std::uint64_t n) const {
-  const std::uint64_t block = n / 2;
-  const auto r = philox4x32({static_cast<std::uint32_t>(block), static_cast<std::uint32_t>(block >> 32),
+namespace {
+
+double uniform_of(std::uint64_t bits) { return static_cast<double>(bits >> 11) * 0x1p-53; }
+
+}  // namespace
+
+// The counter's low half counts the blocks, its high half is the stream; the key is the seed.
+std::array<std::uint64_t, 2> Random::block(std::uint64_t k) const {
+  const auto r = philox4x32({static_cast<std::uint32_t>(k), static_cast<std::uint32_t>(k >> 32),
                              static_cast<std::uint32_t>(stream_), static_cast<std::uint32_t>(stream_ >> 32)},
                             {static_cast<std::uint32_t>(seed_), static_cast<std::uint32_t>(seed_ >> 32)});
-  const std::size_t half = 2 * (n % 2);
-  return r[half] | static_cast<std::uint64_t>(r[half + 1]) << 32;
+  return {r[0] | static_cast<std::uint64_t>(r[1]) << 32, r[2] | static_cast<std::uint64_t>(r[3]) << 32};
 }
 
-double Random::uniform(std::uint64_t n) const { return static_cast<double>(bits(n) >> 11) * 0x1p-53; }
+std::uint64_t Random::bits(std::uint64_t n) const { return block(n / 2)[n % 2]; }
 
-// Numbers 2k and 2k + 1 are the two that Box and Muller's transform makes of the uniforms 2k and 2k + 1.
-double Random::normal(std::uint64_t n) const {
-  const std::uint64_t even = n - n % 2;
-  const double radius = std::sqrt(-2.0 * std::log1p(-uniform(even)));  // 1 - u is in (0, 1], so the log is finite
-  const double angle = 2.0 * std::numbers::pi * uniform(even + 1);
-  return radius * (n % 2 == 0 ? std::cos(angle) : std::sin(angle));
+double Random::uniform(std::uint64_t n) const { return uniform_of(bits(n)); }
+
+// The two that Box and Muller's transform makes of the uniforms 2k and 2k + 1.
+std::array<double, 2> Random::normal_pair(std::uint64_t k) const {
+  const auto [first, second] = block(k);
+  const double radius = std::sqrt(-2.0 * std::log1p(-uniform_of(first)));  // 1 - u is in (0, 1], so the log is finite
+  const double angle = 2.0 * std::numbers::pi * uniform_of(second);
+  return {radius * std::cos(angle), radius * std::sin(angle)};
 }
+
+double Random::normal(std::uint64_t n) const { return normal_pair(n / 2)[n % 2]; }
 
 std::uint64_t Random::below(std::uint64_t n, std::uint64_t bound) const {
   if (bound == 0) throw std::invalid_argument("Random::below: bound = 0, it must be at least 1");

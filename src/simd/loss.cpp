@@ -49,6 +49,14 @@ struct Absolute {
     return {hn::Abs(x), hn::IfThenElse(hn::IsNaN(x), x, sign)};
   }
 };
+struct AbsolutePercentage {
+  template <class D, class V>
+  static HWY_INLINE LossAndSlope<V> at(D d, V y, V t, Parameters<V> own) {
+    const V size = hn::Abs(t), factor = hn::Div(hn::Set(d, 100.0), hn::IfThenElse(hn::Lt(size, own.p), own.p, size));
+    const auto [loss, slope] = Absolute::at(d, y, t, own);
+    return {hn::Mul(factor, loss), hn::Mul(factor, slope)};
+  }
+};
 struct HuberLoss {
   template <class D, class V>
   static HWY_INLINE LossAndSlope<V> at(D d, V y, V t, Parameters<V> own) {
@@ -132,6 +140,19 @@ struct LogCoshLoss {
             hn::IfThenElse(unknown, x, tanh)};
   }
 };
+struct SquaredLogarithmic {
+  template <class D, class V>
+  static HWY_INLINE LossAndSlope<V> at(D d, V y, V t, Parameters<V> own) {
+    const auto below = hn::Lt(y, own.p);
+    const V output = hn::IfThenElse(below, own.p, y), target = hn::IfThenElse(hn::Lt(t, own.p), own.p, t);
+    const V difference = hn::Sub(hn::Log1p(d, output), hn::Log1p(d, target));
+    const V slope = hn::Div(hn::Add(difference, difference), hn::Add(hn::Set(d, 1.0), output));
+    const V either = hn::Add(y, t);
+    const auto unknown = hn::IsNaN(either);
+    return {hn::IfThenElse(unknown, either, hn::Mul(difference, difference)),
+            hn::IfThenElse(unknown, either, hn::IfThenZeroElse(below, slope))};
+  }
+};
 struct PoissonLoss {
   template <class D, class V>
   static HWY_INLINE LossAndSlope<V> at(D d, V y, V t, Parameters<V> own) {
@@ -199,6 +220,10 @@ HWY_INLINE double element_loss_any(ElementLoss loss, const ElementParameters& ow
       return sum_of<Squared>(own, scale, y, t, gradient, n);
     case ElementLoss::absolute:
       return sum_of<Absolute>(own, scale, y, t, gradient, n);
+    case ElementLoss::absolute_percentage:
+      return sum_of<AbsolutePercentage>(own, scale, y, t, gradient, n);
+    case ElementLoss::squared_logarithmic:
+      return sum_of<SquaredLogarithmic>(own, scale, y, t, gradient, n);
     case ElementLoss::huber:
       return sum_of<HuberLoss>(own, scale, y, t, gradient, n);
     case ElementLoss::binary:

@@ -6,18 +6,20 @@
 namespace hubel::simd {
 
 enum class ElementLoss {
-  squared,        // (y - t)^2
-  absolute,       // |y - t|
-  huber,          // (y - t)^2 / 2, beyond p, p (|y - t| - p / 2)
-  binary,         // -(p t log y + (1 - t) log(1 - y)), the logarithms at least -100
-  binary_logits,  // the same of sigmoid(y)
-  hinge,          // max(0, 1 - t y), t = 0 standing for -1
-  squared_hinge,  // its square
-  log_cosh,       // log(cosh(y - t))
-  poisson,        // y - t log(max(y, 0) + p)
-  focal,          // (1 - y_t)^p times binary's without its p, y_t = t y + (1 - t) (1 - y); with q >= 0 also times t q +
-                  // (1 - t) (1 - q)
-  focal_logits    // the same of sigmoid(y)
+  squared,              // (y - t)^2
+  absolute,             // |y - t|
+  huber,                // (y - t)^2 / 2, beyond p, p (|y - t| - p / 2)
+  binary,               // -(p t log y + (1 - t) log(1 - y)), the logarithms at least -100
+  binary_logits,        // the same of sigmoid(y)
+  hinge,                // max(0, 1 - t y), t = 0 standing for -1
+  squared_hinge,        // its square
+  log_cosh,             // log(cosh(y - t))
+  poisson,              // y - t log(max(y, 0) + p)
+  absolute_percentage,  // 100 |y - t| / max(|t|, p)
+  squared_logarithmic,  // (log(1 + max(y, p)) - log(1 + max(t, p)))^2
+  focal,        // (1 - y_t)^p times binary's without its p, y_t = t y + (1 - t) (1 - y); with q >= 0 also times t q +
+                // (1 - t) (1 - q)
+  focal_logits  // the same of sigmoid(y)
 };
 
 struct ElementParameters {

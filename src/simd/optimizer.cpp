@@ -135,6 +135,66 @@ HWY_INLINE void adagrad_any(const AdagradStep<T>& step, const T* HWY_RESTRICT g,
 }
 
 template <class T>
+HWY_INLINE void nadam_any(const AdamStep<T>& step, const T* HWY_RESTRICT g, T* HWY_RESTRICT m, T* HWY_RESTRICT v,
+                          T* HWY_RESTRICT w, std::size_t n) {
+  for_each_vector<T>(n, [&](auto d, std::size_t i) HWY_ATTR {
+    const auto gradient = hn::LoadU(d, g + i);
+    const auto [first, second] = update_moments(d, step, gradient, m + i, v + i);
+    const auto ahead = hn::MulAdd(hn::Set(d, step.gradient_rate), gradient, hn::Mul(hn::Set(d, step.rate), first));
+    const auto kept = hn::Mul(hn::Set(d, step.keep), hn::LoadU(d, w + i));
+    hn::StoreU(hn::Sub(kept, hn::Div(ahead, size_of(d, step, second))), d, w + i);
+  });
+}
+
+template <class T>
+HWY_INLINE void adamax_any(const AdamStep<T>& step, const T* HWY_RESTRICT g, T* HWY_RESTRICT m, T* HWY_RESTRICT u,
+                           T* HWY_RESTRICT w, std::size_t n) {
+  for_each_vector<T>(n, [&](auto d, std::size_t i) HWY_ATTR {
+    const auto gradient = hn::LoadU(d, g + i);
+    const auto mean =
+        hn::MulAdd(hn::Set(d, step.beta_1), hn::LoadU(d, m + i), hn::Mul(hn::Set(d, step.one_minus_beta_1), gradient));
+    const auto largest = hn::Max(hn::Mul(hn::Set(d, step.beta_2), hn::LoadU(d, u + i)), hn::Abs(gradient));
+    const auto first = without_subnormals(d, mean, step.least), norm = without_subnormals(d, largest, step.least);
+    hn::StoreU(first, d, m + i);
+    hn::StoreU(norm, d, u + i);
+    const auto kept = hn::Mul(hn::Set(d, step.keep), hn::LoadU(d, w + i));
+    const auto change = hn::Div(first, hn::Add(norm, hn::Set(d, step.epsilon)));
+    hn::StoreU(hn::NegMulAdd(hn::Set(d, step.rate), change, kept), d, w + i);
+  });
+}
+
+template <class T>
+HWY_INLINE void adadelta_any(const AdadeltaStep<T>& step, const T* HWY_RESTRICT g, T* HWY_RESTRICT a,
+                             T* HWY_RESTRICT change, T* HWY_RESTRICT w, std::size_t n) {
+  for_each_vector<T>(n, [&](auto d, std::size_t i) HWY_ATTR {
+    const auto rho = hn::Set(d, step.rho), rest = hn::Set(d, step.one_minus_rho), epsilon = hn::Set(d, step.epsilon);
+    const auto gradient = hn::LoadU(d, g + i), old = hn::LoadU(d, change + i);
+    const auto square = without_subnormals(
+        d, hn::MulAdd(rho, hn::LoadU(d, a + i), hn::Mul(hn::Mul(rest, gradient), gradient)), step.least);
+    hn::StoreU(square, d, a + i);
+    const auto u = hn::Mul(gradient, hn::Sqrt(hn::Div(hn::Add(old, epsilon), hn::Add(square, epsilon))));
+    hn::StoreU(without_subnormals(d, hn::MulAdd(rho, old, hn::Mul(hn::Mul(rest, u), u)), step.least), d, change + i);
+    const auto kept = hn::Mul(hn::Set(d, step.keep), hn::LoadU(d, w + i));
+    hn::StoreU(hn::NegMulAdd(hn::Set(d, step.rate), u, kept), d, w + i);
+  });
+}
+
+template <class T>
+HWY_INLINE void lion_any(const LionStep<T>& step, const T* HWY_RESTRICT g, T* HWY_RESTRICT m, T* HWY_RESTRICT w,
+                         std::size_t n) {
+  for_each_vector<T>(n, [&](auto d, std::size_t i) HWY_ATTR {
+    const auto gradient = hn::LoadU(d, g + i), old = hn::LoadU(d, m + i);
+    const auto ahead = hn::MulAdd(hn::Set(d, step.beta_1), old, hn::Mul(hn::Set(d, step.one_minus_beta_1), gradient));
+    // 0 and NaN stay what they are.
+    const auto sign = hn::IfThenElse(hn::Gt(hn::Abs(ahead), hn::Zero(d)), hn::CopySign(hn::Set(d, T(1)), ahead), ahead);
+    const auto mean = hn::MulAdd(hn::Set(d, step.beta_2), old, hn::Mul(hn::Set(d, step.one_minus_beta_2), gradient));
+    hn::StoreU(without_subnormals(d, mean, std::numeric_limits<T>::min()), d, m + i);
+    const auto kept = hn::Mul(hn::Set(d, step.keep), hn::LoadU(d, w + i));
+    hn::StoreU(hn::NegMulAdd(hn::Set(d, step.rate), sign, kept), d, w + i);
+  });
+}
+
+template <class T>
 HWY_INLINE double squares_any(const T* x, std::size_t n) {
   DoubleSum sum;
   for_each_vector<double>(n, [&](auto d, std::size_t i) HWY_ATTR {
@@ -184,6 +244,30 @@ void AdagradF32(const AdagradStep<float>& step, const float* g, float* sum, floa
 void AdagradF64(const AdagradStep<double>& step, const double* g, double* sum, double* w, std::size_t n) {
   adagrad_any(step, g, sum, w, n);
 }
+void NadamF32(const AdamStep<float>& step, const float* g, float* m, float* v, float* w, std::size_t n) {
+  nadam_any(step, g, m, v, w, n);
+}
+void NadamF64(const AdamStep<double>& step, const double* g, double* m, double* v, double* w, std::size_t n) {
+  nadam_any(step, g, m, v, w, n);
+}
+void AdamaxF32(const AdamStep<float>& step, const float* g, float* m, float* u, float* w, std::size_t n) {
+  adamax_any(step, g, m, u, w, n);
+}
+void AdamaxF64(const AdamStep<double>& step, const double* g, double* m, double* u, double* w, std::size_t n) {
+  adamax_any(step, g, m, u, w, n);
+}
+void AdadeltaF32(const AdadeltaStep<float>& step, const float* g, float* a, float* d, float* w, std::size_t n) {
+  adadelta_any(step, g, a, d, w, n);
+}
+void AdadeltaF64(const AdadeltaStep<double>& step, const double* g, double* a, double* d, double* w, std::size_t n) {
+  adadelta_any(step, g, a, d, w, n);
+}
+void LionF32(const LionStep<float>& step, const float* g, float* m, float* w, std::size_t n) {
+  lion_any(step, g, m, w, n);
+}
+void LionF64(const LionStep<double>& step, const double* g, double* m, double* w, std::size_t n) {
+  lion_any(step, g, m, w, n);
+}
 double SquaresF32(const float* x, std::size_t n) { return squares_any(x, n); }
 double SquaresF64(const double* x, std::size_t n) { return squares_any(x, n); }
 
@@ -205,6 +289,14 @@ HWY_EXPORT(RmsPropF32);
 HWY_EXPORT(RmsPropF64);
 HWY_EXPORT(AdagradF32);
 HWY_EXPORT(AdagradF64);
+HWY_EXPORT(NadamF32);
+HWY_EXPORT(NadamF64);
+HWY_EXPORT(AdamaxF32);
+HWY_EXPORT(AdamaxF64);
+HWY_EXPORT(AdadeltaF32);
+HWY_EXPORT(AdadeltaF64);
+HWY_EXPORT(LionF32);
+HWY_EXPORT(LionF64);
 HWY_EXPORT(SquaresF32);
 HWY_EXPORT(SquaresF64);
 
@@ -258,6 +350,38 @@ void adagrad_step(const AdagradStep<float>& step, const float* g, float* sum, fl
 template <>
 void adagrad_step(const AdagradStep<double>& step, const double* g, double* sum, double* w, std::size_t n) {
   HWY_DYNAMIC_DISPATCH(AdagradF64)(step, g, sum, w, n);
+}
+template <>
+void nadam_step(const AdamStep<float>& step, const float* g, float* m, float* v, float* w, std::size_t n) {
+  HWY_DYNAMIC_DISPATCH(NadamF32)(step, g, m, v, w, n);
+}
+template <>
+void nadam_step(const AdamStep<double>& step, const double* g, double* m, double* v, double* w, std::size_t n) {
+  HWY_DYNAMIC_DISPATCH(NadamF64)(step, g, m, v, w, n);
+}
+template <>
+void adamax_step(const AdamStep<float>& step, const float* g, float* m, float* u, float* w, std::size_t n) {
+  HWY_DYNAMIC_DISPATCH(AdamaxF32)(step, g, m, u, w, n);
+}
+template <>
+void adamax_step(const AdamStep<double>& step, const double* g, double* m, double* u, double* w, std::size_t n) {
+  HWY_DYNAMIC_DISPATCH(AdamaxF64)(step, g, m, u, w, n);
+}
+template <>
+void adadelta_step(const AdadeltaStep<float>& step, const float* g, float* a, float* d, float* w, std::size_t n) {
+  HWY_DYNAMIC_DISPATCH(AdadeltaF32)(step, g, a, d, w, n);
+}
+template <>
+void adadelta_step(const AdadeltaStep<double>& step, const double* g, double* a, double* d, double* w, std::size_t n) {
+  HWY_DYNAMIC_DISPATCH(AdadeltaF64)(step, g, a, d, w, n);
+}
+template <>
+void lion_step(const LionStep<float>& step, const float* g, float* m, float* w, std::size_t n) {
+  HWY_DYNAMIC_DISPATCH(LionF32)(step, g, m, w, n);
+}
+template <>
+void lion_step(const LionStep<double>& step, const double* g, double* m, double* w, std::size_t n) {
+  HWY_DYNAMIC_DISPATCH(LionF64)(step, g, m, w, n);
 }
 template <>
 double sum_of_squares(const float* x, std::size_t n) {

@@ -287,7 +287,7 @@ class Command(unittest.TestCase):
             out = self.folder / f"wide{threads}.safetensors"
             run = hubel("train", "--data", self.data, "--model", architecture, "--epochs", 2, "--batch", 64, "--seed", 9,
                         "--augment", "shift=0.1,rotation=20,zoom-max=1.2,crop=2,flip=0.5,brightness=0.2,contrast=0.2,"
-                        "cutout=5,erase=0.3,mixup=0.4,cutmix=0.4", "--threads", threads, "--out", out)
+                        "cutout=5,erase=0.3,mixup=0.4,cutmix=0.4,crop-area-min=0.5,shear=5,noise=0.1", "--threads", threads, "--out", out)
             self.assertEqual(run.returncode, 0, run.stderr)
             weights.append(read_tensors(out))
         self.assertGreater(len(weights[0]), 8)
@@ -323,6 +323,9 @@ class Command(unittest.TestCase):
                         ["--optimizer", "rmsprop", "--schedule", "milestones:at=4/6", "--momentum", 0.5],
                         ["--optimizer", "adagrad", "--lr", 0.01, "--schedule", "exponential:gamma=0.9"],
                         ["--optimizer", "lamb", "--lr", 0.01, "--schedule", "polynomial:power=2", "--warmup", 0.2],
+                        ["--optimizer", "nadam", "--weight-decay", 0.01], ["--optimizer", "adamax", "--lr", 0.003],
+                        ["--optimizer", "adadelta", "--lr", 1], ["--optimizer", "lion", "--lr", 2e-4],
+                        ["--schedule", "triangular:cycles=2,gamma=0.5", "--clip-parameter-norm", 0.5],
                         ["--clip-norm", 1, "--label-smoothing", 0.1, "--ema", 0.9, "--schedule", "one_cycle"],
                         ["--augment", "shift=0.05,zoom-max=1.1,brightness=0.1"],
                         ["--augment", "mixup=0.1,cutmix=0.1"]):
@@ -616,9 +619,11 @@ class Command(unittest.TestCase):
 
     def test_ranges_are_told_by_the_names_given(self):
         for option, said in (("crop=-1", "crop = -1, it must be in [0, 65536]"), ("zoom-min=0", "zoom-min = 0"),
+                             ("crop-area-min=2", "crop-area-min = 2"), ("hue=1", "hue = 1, it must be in [0, 0.5]"),
                              ("flip=2", "flip = 2, it must be in [0, 1]"), ("shift=0.1,cutmix=-1", "cutmix = -1")):
             run = hubel("train", "--data", self.data, "--augment", option)
             self.refuses(run, 2, "--augment: " + said)
+        self.refuses(hubel("train", "--data", self.data, "--augment", "hue=0.1"), 1, "red, green and blue", "1 channel")
 
     def test_evaluate(self):
         run = hubel("evaluate", self.model, "--data", self.data, "--show", 2)

@@ -11,6 +11,7 @@
 #include <set>
 
 #include "data/affine.hpp"
+#include "data/colour.hpp"
 #include "hubel/dataset.hpp"
 #include "testing.hpp"
 
@@ -47,8 +48,14 @@ reference::Array moved(const Image& in, const Shape& s, Border border, const Mov
     const long double x1 = (m.mirrored ? s[1] - 1 - column : column) - m.dx - middle_x;
     const long double cosine = std::cos(static_cast<long double>(m.angle)),
                       sine = std::sin(static_cast<long double>(m.angle));
-    const long double y = middle_y + (cosine * y1 + sine * x1) / m.zoom;
-    const long double x = middle_x + (cosine * x1 - sine * y1) / m.zoom;
+    const long double from_middle = (cosine * y1 + sine * x1) / m.zoom;
+    long double y = middle_y + from_middle;
+    long double x =
+        middle_x + (cosine * x1 - sine * y1) / m.zoom + std::tan(static_cast<long double>(m.shear)) * from_middle;
+    if (m.part) {  // its first pixel at 0, its last one at the image's last
+      y = m.part->top + (s[0] > 1 ? y * (m.part->height - 1) / (s[0] - 1) : y);
+      x = m.part->left + (s[1] > 1 ? x * (m.part->width - 1) / (s[1] - 1) : x);
+    }
     const auto top = static_cast<std::int64_t>(std::floor(y)), left = static_cast<std::int64_t>(std::floor(x));
     const long double down = y - top, right = x - left;
     out[i] = (1 - down) *
@@ -65,6 +72,12 @@ Tensor<float> resampled(const Image& in, const Shape& s, Border border, const Mo
   return out;
 }
 
+detail::Part some_part(Noise& noise, const Shape& s) {
+  detail::Part part{0, 0, noise.integer(1, s[0]), noise.integer(1, s[1])};
+  part.top = noise.integer(0, s[0] - part.height), part.left = noise.integer(0, s[1] - part.width);
+  return part;
+}
+
 // The places that a float image leads to are reckoned in double, weights in float: 2^-24, times a few.
 constexpr double kTolerance = 0x1p-21;
 
@@ -78,6 +91,8 @@ TEST(Affine, IsWhatItsDefinitionSays) {
     if (noise.chance(0.7)) m.angle = noise.real(-3.2, 3.2);
     if (noise.chance(0.7)) m.dy = noise.real(-15, 15), m.dx = noise.real(-15, 15);
     m.mirrored = noise.chance(0.5), m.upside_down = noise.chance(0.5);
+    if (noise.chance(0.5)) m.shear = noise.real(-1.2, 1.2);
+    if (noise.chance(0.5)) m.part = some_part(noise, shape);
     const Image in = noise_image(shape, static_cast<std::uint64_t>(i));
     EXPECT_TRUE(close(resampled(in, shape, border, m), moved(in, shape, border, m), kTolerance))
         << shape.to_string() << " zoom " << m.zoom << " angle " << m.angle << " by " << m.dy << ", " << m.dx;
@@ -112,12 +127,23 @@ TEST(Affine, TurnsCounterClockwise) {
   for (std::int64_t i = 0; i < 4; ++i) EXPECT_NEAR(out[i], expected[static_cast<std::size_t>(i)], 1e-6);
 }
 
+TEST(Affine, ShearsWhatIsAboveToTheRight) {
+  Movement m;
+  m.shear = std::numbers::pi / 4;
+  Image in(25);
+  in[1 * 5 + 2] = 1;  // one pixel above the middle
+  const Tensor<float> out = resampled(in, {5, 5, 1}, Border::zero, m);
+  EXPECT_NEAR(out[1 * 5 + 3], 1, 1e-6);
+}
+
 TEST(Affine, StaysWithinItsArrays) {
   Noise noise(3);
   for (int i = 0; i < 60; ++i) {
     const Shape shape{noise.integer(1, 9), noise.integer(1, 9), noise.integer(1, 4)};
     Movement m{noise.real(0.2, 4), noise.chance(0.3) ? 0 : noise.real(-4, 4), noise.real(-30, 30), noise.real(-30, 30)};
     if (noise.chance(0.3)) m = {1, 0, std::floor(m.dy), std::floor(m.dx), true, false};
+    if (noise.chance(0.3)) m.shear = noise.real(-1.3, 1.3);
+    if (noise.chance(0.3)) m.part = some_part(noise, shape);
     for (const Fence fence : {Fence::before, Fence::after}) {
       const FencedTensor<float> in(random_tensor<float>(shape, 1), fence);
       FencedTensor<float> out(shape, fence);
@@ -243,6 +269,108 @@ TEST(Augment, ShiftsTurnsAndZoomsWithinTheirRanges) {
   EXPECT_NEAR(range(values)[1], 1.5, 0.03);
 }
 
+TEST(Augment, ShearsWithinItsRange) {
+  const Shape shape{41, 41, 1};
+  Image image(41 * 41);
+  image[10 * 41 + 20] = 1;  // 10 above the middle
+  Augmentation o;
+  o.shear = 30;
+  double least = 0, most = 0;
+  for (const Image& out : changed(o, shape, image, 500)) {
+    double sum = 0, x = 0;
+    for (std::size_t i = 0; i < out.size(); ++i) {
+      if (out[i] != 0) {
+        ASSERT_EQ(i / 41, 10u);
+      }
+      sum += double{out[i]}, x += double{out[i]} * static_cast<double>(i % 41);
+    }
+    const double angle = std::atan2(x / sum - 20, 10) * 180 / std::numbers::pi;
+    least = std::min(least, angle), most = std::max(most, angle);
+  }
+  EXPECT_NEAR(least, -30, 0.5);
+  EXPECT_NEAR(most, 30, 0.5);
+}
+
+// The part that an image shows whose pixels are their own places, (y, x), with no other movement.
+detail::Part part_shown(const Image& out) {
+  const auto whole = [](float place) {
+    EXPECT_NEAR(place, std::round(place), 1e-4);
+    return static_cast<std::int64_t>(std::lround(place));
+  };
+  const std::int64_t top = whole(out[0]), left = whole(out[1]);
+  return {top, left, whole(out[out.size() - 2]) - top + 1, whole(out[out.size() - 1]) - left + 1};
+}
+
+Image places_of(const Shape& shape) {
+  Image places;
+  for (std::int64_t i = 0; i < shape[0] * shape[1]; ++i)
+    places.insert(places.end(), {static_cast<float>(i / shape[1]), static_cast<float>(i % shape[1])});
+  return places;
+}
+
+// Areas, ratios and places of random parts are distributed as they are said to be; the resampling shows the part and
+// nothing else.
+TEST(Augment, ShowsRandomParts) {
+  const Shape shape{60, 80, 2};
+  Augmentation o;
+  o.crop_area_min = 0.1, o.crop_area_max = 0.5;
+  constexpr std::int32_t kCount = 4000;
+  double area = 0, log_ratio = 0, top = 0, left = 0;
+  for (const Image& out : changed(o, shape, places_of(shape), kCount)) {
+    const detail::Part part = part_shown(out);
+    const auto h = static_cast<double>(part.height), w = static_cast<double>(part.width);
+    ASSERT_TRUE(part.top >= 0 && part.left >= 0 && part.top + part.height <= 60 && part.left + part.width <= 80);
+    // Sides are rounded to pixels.
+    ASSERT_LE((h - 0.5) * (w - 0.5), 0.5 * 4800);
+    ASSERT_GE((h + 0.5) * (w + 0.5), 0.1 * 4800);
+    ASSERT_GE((w + 0.5) / (h - 0.5), 0.75);
+    ASSERT_LE((w - 0.5) / (h + 0.5), 4.0 / 3);
+    area += h * w / 4800 / kCount, log_ratio += std::log(w / h) / kCount;
+    top += static_cast<double>(part.top) / (60 - h) / kCount,
+        left += static_cast<double>(part.left) / (80 - w) / kCount;
+    for (std::int64_t y = 0; y < 60; y += 7)
+      for (std::int64_t x = 0; x < 80; x += 9) {
+        const float* shown = out.data() + 2 * (y * 80 + x);
+        ASSERT_NEAR(shown[0], static_cast<double>(part.top) + static_cast<double>(y) * (h - 1) / 59, 1e-4);
+        ASSERT_NEAR(shown[1], static_cast<double>(part.left) + static_cast<double>(x) * (w - 1) / 79, 1e-4);
+      }
+  }
+  // Standard deviations of uniforms over their ranges, of the mean of so many.
+  const double root = std::sqrt(12.0 * kCount);
+  EXPECT_NEAR(area, 0.3, 4.5 * 0.4 / root);
+  EXPECT_NEAR(log_ratio, 0, 4.5 * 2 * std::log(4.0 / 3) / root);
+  EXPECT_NEAR(top, 0.5, 4.5 / root);
+  EXPECT_NEAR(left, 0.5, 4.5 / root);
+}
+
+// No part of the whole area has such a ratio.
+TEST(Augment, TakesTheMiddleWherePartsDoNotFit) {
+  const Shape shape{20, 40, 2};
+  Augmentation o;
+  o.crop_area_min = 0.99, o.crop_ratio_min = o.crop_ratio_max = 1;
+  const detail::Part wide = part_shown(changed(o, shape, places_of(shape), 1)[0]);
+  EXPECT_EQ((std::array{wide.top, wide.left, wide.height, wide.width}), (std::array<std::int64_t, 4>{0, 10, 20, 20}));
+  o.crop_ratio_min = o.crop_ratio_max = 4;
+  const detail::Part high = part_shown(changed(o, shape, places_of(shape), 1)[0]);
+  EXPECT_EQ((std::array{high.top, high.left, high.height, high.width}), (std::array<std::int64_t, 4>{5, 0, 10, 40}));
+  for (const Image& out : changed(o, {1, 1, 1}, {3}, 3)) EXPECT_EQ(out, Image{3});
+}
+
+// A part and other movements are one resampling: the part's own, then theirs, of an image as linear as its places.
+TEST(Augment, PartsJoinTheOtherGeometry) {
+  const Shape shape{31, 31, 2};
+  Augmentation o;
+  o.crop_area_min = 0.3, o.crop_area_max = 0.6, o.flip_horizontal = 1;
+  const std::vector<Image> mirrored = changed(o, shape, places_of(shape), 50);
+  o.flip_horizontal = 0;
+  const std::vector<Image> plain = changed(o, shape, places_of(shape), 50);
+  for (std::size_t i = 0; i < 50; ++i)
+    for (std::size_t y = 0; y < 31; ++y)
+      for (std::size_t x = 0; x < 31; ++x)
+        for (std::size_t c = 0; c < 2; ++c)
+          ASSERT_NEAR(mirrored[i][(y * 31 + x) * 2 + c], plain[i][(y * 31 + 30 - x) * 2 + c], 1e-4);
+}
+
 TEST(Augment, NormalisesChannels) {
   const Shape shape{2, 2, 3};
   const Image image = noise_image(shape, 4);
@@ -280,6 +408,135 @@ TEST(Augment, ChangesBrightnessAndContrast) {
   }
   EXPECT_NEAR(least, 0.5, 0.01);
   EXPECT_NEAR(most, 1.5, 0.01);
+}
+
+// ---- Colours -----------------------------------------------------------------------------------------------------
+
+using Colour = std::array<double, 3>;
+
+double grey(const Colour& rgb) { return 0.299 * rgb[0] + 0.587 * rgb[1] + 0.114 * rgb[2]; }
+
+// By way of hue in degrees, chroma and value; the sixth of the circle tells which two numbers come from the chroma.
+Colour turned(const Colour& rgb, double share) {
+  const double value = std::max({rgb[0], rgb[1], rgb[2]}), chroma = value - std::min({rgb[0], rgb[1], rgb[2]});
+  if (chroma == 0) return rgb;
+  double hue = value == rgb[0]   ? 60 * (rgb[1] - rgb[2]) / chroma
+               : value == rgb[1] ? 60 * (rgb[2] - rgb[0]) / chroma + 120
+                                 : 60 * (rgb[0] - rgb[1]) / chroma + 240;
+  hue = std::fmod(hue + 360 * share + 720, 360);
+  const double x = chroma * (1 - std::abs(std::fmod(hue / 60, 2) - 1)), least = value - chroma;
+  const std::array<Colour, 6> sixths = {
+      {{chroma, x, 0}, {x, chroma, 0}, {0, chroma, x}, {0, x, chroma}, {x, 0, chroma}, {chroma, 0, x}}};
+  Colour out = sixths[static_cast<std::size_t>(hue / 60) % 6];
+  for (double& number : out) number += least;
+  return out;
+}
+
+TEST(Colour, IsWhatItsDefinitionSays) {
+  Noise noise(7);
+  for (int i = 0; i < 3000; ++i) {
+    // Some have two numbers, or all three, alike; some lie outside [0, 1].
+    std::array<float, 3> pixel{};
+    for (float& number : pixel) number = static_cast<float>(noise.chance(0.3) ? 0.5 : noise.real(-0.5, 1.5));
+    const detail::ColourChange change{noise.chance(0.5) ? 1 : noise.real(0, 2),
+                                      noise.chance(0.3) ? 0 : noise.real(-1, 1), noise.chance(0.2)};
+    Colour expected{double{pixel[0]}, double{pixel[1]}, double{pixel[2]}};
+    const double middle = grey(expected);
+    for (double& number : expected) number = middle + change.saturation * (number - middle);
+    expected = turned(expected, change.hue);
+    if (change.grey) expected.fill(grey(expected));
+    detail::change_colours(change, 1, pixel.data());
+    // A hue is a quotient by the chroma, which is then multiplied by it: a few roundings of numbers up to 4.
+    for (std::size_t c = 0; c < 3; ++c)
+      ASSERT_NEAR(pixel[c], expected[c], 4e-6) << "saturation " << change.saturation << " hue " << change.hue;
+  }
+}
+
+TEST(Colour, TurnsRedToGreenToBlue) {
+  std::array<float, 6> pixels{1, 0, 0, 0.25F, 0.25F, 0.75F};
+  detail::change_colours({1, 1.0 / 3, false}, 2, pixels.data());
+  const std::array expected{0.0F, 1.0F, 0.0F, 0.75F, 0.25F, 0.25F};
+  for (std::size_t i = 0; i < 6; ++i) EXPECT_NEAR(pixels[i], expected[i], 1e-6);
+}
+
+TEST(Augment, ChangesSaturationHueAndGreyWithinTheirRanges) {
+  const Shape shape{1, 1, 3};
+  const Image pixel{0.9F, 0.5F, 0.1F};
+  const double middle = grey({0.9, 0.5, 0.1});
+  Augmentation o;
+  o.saturation = 0.4;
+  double least = 9, most = -9;
+  for (const Image& out : changed(o, shape, pixel, 1000)) {
+    const double factor = (double{out[0]} - middle) / (0.9 - middle);
+    EXPECT_NEAR((double{out[2]} - middle) / (0.1 - middle), factor, 1e-5);
+    least = std::min(least, factor), most = std::max(most, factor);
+  }
+  EXPECT_NEAR(least, 0.6, 0.01);
+  EXPECT_NEAR(most, 1.4, 0.01);
+  o = {};
+  o.hue = 0.05;  // the orange's hue is 30 degrees, and stays between 12 and 48, between red and yellow
+  least = 9, most = -9;
+  for (const Image& out : changed(o, shape, pixel, 1000)) {
+    EXPECT_NEAR(out[0], 0.9, 1e-6);
+    EXPECT_NEAR(out[2], 0.1, 1e-6);
+    const double turn = (60 * (double{out[1]} - 0.1) / 0.8 - 30) / 360;
+    least = std::min(least, turn), most = std::max(most, turn);
+  }
+  EXPECT_NEAR(least, -0.05, 0.001);
+  EXPECT_NEAR(most, 0.05, 0.001);
+  o = {};
+  o.grayscale = 0.3;
+  int greys = 0;
+  for (const Image& out : changed(o, shape, pixel, 10000)) {
+    if (out == pixel) continue;
+    ++greys;
+    for (const float number : out) ASSERT_NEAR(number, middle, 1e-6);
+  }
+  EXPECT_NEAR(greys, 3000, 4 * std::sqrt(10000 * 0.3 * 0.7));
+}
+
+// Normal numbers of that deviation, others for each number, sample and epoch, before normalisation.
+TEST(Augment, AddsNoise) {
+  const Shape shape{5, 5, 3};
+  const Image image(75, 2);
+  Augmentation o;
+  o.noise = 0.5, o.mean = {2}, o.stddev = {0.1};
+  std::set<float> different;
+  double sum = 0, squares = 0, fourth = 0;
+  const std::int32_t count = 400;
+  for (const Image& out : changed(o, shape, image, count))
+    for (const float x : out) {
+      different.insert(x);
+      const double z = double{x} / 5;
+      sum += z, squares += z * z, fourth += z * z * z * z;
+    }
+  const double n = 75.0 * count;
+  EXPECT_GT(different.size(), static_cast<std::size_t>(0.99 * n));
+  EXPECT_NEAR(sum / n, 0, 4.5 / std::sqrt(n));
+  EXPECT_NEAR(squares / n, 1, 4.5 * std::sqrt(2 / n));
+  EXPECT_NEAR(fourth / n, 3, 4.5 * std::sqrt(96 / n));
+  EXPECT_NE(changed(o, shape, image, 1, 5, 1), changed(o, shape, image, 1, 5, 2));
+}
+
+// Brightness and contrast, then colours, then noise, then normalisation.
+TEST(Augment, ChangesColoursInTheirOrder) {
+  const Shape shape{3, 3, 3};
+  const Image image = noise_image(shape, 6);
+  Augmentation all;
+  all.brightness = 0.3, all.contrast = 0.4, all.saturation = 0.5, all.hue = 0.3, all.grayscale = 0.5, all.noise = 0.1;
+  all.mean = {0.5, 0.25, 0.1}, all.stddev = {2, 3, 4};
+  Augmentation tones, colours, noise, normal;
+  tones.brightness = 0.3, tones.contrast = 0.4;
+  colours.saturation = 0.5, colours.hue = 0.3, colours.grayscale = 0.5;
+  noise.noise = 0.1;
+  normal.mean = all.mean, normal.stddev = all.stddev;
+  for (std::int32_t index = 0; index < 20; ++index) {
+    Image once = image, in_turn = image;
+    augment(all, shape, once.data(), &index, 1, 3, 1);
+    for (const Augmentation& part : {tones, colours, noise, normal})
+      augment(part, shape, in_turn.data(), &index, 1, 3, 1);
+    EXPECT_EQ(once, in_turn);
+  }
 }
 
 TEST(Augment, CutsOutASquareAroundAnyPixel) {
@@ -333,12 +590,14 @@ Dataset some_images(std::int64_t count, const Shape& shape) {
   return data;
 }
 
-Augmentation everything() {
+Augmentation everything(std::int64_t channels) {
   Augmentation o;
   o.zoom_min = 0.9, o.zoom_max = 1.2, o.rotation = 15, o.shift = 0.1, o.crop_padding = 2;
   o.flip_horizontal = o.flip_vertical = 0.5, o.border = Border::reflect;
   o.brightness = o.contrast = 0.2, o.mean = {0.5}, o.stddev = {0.25};
   o.cutout = 3, o.erase = 0.25;
+  o.crop_area_min = 0.3, o.shear = 10, o.noise = 0.1;
+  if (channels == 3) o.saturation = 0.3, o.hue = 0.1, o.grayscale = 0.2;
   return o;
 }
 
@@ -346,7 +605,7 @@ TEST(Augmented, ASampleDependsOnSeedEpochAndIndexAlone) {
   const Shape shape{9, 11, 3};
   const std::int64_t size = shape.elements(), count = 200;
   const Dataset data = some_images(count, shape);
-  const Augmented augmented(data, everything());
+  const Augmented augmented(data, everything(3));
   std::vector<std::int32_t> all(count), order(count);
   std::iota(all.begin(), all.end(), 0);
   for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<std::int32_t>(i * 77 % count);
@@ -369,6 +628,20 @@ TEST(Augmented, ASampleDependsOnSeedEpochAndIndexAlone) {
   EXPECT_NE(whole(4, 7), expected);
   EXPECT_NE(whole(3, 8), expected);
   EXPECT_EQ(whole(3, 7), expected);
+}
+
+// Seeds that someone has noted down keep their images: these are those of the options that there were before random
+// parts, shear, colours and noise.
+TEST(Augmented, OldSeedsKeepTheirImages) {
+  const Shape shape{4, 4, 1};
+  Augmentation o;
+  o.zoom_min = 0.9, o.zoom_max = 1.2, o.rotation = 15, o.shift = 0.1, o.crop_padding = 1, o.flip_horizontal = 0.5;
+  o.brightness = 0.2, o.contrast = 0.2, o.mean = {8}, o.stddev = {4}, o.cutout = 1, o.erase = 0.5;
+  const Image out = changed(o, shape, counting(shape), 3, 11, 2)[2];
+  const Image expected{
+      -2.05668354F, -0.54062545F, -0.55289078F, -0.56515598F, -1.40080464F, 0, 0, 0, -1.50447595F, 0.01849055F, 0, 0,
+      -2.05668354F, -2.05668354F, -2.05668354F, -1.63126183F};
+  for (std::size_t i = 0; i < out.size(); ++i) EXPECT_NEAR(out[i], expected[i], 1e-5) << i;
 }
 
 TEST(Augmented, TellsItsSourceOfEpochs) {
@@ -512,7 +785,7 @@ TEST(Mix, NothingToMixIsCopied) {
 
 TEST(Mix, GatherMixedAugmentsAndMixes) {
   const Dataset data = some_images(12, {5, 6, 2});
-  Augmentation o = everything();
+  Augmentation o = everything(2);
   o.mixup = 0.5;
   const Augmented augmented(data, o);
   augmented.begin_epoch(2, 3);
@@ -612,6 +885,22 @@ TEST(Augment, RefusesOptionsOutOfRange) {
   EXPECT_TRUE(says([](Augmentation& o) { o.brightness = 2; }, {"brightness = 2"}));
   EXPECT_TRUE(says([](Augmentation& o) { o.contrast = -1; }, {"contrast = -1"}));
   EXPECT_TRUE(says([](Augmentation& o) { o.erase = 1.01; }, {"erase = 1.01"}));
+  EXPECT_TRUE(says([](Augmentation& o) { o.crop_area_min = 0; }, {"crop_area_min = 0", "[1e-06, 1]"}));
+  EXPECT_TRUE(says([](Augmentation& o) { o.crop_area_max = 0.5; }, {"crop_area_max = 0.5", "[1, 1]"}));
+  EXPECT_TRUE(says([](Augmentation& o) { o.crop_ratio_min = 0; }, {"crop_ratio_min = 0"}));
+  EXPECT_TRUE(says([](Augmentation& o) { o.crop_ratio_max = 0.5; }, {"crop_ratio_max = 0.5", "[0.75, 100]"}));
+  EXPECT_TRUE(says([](Augmentation& o) { o.shear = 90; }, {"shear = 90", "[0, 80]"}));
+  EXPECT_TRUE(says([](Augmentation& o) { o.saturation = 1.5; }, {"saturation = 1.5"}));
+  EXPECT_TRUE(says([](Augmentation& o) { o.hue = 0.6; }, {"hue = 0.6", "[0, 0.5]"}));
+  EXPECT_TRUE(says([](Augmentation& o) { o.grayscale = NAN; }, {"grayscale = nan"}));
+  EXPECT_TRUE(says([](Augmentation& o) { o.noise = -1; }, {"noise = -1"}));
+  for (double Augmentation::*field : {&Augmentation::saturation, &Augmentation::hue, &Augmentation::grayscale}) {
+    Augmentation o;
+    o.*field = 0.5;
+    EXPECT_TRUE(refuses([&] { check_augmentation("f", o, Shape{4, 4, 1}); }, "f", {"hue", "(4, 4, 1)", "1 channel"}));
+    EXPECT_TRUE(refuses([&] { check_augmentation("f", o, Shape{4, 4, 4}); }, "f", {"hue", "4 channels"}));
+    check_augmentation("f", o, Shape{4, 4, 3});
+  }
   EXPECT_TRUE(says([](Augmentation& o) { o.mixup = -0.1; }, {"mixup = -0.1"}));
   EXPECT_TRUE(says([](Augmentation& o) { o.cutmix = INFINITY; }, {"cutmix = inf"}));
   EXPECT_TRUE(says([](Augmentation& o) { o.mean = {1, 2}; }, {"mean has 2 numbers", "3 channels"}));

@@ -83,8 +83,8 @@ TEST(Allocation, NoneInForwardBackwardAndStep) {
       Execution<float> execution(network, 16, Execution<float>::Mode::training);
       const Tensor<float> x = random_tensor<float>({16, 32, 32, 1}, 1), dout = random_tensor<float>({16, 4}, 2);
       const std::vector<std::int32_t> labels(16, 3);
-      for (const OptimizerOptions& options :
-           {OptimizerOptions(SGD{.momentum = 0.9}), OptimizerOptions(AdamW{}), OptimizerOptions(LAMB{})}) {
+      for (const OptimizerOptions& options : {OptimizerOptions(SGD{.momentum = 0.9}), OptimizerOptions(AdamW{}),
+                                              OptimizerOptions(LAMB{}), OptimizerOptions(Nadam{})}) {
         Optimizer<float> optimizer(options, std::as_const(network).parameters());
         WeightAverage<float> average(std::as_const(network).parameters());
         const auto run = [&](std::int64_t m) {
@@ -172,6 +172,7 @@ TEST(Allocation, NoneFromStepToStepOfABusyFit) {
     options.schedule = StepSchedule{.every = 1};
     options.loss = CrossEntropy{.label_smoothing = 0.1, .class_weights = {1, 2, 3, 4}};
     options.clip_value = 1;
+    options.clip_parameter_norm = 1;
     options.clip_norm = 1;
     options.average = AverageOptions{.decay = 0.9};
     options.top_k = 2;

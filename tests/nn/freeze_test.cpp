@@ -161,7 +161,11 @@ TEST(Freeze, KeepsItsBitsThroughAnyTraining) {
                                          AdamW{.learning_rate = 0.01, .weight_decay = 0.1},
                                          RMSProp{.learning_rate = 0.01},
                                          Adagrad{},
-                                         LAMB{}};
+                                         LAMB{},
+                                         Nadam{},
+                                         Adamax{},
+                                         Adadelta{.learning_rate = 1, .weight_decay = 0.1},
+                                         Lion{.weight_decay = 0.1}};
   for (const OptimizerOptions& optimizer : optimizers) {
     SCOPED_TRACE(optimizer_name(optimizer));
     TrainOptions o;

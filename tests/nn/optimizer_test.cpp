@@ -16,7 +16,7 @@ namespace {
 
 // One weight's update: changes the weight for gradient g at step t = 1, 2, ... LAMB's needs the whole parameter.
 struct Scalar {
-  double w, m = 0, v = 0, mean = 0;
+  double w, m = 0, v = 0, mean = 0, product = 1;
 
   void step(const SGD& o, double g, double lr, int, bool decays) {
     if (decays) g += o.weight_decay * w;
@@ -48,6 +48,34 @@ struct Scalar {
     if (decays) g += o.weight_decay * w;
     v = (t == 1 ? o.initial_accumulator : v) + g * g;
     w -= lr * g / (std::sqrt(v) + o.epsilon);
+  }
+  void step(const Nadam& o, double g, double lr, int t, bool decays) {
+    const auto mu = [&](int s) { return o.beta_1 * (1 - std::pow(0.96, o.momentum_decay * s) / 2); };
+    if (decays) w -= lr * o.weight_decay * w;
+    product *= mu(t);
+    m = o.beta_1 * m + (1 - o.beta_1) * g;
+    v = o.beta_2 * v + (1 - o.beta_2) * g * g;
+    const double m_hat = mu(t + 1) * m / (1 - product * mu(t + 1)) + (1 - mu(t)) * g / (1 - product);
+    w -= lr * m_hat / (std::sqrt(v / (1 - std::pow(o.beta_2, t))) + o.epsilon);
+  }
+  void step(const Adamax& o, double g, double lr, int t, bool decays) {
+    if (decays) w -= lr * o.weight_decay * w;
+    m = o.beta_1 * m + (1 - o.beta_1) * g;
+    v = std::max(o.beta_2 * v, std::abs(g));
+    w -= lr / (1 - std::pow(o.beta_1, t)) * m / (v + o.epsilon);
+  }
+  void step(const Adadelta& o, double g, double lr, int, bool decays) {
+    if (decays) w -= lr * o.weight_decay * w;
+    v = o.rho * v + (1 - o.rho) * g * g;
+    const double change = std::sqrt(m + o.epsilon) / std::sqrt(v + o.epsilon) * g;
+    m = o.rho * m + (1 - o.rho) * change * change;
+    w -= lr * change;
+  }
+  void step(const Lion& o, double g, double lr, int, bool decays) {
+    if (decays) w -= lr * o.weight_decay * w;
+    const double ahead = o.beta_1 * m + (1 - o.beta_1) * g;
+    w -= lr * (ahead > 0 ? 1 : ahead < 0 ? -1 : 0);
+    m = o.beta_2 * m + (1 - o.beta_2) * g;
   }
 };
 
@@ -170,6 +198,59 @@ TYPED_TEST(OptimizerTest, Lamb) {
   expect_formula<TypeParam>(LAMB{.learning_rate = 0.02, .epsilon = 1e-3, .weight_decay = 0});
 }
 
+TYPED_TEST(OptimizerTest, Nadam) {
+  expect_formula<TypeParam>(Nadam{});
+  expect_formula<TypeParam>(Nadam{.learning_rate = 0.02, .beta_1 = 0.8, .beta_2 = 0.99, .epsilon = 1e-3});
+  expect_formula<TypeParam>(
+      Nadam{.learning_rate = 0.02, .epsilon = 1e-3, .momentum_decay = 0.004, .weight_decay = 0.5});
+}
+
+TYPED_TEST(OptimizerTest, Adamax) {
+  expect_formula<TypeParam>(Adamax{});
+  expect_formula<TypeParam>(
+      Adamax{.learning_rate = 0.02, .beta_1 = 0.8, .beta_2 = 0.5, .epsilon = 1e-3, .weight_decay = 0.5});
+}
+
+TYPED_TEST(OptimizerTest, Adadelta) {
+  expect_formula<TypeParam>(Adadelta{});
+  expect_formula<TypeParam>(Adadelta{.learning_rate = 1, .rho = 0.9, .epsilon = 1e-4, .weight_decay = 0.25});
+}
+
+TYPED_TEST(OptimizerTest, Lion) {
+  expect_formula<TypeParam>(Lion{});
+  expect_formula<TypeParam>(Lion{.learning_rate = 0.02, .beta_1 = 0.5, .beta_2 = 0.75, .weight_decay = 0.5});
+}
+
+TYPED_TEST(OptimizerTest, LionTakesNoStepWhereNothingPulls) {
+  using T = TypeParam;
+  std::vector<Parameter<T>> weights;
+  weights.push_back({"dense_1.kernel", Tensor<T>({4}, {1, 2, 3, 4})});
+  Optimizer<T> optimizer(Lion{.learning_rate = 0.5}, std::span<const Parameter<T>>(weights));
+  Tensor<T> g({4}, {0, -3, T(1e-30), std::numeric_limits<T>::quiet_NaN()});
+  const TensorView<T> view = g;
+  optimizer.step(std::span(weights), std::span(&view, 1));
+  EXPECT_EQ(weights[0].value[0], 1);
+  EXPECT_EQ(weights[0].value[1], T(2.5));
+  EXPECT_EQ(weights[0].value[2], T(2.5));
+  EXPECT_TRUE(std::isnan(weights[0].value[3]));
+}
+
+// The product of Nadam's momenta becomes less than can be told from 0 beside 1, and is then no longer taken further: a
+// state of very many steps is there at once.
+TYPED_TEST(OptimizerTest, NadamAfterVeryManySteps) {
+  using T = TypeParam;
+  std::vector<Parameter<T>> weights;
+  weights.push_back({"dense_1.kernel", Tensor<T>({1}, {1})});
+  Optimizer<T> optimizer(Nadam{.learning_rate = 0.25, .epsilon = 0}, std::span<const Parameter<T>>(weights));
+  optimizer.load_state(optimizer.state(), std::int64_t{1} << 60);
+  Tensor<T> g({1}, {2});
+  const TensorView<T> view = g;
+  optimizer.step(std::span(weights), std::span(&view, 1));
+  // mu is beta_1, and no moment is corrected any more.
+  const double expected = 1 - 0.25 * (0.9 * 0.1 + 0.1) * 2 / std::sqrt(0.001 * 4);
+  EXPECT_NEAR(weights[0].value[0], expected, 8 * static_cast<double>(std::numeric_limits<T>::epsilon()));
+}
+
 // Weights of zero have no norm to keep to.
 TYPED_TEST(OptimizerTest, LambOfZeros) {
   using T = TypeParam;
@@ -183,9 +264,20 @@ TYPED_TEST(OptimizerTest, LambOfZeros) {
 }
 
 std::vector<OptimizerOptions> all_optimizers() {
-  return {SGD{.momentum = 0.9, .weight_decay = 0.1},  Adam{.weight_decay = 0.1},           AdamW{},
-          RMSProp{.momentum = 0.9, .centered = true}, Adagrad{.initial_accumulator = 0.1}, LAMB{}};
+  return {SGD{.momentum = 0.9, .weight_decay = 0.1},
+          Adam{.weight_decay = 0.1},
+          AdamW{},
+          RMSProp{.momentum = 0.9, .centered = true},
+          Adagrad{.initial_accumulator = 0.1},
+          LAMB{},
+          Nadam{.weight_decay = 0.1},
+          Adamax{.weight_decay = 0.1},
+          Adadelta{.learning_rate = 1, .weight_decay = 0.1},
+          Lion{.weight_decay = 0.1}};
 }
+
+constexpr const char* kNames[] = {"sgd",  "adam",  "adamw",  "rmsprop",  "adagrad",
+                                  "lamb", "nadam", "adamax", "adadelta", "lion"};
 
 // ---- State -----------------------------------------------------------------------------------------------------
 
@@ -241,6 +333,10 @@ TEST(Optimizer, StateHasNames) {
   EXPECT_EQ(names(RMSProp{.centered = true}),
             (Names{"conv2d_1.kernel/square_average", "conv2d_1.kernel/gradient_average"}));
   EXPECT_EQ(names(Adagrad{}), Names{"conv2d_1.kernel/accumulator"});
+  EXPECT_EQ(names(Nadam{}), names(Adam{}));
+  EXPECT_EQ(names(Adamax{}), (Names{"conv2d_1.kernel/first_moment", "conv2d_1.kernel/infinity_norm"}));
+  EXPECT_EQ(names(Adadelta{}), (Names{"conv2d_1.kernel/square_average", "conv2d_1.kernel/change_average"}));
+  EXPECT_EQ(names(Lion{}), Names{"conv2d_1.kernel/momentum"});
 }
 
 TEST(Optimizer, RefusesAnotherState) {
@@ -266,7 +362,7 @@ TEST(Optimizer, RefusesAnotherState) {
 }
 
 TEST(Optimizer, StatisticsMoveByTheirSteps) {
-  for (const char* name : {"sgd", "adam", "adamw", "rmsprop", "adagrad", "lamb"}) {
+  for (const char* name : kNames) {
     std::vector<Parameter<float>> weights;
     weights.push_back({"a.kernel", random_tensor<float>({3}, 1)});
     weights.push_back({"a.running_mean", Tensor<float>(Shape{2}, {5, 6}), ParameterRole::statistic});
@@ -325,8 +421,7 @@ TYPED_TEST(OptimizerTest, SameBitsOnAnyNumberOfThreads) {
 }
 
 TEST(Optimizer, NamesAndDefaults) {
-  for (const char* name : {"sgd", "adam", "adamw", "rmsprop", "adagrad", "lamb"})
-    EXPECT_EQ(optimizer_name(optimizer_from_name(name)), name);
+  for (const char* name : kNames) EXPECT_EQ(optimizer_name(optimizer_from_name(name)), name);
   EXPECT_EQ(learning_rate(optimizer_from_name("adam")), 1e-3);
   EXPECT_EQ(learning_rate(SGD{.learning_rate = 0.5}), 0.5);
   EXPECT_TRUE(refuses([] { optimizer_from_name("adma", "fit"); }, "fit", {"\"adma\"", "sgd, adam, adamw, rmsprop"}));
@@ -349,6 +444,10 @@ TEST(Optimizer, RefusesWrongOptions) {
   EXPECT_TRUE(refuses([&] { make(RMSProp{.momentum = -1}); }, "rmsprop", {"momentum = -1"}));
   EXPECT_TRUE(refuses([&] { make(Adagrad{.initial_accumulator = nan}); }, "adagrad", {"initial_accumulator = nan"}));
   EXPECT_TRUE(refuses([&] { make(LAMB{.beta_2 = 1}); }, "lamb", {"beta_2 = 1"}));
+  EXPECT_TRUE(refuses([&] { make(Nadam{.momentum_decay = -1}); }, "nadam", {"momentum_decay = -1"}));
+  EXPECT_TRUE(refuses([&] { make(Adamax{.beta_2 = 1}); }, "adamax", {"beta_2 = 1"}));
+  EXPECT_TRUE(refuses([&] { make(Adadelta{.epsilon = 0}); }, "adadelta", {"epsilon = 0", "above 0"}));
+  EXPECT_TRUE(refuses([&] { make(Lion{.beta_1 = 1}); }, "lion", {"beta_1 = 1"}));
 }
 
 TEST(Optimizer, RefusesOtherParameters) {

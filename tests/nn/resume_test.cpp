@@ -53,6 +53,7 @@ TrainOptions busy_options() {
   o.keep_best = true;
   o.loss = CrossEntropy{.label_smoothing = 0.1};
   o.clip_norm = 1;
+  o.clip_parameter_norm = 0.5;
   o.average = AverageOptions{.decay = 0.9, .bias_correction = true};
   o.early_stopping = EarlyStoppingOptions{.patience = 3};
   o.plateau = PlateauOptions{.patience = 0, .min_delta = 0.2};
@@ -141,7 +142,8 @@ TEST(Resume, SameBitsWithEveryOptimizer) {
   for (const OptimizerOptions& optimizer :
        {OptimizerOptions(SGD{.learning_rate = 0.01, .momentum = 0.9, .nesterov = true}), OptimizerOptions(AdamW{}),
         OptimizerOptions(RMSProp{.learning_rate = 1e-3, .momentum = 0.5, .centered = true}),
-        OptimizerOptions(Adagrad{}), OptimizerOptions(LAMB{})}) {
+        OptimizerOptions(Adagrad{}), OptimizerOptions(LAMB{}), OptimizerOptions(Nadam{}), OptimizerOptions(Adamax{}),
+        OptimizerOptions(Adadelta{.learning_rate = 1}), OptimizerOptions(Lion{.learning_rate = 1e-4})}) {
     SCOPED_TRACE(std::string(optimizer_name(optimizer)));
     TrainOptions o = busy_options();
     o.optimizer = optimizer;

@@ -91,9 +91,27 @@ TEST(Schedule, Epochs) {
   EXPECT_EQ(schedule_factor(every, 21, {.steps = 700, .warmup_steps = 14, .epoch_steps = 7}), 0.5);
 }
 
+// Straight lines through the corners of the triangles.
+TEST(Schedule, Triangles) {
+  const Schedule triangles = TriangularSchedule{.cycles = 4, .low = 0.2, .gamma = 0.5};
+  double peak = 1;
+  for (std::int64_t cycle = 0; cycle < 4; ++cycle, peak = 0.2 + (peak - 0.2) / 2)
+    for (std::int64_t step = 0; step < 50; ++step) {
+      const double up = static_cast<double>(step < 25 ? step : 50 - step) / 25;
+      EXPECT_NEAR(schedule_factor(triangles, 50 * cycle + step, 200), 0.2 + (peak - 0.2) * up, 1e-12) << step;
+    }
+  EXPECT_NEAR(schedule_factor(triangles, 200, 200), 0.2, 1e-15);
+  const Schedule plain = TriangularSchedule{};
+  for (const std::int64_t step : {0, 200, 400, 600}) EXPECT_NEAR(schedule_factor(plain, step, 600), 0.25, 1e-12);
+  for (const std::int64_t step : {100, 300, 500}) EXPECT_NEAR(schedule_factor(plain, step, 600), 1, 1e-12);
+  // The warm-up leads to the first `low`.
+  EXPECT_NEAR(schedule_factor(plain, 0, {.steps = 609, .warmup_steps = 9}), 0.025, 1e-12);
+  EXPECT_NEAR(schedule_factor(plain, 109, {.steps = 609, .warmup_steps = 9}), 1, 1e-12);
+}
+
 TEST(Schedule, Names) {
   for (const char* name :
-       {"constant", "linear", "cosine", "one_cycle", "step", "milestones", "exponential", "polynomial"})
+       {"constant", "linear", "cosine", "one_cycle", "step", "milestones", "exponential", "polynomial", "triangular"})
     EXPECT_EQ(schedule_name(schedule_from_name(name)), name);
   EXPECT_EQ(schedule_name(Schedule()), "constant");
   const auto factor = [](const char* text, std::int64_t step) {
@@ -103,6 +121,7 @@ TEST(Schedule, Names) {
   EXPECT_EQ(factor("milestones:at=1/3,gamma=0.5", 45), 0.25);
   EXPECT_EQ(factor("polynomial:power=2,end=0.5", 50), 0.625);
   EXPECT_EQ(factor("linear", 50), 0.5);
+  EXPECT_EQ(factor("triangular:cycles=2,low=0.5,gamma=0.5", 75), 0.75);
   for (const auto& [wrong, word] : {std::pair("step:every=0", "every"),
                                     {"linear:every=2", "every"},
                                     {"milestones", "30/60"},
@@ -110,6 +129,8 @@ TEST(Schedule, Names) {
                                     {"step:every=x", "x"},
                                     {"step:", "no option"},
                                     {"step:every=1.5", "1.5"},
+                                    {"triangular:cycles=0", "cycles = 0"},
+                                    {"cosine:cycles=2", "cycles"},
                                     {"magic:a=1", "magic"}})
     EXPECT_TRUE(refuses([wrong = wrong] { schedule_from_text(wrong, "here"); }, "here", {word})) << wrong;
   EXPECT_TRUE(refuses([] { schedule_from_name("steps"); }, "schedule",
@@ -123,6 +144,7 @@ TEST(Schedule, RefusesWrongOptions) {
   EXPECT_TRUE(refuses([&] { Schedule s(ExponentialSchedule{.gamma = nan}); }, "exponential", {"gamma = nan"}));
   EXPECT_TRUE(refuses([] { Schedule s(CosineSchedule{.restarts = -1}); }, "cosine", {"restarts = -1"}));
   EXPECT_TRUE(refuses([] { Schedule s(CosineSchedule{.growth = 0}); }, "cosine", {"growth = 0"}));
+  EXPECT_TRUE(refuses([] { Schedule s(TriangularSchedule{.low = -1}); }, "triangular", {"low = -1", "[0, 1]"}));
   EXPECT_TRUE(refuses([] { Schedule s(LinearSchedule{.end = 2}); }, "linear", {"end = 2", "[0, 1]"}));
   EXPECT_TRUE(refuses([] { Schedule s(PolynomialSchedule{.power = -1}); }, "polynomial", {"power = -1"}));
   EXPECT_TRUE(refuses([] { Schedule s(MilestoneSchedule{.milestones = {3, 3}}); }, "milestones", {"milestones = 3"}));

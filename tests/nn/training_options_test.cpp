@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "hubel/metrics.hpp"
 #include "nn/nn_testing.hpp"
@@ -157,38 +158,61 @@ TEST(TrainingOptions, LabelsOfPixels) {
   EXPECT_EQ(confusion[0] + confusion[1] + confusion[2] + confusion[3], 600);
 }
 
-TEST(TrainingOptions, Clipping) {
-  const Samples train = quadrants(32, 1);
-  const auto first_step = [&](double value, double norm, double& seen) {
-    Network<float> network = quadrant_network(5);
-    const Network<float> before = network;
-    TrainOptions o = quadrant_options(1);
-    o.batch_size = 32;
-    o.optimizer = SGD{.learning_rate = 1};
-    o.clip_value = value;
-    o.clip_norm = norm;
-    o.on_step = [&](const TrainProgress& p) {
-      seen = p.gradient_norm;
-      return true;
-    };
-    fit(network, train, o);
-    double squares = 0, largest = 0;
-    for (std::size_t i = 0; i < network.parameters().size(); ++i)
-      for (std::int64_t k = 0; k < network.parameters()[i].value.size(); ++k) {
-        const double d = static_cast<double>(network.parameters()[i].value[k]) -
-                         static_cast<double>(before.parameters()[i].value[k]);
-        squares += d * d;
-        largest = std::max(largest, std::abs(d));
-      }
-    return std::pair(std::sqrt(squares), largest);
+// How far the first step of gradient descent, with a rate of 1, moves each parameter: its norm and its largest element.
+struct FirstStep {
+  std::vector<double> norms, largest;
+  double seen = 0;  // the gradient's norm that it reports
+
+  double norm() const { return std::sqrt(std::inner_product(norms.begin(), norms.end(), norms.begin(), 0.0)); }
+};
+
+FirstStep first_step(TrainOptions o) {
+  Network<float> network = quadrant_network(5);
+  const Network<float> before = network;
+  FirstStep step;
+  o.batch_size = 32;
+  o.optimizer = SGD{.learning_rate = 1};
+  o.on_step = [&](const TrainProgress& p) {
+    step.seen = p.gradient_norm;
+    return true;
   };
-  double seen = 0;
-  const auto [free, free_largest] = first_step(0, 0, seen);
-  EXPECT_EQ(seen, 0);
-  EXPECT_NEAR(first_step(0, free / 3, seen).first, free / 3, 1e-4 * free);
-  EXPECT_NEAR(seen, free, 1e-4 * free);
-  EXPECT_NEAR(first_step(0, free * 3, seen).first, free, 1e-4 * free);
-  EXPECT_NEAR(first_step(free_largest / 4, 0, seen).second, free_largest / 4, 1e-4 * free);
+  fit(network, quadrants(32, 1), o);
+  for (std::size_t i = 0; i < network.parameters().size(); ++i) {
+    double squares = 0, largest = 0;
+    for (std::int64_t k = 0; k < network.parameters()[i].value.size(); ++k) {
+      const double d = double{network.parameters()[i].value[k]} - double{before.parameters()[i].value[k]};
+      squares += d * d;
+      largest = std::max(largest, std::abs(d));
+    }
+    step.norms.push_back(std::sqrt(squares));
+    step.largest.push_back(largest);
+  }
+  return step;
+}
+
+TEST(TrainingOptions, Clipping) {
+  const auto with = [](double value, double parameter_norm, double norm) {
+    TrainOptions o = quadrant_options(1);
+    o.clip_value = value;
+    o.clip_parameter_norm = parameter_norm;
+    o.clip_norm = norm;
+    return first_step(o);
+  };
+  const FirstStep free = with(0, 0, 0);
+  const double norm = free.norm(), tolerance = 1e-4 * norm;
+  EXPECT_EQ(free.seen, 0);
+  EXPECT_NEAR(with(0, 0, norm / 3).norm(), norm / 3, tolerance);
+  EXPECT_NEAR(with(0, 0, norm / 3).seen, norm, tolerance);
+  EXPECT_NEAR(with(0, 0, norm * 3).norm(), norm, tolerance);
+  const double largest = *std::max_element(free.largest.begin(), free.largest.end());
+  const FirstStep by_value = with(largest / 4, 0, 0);
+  EXPECT_NEAR(*std::max_element(by_value.largest.begin(), by_value.largest.end()), largest / 4, tolerance);
+  // Some parameters' norms are below the middle, some above.
+  const auto [least, most] = std::minmax_element(free.norms.begin(), free.norms.end());
+  const double middle = (*least + *most) / 2;
+  const FirstStep each = with(0, middle, 0);
+  for (std::size_t i = 0; i < free.norms.size(); ++i)
+    EXPECT_NEAR(each.norms[i], std::min(free.norms[i], middle), tolerance) << i;
 }
 
 // The steps of running statistics are no gradients, and however large they are not clipped.
@@ -199,6 +223,7 @@ TEST(TrainingOptions, StatisticsAreNotClipped) {
   TrainOptions o = quadrant_options(1);
   o.clip_norm = 1e-6;
   o.clip_value = 1e-6;
+  o.clip_parameter_norm = 1e-6;
   fit(network, train, o);
   EXPECT_GT(network.parameter("batch_norm_1.running_mean").value[0], 0.5f);
 }
@@ -419,6 +444,8 @@ TEST(TrainingOptions, RefusesWhatDoesNotFit) {
   EXPECT_TRUE(refuses([&] { with(network, labelled, [](auto& o) { o.loss = MeanSquaredError{}; }); }, "compute_loss",
                       {"mse takes targets"}));
   EXPECT_TRUE(refuses([&] { with(network, labelled, [](auto& o) { o.clip_norm = -1; }); }, "fit", {"clip_norm = -1"}));
+  EXPECT_TRUE(refuses([&] { with(network, labelled, [](auto& o) { o.clip_parameter_norm = -1; }); }, "fit",
+                      {"clip_parameter_norm = -1"}));
   EXPECT_TRUE(refuses([&] { with(network, labelled, [](auto& o) { o.clip_value = NAN; }); }, "fit", {"clip_value"}));
   EXPECT_TRUE(refuses([&] { with(network, labelled, [](auto& o) { o.top_k = -1; }); }, "fit", {"top_k = -1"}));
   EXPECT_TRUE(refuses(

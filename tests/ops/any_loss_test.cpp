@@ -72,6 +72,8 @@ std::vector<Loss> element_losses() {
           BinaryFocal{.from_logits = true, .gamma = 3, .alpha = 0.9},
           BinaryFocal{.from_logits = true, .gamma = 0},
           LogCosh{},
+          MeanAbsolutePercentageError{},
+          MeanSquaredLogarithmicError{},
           Poisson{},
           Hinge{},
           SquaredHinge{}};
@@ -502,7 +504,7 @@ TEST(AnyLoss, Names) {
   for (const char* name :
        {"cross_entropy", "binary_crossentropy", "mse", "mae", "huber", "hinge", "squared_hinge", "categorical_hinge",
         "kl_divergence", "nll", "binary_focal_crossentropy", "categorical_focal_crossentropy", "log_cosh", "poisson",
-        "cosine_similarity", "tversky", "dice"})
+        "cosine_similarity", "tversky", "dice", "mape", "msle"})
     EXPECT_EQ(loss_name(loss_from_name(name)), name);
   const std::vector<std::pair<const char*, const char*>> others = {{"categorical_crossentropy", "cross_entropy"},
                                                                    {"sparse_categorical_crossentropy", "cross_entropy"},
@@ -511,6 +513,8 @@ TEST(AnyLoss, Names) {
                                                                    {"mean_squared_error", "mse"},
                                                                    {"mean_absolute_error", "mae"},
                                                                    {"l1", "mae"},
+                                                                   {"mean_absolute_percentage_error", "mape"},
+                                                                   {"mean_squared_logarithmic_error", "msle"},
                                                                    {"logcosh", "log_cosh"},
                                                                    {"smooth_l1", "huber"}};
   for (const auto& [other, name] : others) EXPECT_EQ(loss_name(loss_from_name(other)), name);

@@ -73,6 +73,47 @@ TYPED_TEST(ClipTest, NormsOfNothingAndOfTooMuch) {
   EXPECT_EQ(g[0][0], T(3));
 }
 
+template <class T>
+void expect_each_clipped() {
+  std::vector<Tensor<T>> g = gradients<T>(1);
+  g[0] = Tensor<T>({1}, {1});
+  g[1] = Tensor<T>({3}, {2, -2, 2});
+  for (T& x : g[3]) x /= 1000;
+  const std::vector<Tensor<T>> before = g;
+  constexpr double kNorm = 2.5;  // that of nothing and two others are below it
+  clip_by_norm(views(g), kNorm);
+  int clipped = 0, kept = 0;
+  for (std::size_t i = 0; i < g.size(); ++i) {
+    const auto norm = static_cast<double>(norm_of(std::vector{before[i]}));
+    if (norm <= kNorm) {
+      EXPECT_TRUE(same_bits(g[i], before[i])) << i;
+      ++kept;
+      continue;
+    }
+    ++clipped;
+    for (std::int64_t k = 0; k < g[i].size(); ++k)
+      ASSERT_NEAR(g[i][k], before[i][k] * (kNorm / norm), std::numeric_limits<T>::epsilon());
+  }
+  EXPECT_EQ(clipped, 4);
+  EXPECT_EQ(kept, 3);
+}
+
+TYPED_TEST(ClipTest, EachByItsNorm) { expect_each_clipped<TypeParam>(); }
+
+TYPED_TEST(ClipTest, EachByItsNormOnEveryInstructionSet) { with_every_target(expect_each_clipped<TypeParam>); }
+
+TYPED_TEST(ClipTest, EachNormOfNothingAndOfTooMuch) {
+  using T = TypeParam;
+  clip_by_norm(std::span<const TensorView<T>>(), 1);
+  constexpr T kInfinity = std::numeric_limits<T>::infinity(), kNan = std::numeric_limits<T>::quiet_NaN();
+  std::vector<Tensor<T>> g = {Tensor<T>({2}, {3, kInfinity}), Tensor<T>({2}, {3, 4}), Tensor<T>({2}, {kNan, 9})};
+  clip_by_norm(views(g), 2.5);
+  EXPECT_EQ(g[0][0], T(3));
+  EXPECT_EQ(g[1][0], T(1.5));
+  EXPECT_EQ(g[1][1], T(2));
+  EXPECT_EQ(g[2][1], T(9));
+}
+
 TYPED_TEST(ClipTest, ByValue) {
   using T = TypeParam;
   std::vector<Tensor<T>> g = gradients<T>(1);
@@ -97,6 +138,13 @@ TYPED_TEST(ClipTest, SameBitsOnAnyNumberOfThreads) {
     EXPECT_EQ(with_threads(threads, [&] { return clip_by_global_norm(views(many), 3); }), norm);
     for (std::size_t i = 0; i < one.size(); ++i) EXPECT_TRUE(same_bits(one[i], many[i]));
   }
+  std::vector<Tensor<T>> each = before;
+  with_threads(1, [&] { return clip_by_norm(views(each), 3), 0; });
+  for (const int threads : {2, 4}) {
+    std::vector<Tensor<T>> many = before;
+    with_threads(threads, [&] { return clip_by_norm(views(many), 3), 0; });
+    for (std::size_t i = 0; i < each.size(); ++i) EXPECT_TRUE(same_bits(each[i], many[i]));
+  }
 }
 
 TYPED_TEST(ClipTest, TouchesNothingOutside) {
@@ -108,6 +156,7 @@ TYPED_TEST(ClipTest, TouchesNothingOutside) {
       const TensorView<T> view = g;
       std::fill(view.begin(), view.end(), T(2));
       clip_by_global_norm(std::span(&view, 1), 1);
+      clip_by_norm(std::span(&view, 1), 0.5);
       clip_by_value(std::span(&view, 1), 0.1);
       EXPECT_TRUE(g.untouched());
     }
@@ -118,6 +167,7 @@ TEST(Clip, RefusesWrongBounds) {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   EXPECT_TRUE(refuses([&] { clip_by_global_norm(views(g), -1); }, "clip_by_global_norm", {"max_norm is -1"}));
   EXPECT_TRUE(refuses([&] { clip_by_global_norm(views(g), nan); }, "clip_by_global_norm", {"max_norm is nan"}));
+  EXPECT_TRUE(refuses([&] { clip_by_norm(views(g), -1); }, "clip_by_norm", {"max_norm is -1"}));
   EXPECT_TRUE(refuses([&] { clip_by_value(views(g), -1); }, "clip_by_value", {"max_value is -1", "at least 0"}));
 }
 

@@ -40,6 +40,12 @@ inline Number element(const BinaryFocal& loss, Number y, Number t) {
   return balance * std::pow(1 - right, static_cast<Number>(loss.gamma)) * entropy;
 }
 inline Number element(const LogCosh&, Number y, Number t) { return std::log(std::cosh(y - t)); }
+inline Number element(const MeanAbsolutePercentageError&, Number y, Number t) {
+  return 100 * std::abs(y - t) / std::max(std::abs(t), 1e-7L);
+}
+inline Number element(const MeanSquaredLogarithmicError&, Number y, Number t) {
+  return std::pow(std::log(std::max(y, 1e-7L) + 1) - std::log(std::max(t, 1e-7L) + 1), 2.0L);
+}
 inline Number element(const Poisson&, Number y, Number t) { return y - t * std::log(y + 1e-7); }
 inline Number element(const Hinge&, Number y, Number t) { return std::max(0.0L, 1 - (t == 0 ? -1 : t) * y); }
 inline Number element(const SquaredHinge&, Number y, Number t) {

@@ -127,6 +127,8 @@ TYPED_TEST(SampleWeightsTest, Elements) {
     expect_weighted(BinaryCrossEntropy{.from_logits = true, .label_smoothing = 0.1}, y, q.view());
     expect_weighted(BinaryFocal{.from_logits = true, .alpha = 0.3}, y, q.view());
     expect_weighted(LogCosh{}, y, t.view());
+    expect_weighted(MeanAbsolutePercentageError{}, y, t.view());
+    expect_weighted(MeanSquaredLogarithmicError{}, y, t.view());
     expect_weighted(Poisson{}, p, q.view());
     Tensor<T> sides(shape);
     for (std::int64_t i = 0; i < sides.size(); ++i) sides[i] = static_cast<T>(i % 2);

@@ -174,6 +174,16 @@ void check_optimizers() {
   check_first_step<T>(RMSProp{.learning_rate = 0.1, .rho = 0.75, .epsilon = 0.5, .momentum = 0.5}, rmsprop(0.25L));
   check_first_step<T>(RMSProp{.learning_rate = 0.1, .rho = 0.75, .epsilon = 0.5, .centered = true},
                       rmsprop(0.25L - 0.0625L));
+  // mu_1 is 0.52 beta_1, mu_2 is 0.5392 beta_1.
+  check_first_step<T>(Nadam{.learning_rate = 0.1, .beta_1 = 0.5, .epsilon = 0.5}, [](long double, long double g) {
+    return -0.1L * (0.2696L * 0.5L / (1 - 0.26L * 0.2696L) + 1) * g / (g + 0.5L);
+  });
+  check_first_step<T>(Adamax{.learning_rate = 0.1, .epsilon = 0.5},
+                      [](long double, long double g) { return -0.1L * g / (g + 0.5L); });
+  check_first_step<T>(Adadelta{.learning_rate = 0.1, .rho = 0.75, .epsilon = 0.5},
+                      [](long double, long double g) { return -0.1L * g * std::sqrt(0.5L / (0.25L * g * g + 0.5L)); });
+  check_first_step<T>(Lion{.learning_rate = 0.1, .weight_decay = 0.5},
+                      [](long double w, long double) { return -0.05L * w - 0.1L; });
 }
 
 // Its direction is then the gradient's sign, and the weights' norm is kept to.

@@ -1,5 +1,6 @@
 """load_npz, load_dataset, image_folder and Augmentation: files, a local HTTP server, and what is broken or hostile."""
 
+import colorsys
 import gzip
 import http.server
 import io
@@ -430,7 +431,9 @@ def test_image_folder_errors(tmp_path):
 def test_augmentation_depends_on_seed_epoch_and_index():
     x = RNG.random((50, 8, 9, 3), dtype=np.float32)
     changes = hubel.Augmentation(zoom=(0.8, 1.2), rotation=20, shift=0.1, crop_padding=1, flip_horizontal=0.5, border="reflect",
-                                 brightness=0.2, contrast=0.2, mean=0.5, stddev=(1, 2, 3), cutout=2, erase=0.5)  # fmt: skip
+                                 brightness=0.2, contrast=0.2, mean=0.5, stddev=(1, 2, 3), cutout=2, erase=0.5,
+                                 crop_area=(0.2, 1), crop_ratio=(0.5, 2), shear=10, saturation=0.5, hue=0.2,
+                                 grayscale=0.3, noise=0.1)  # fmt: skip
     before = x.copy()
     out = changes.apply(x, seed=3, epoch=2)
     assert out.shape == x.shape and out.dtype == np.float32 and np.array_equal(x, before)
@@ -456,6 +459,38 @@ def test_augmentation_of_bytes_and_grey_images():
     assert abs(normalised.mean()) < 1e-6 and abs(normalised.std() - 1) < 1e-6
 
 
+def test_colours():
+    """Hue against the standard library's colorsys, the shift being told by a pixel of red."""
+    x = RNG.random((30, 3, 4, 3), dtype=np.float32)
+    x[:, 0, 0] = (1, 0, 0)
+    for image, out in zip(x, hubel.Augmentation(hue=0.5).apply(x)):
+        shift = colorsys.rgb_to_hsv(*out[0, 0])[0]
+        expected = [colorsys.hsv_to_rgb((h + shift) % 1, s, v) for h, s, v in
+                    (colorsys.rgb_to_hsv(*pixel) for pixel in image.reshape(-1, 3))]  # fmt: skip
+        assert np.allclose(out.reshape(-1, 3), expected, atol=1e-5)
+    grey = x @ np.array([0.299, 0.587, 0.114], np.float32)
+    assert np.allclose(hubel.Augmentation(grayscale=1).apply(x), grey[..., None], atol=1e-6)
+    out = hubel.Augmentation(saturation=1).apply(x)
+    factor = (out - grey[..., None])[:, 0, 0, 0] / (x - grey[..., None])[:, 0, 0, 0]
+    assert 0 <= factor.min() < 0.3 and 1.7 < factor.max() <= 2
+    assert np.allclose(out, grey[..., None] + factor[:, None, None, None] * (x - grey[..., None]), atol=1e-5)
+
+
+def test_random_parts_and_noise():
+    y, x = np.mgrid[:12, :16]
+    places = np.repeat(np.stack([y, x], -1)[None].astype(np.float32), 200, axis=0)
+    out = hubel.Augmentation(crop_area=(0.2, 0.6), crop_ratio=(0.8, 1.25)).apply(places)
+    (top, left), (bottom, right) = out[:, 0, 0].T, out[:, -1, -1].T
+    height, width = bottom - top + 1, right - left + 1
+    assert np.allclose(height, np.round(height), atol=1e-4) and np.allclose(width, np.round(width), atol=1e-4)
+    assert 0 <= top.min() and bottom.max() <= 11.0001 and 0 <= left.min() and right.max() <= 15.0001
+    assert 0.15 < (height * width).min() / 192 < 0.3 and 0.5 < (height * width).max() / 192 < 0.65
+    assert np.allclose(out[:, :, :, 0], np.linspace(top, bottom, 12, axis=1)[:, :, None], atol=1e-4)
+    assert np.allclose(out[:, :, :, 1], np.linspace(left, right, 16, axis=1)[:, None], atol=1e-4)
+    noise = hubel.Augmentation(noise=0.5).apply(places) - places
+    assert abs(noise.mean()) < 0.02 and abs(noise.std() - 0.5) < 0.02
+
+
 def test_mixing():
     x = RNG.random((6, 4, 5, 2), dtype=np.float32)
     labels = np.array([0, 1, 2, 3, 4, 5])
@@ -478,6 +513,13 @@ def test_mixing():
         ({"zoom": (2, 1)}, ValueError, r"zoom\[1\] = 1, it must be in \[2, 100\]"),
         ({"zoom": (0, 1)}, ValueError, r"zoom\[0\] = 0"),
         ({"crop_padding": -1}, ValueError, "crop_padding = -1"),
+        ({"crop_area": 0.5}, TypeError, "crop_area must be two numbers"),
+        ({"crop_area": (0.5, 1.5)}, ValueError, r"crop_area\[1\] = 1.5, it must be in \[0.5, 1\]"),
+        ({"crop_ratio": (0, 1)}, ValueError, r"crop_ratio\[0\] = 0"),
+        ({"shear": 90}, ValueError, "shear = 90"),
+        ({"hue": 0.7}, ValueError, r"hue = 0.7, it must be in \[0, 0.5\]"),
+        ({"grayscale": "no"}, TypeError, "grayscale"),
+        ({"noise": -1}, ValueError, "noise = -1"),
         ({"border": "wrap"}, ValueError, "border = 'wrap'"),
         ({"cutout": 1.5}, TypeError, "cutout"),
         ({"stddev": 0}, ValueError, "stddev = 0"),
@@ -506,6 +548,8 @@ def test_augmentation_arguments():
         nothing.apply(x, seed=-1)
     with pytest.raises(ValueError, match="Augmentation.apply: mean has 3 numbers"):
         hubel.Augmentation(mean=(1, 2, 3)).apply(x)
+    with pytest.raises(ValueError, match=r"Augmentation.apply: saturation, hue and grayscale are of red, green and blue"):
+        hubel.Augmentation(hue=0.1).apply(x)
     with pytest.raises(ValueError, match="labels have shape"):
         nothing.mix(x, [1])
     with pytest.raises(ValueError, match=r"labels must be in \[0, 2\), got 2"):

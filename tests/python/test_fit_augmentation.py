@@ -7,7 +7,8 @@ import pytest
 from small_models import bars, small_model, weight_bytes
 
 CHANGES = hubel.Augmentation(zoom=(0.9, 1.1), rotation=10, shift=0.1, crop_padding=1, flip_horizontal=0.5,
-                             brightness=0.1, contrast=0.1, cutout=2, erase=0.2)  # fmt: skip
+                             brightness=0.1, contrast=0.1, cutout=2, erase=0.2, crop_area=(0.7, 1), shear=5,
+                             noise=0.05)  # fmt: skip
 MIXES = hubel.Augmentation(crop_padding=1, mixup=0.4, cutmix=1.0)
 
 
@@ -115,6 +116,7 @@ def test_targets_of_a_regression():
     [
         ({"augmentation": {"rotation": 3}}, TypeError, "fit: augmentation must be a hubel.Augmentation or None"),
         ({"augmentation": hubel.Augmentation(mean=(1, 2, 3))}, ValueError, r"fit \(augmentation\): mean has 3 numbers"),
+        ({"augmentation": hubel.Augmentation(hue=0.1)}, ValueError, r"fit \(augmentation\): .*have 1 channel"),
         ({"augmentation": MIXES, "hard_share": 0.5}, ValueError, "hard_share goes with"),
         ({"augmentation": MIXES, "class_weight": [1, 2]}, ValueError, "class_weights has 2"),
     ],

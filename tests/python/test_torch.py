@@ -1,5 +1,7 @@
 """The operations against PyTorch, where it is installed."""
 
+import colorsys
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -110,6 +112,44 @@ def test_loss():
     ours, dlogits = ops.softmax_cross_entropy(logits, labels)
     assert np.isclose(ours, theirs.item(), rtol=1e-13)
     assert_alike(dlogits, t.grad.numpy())
+
+
+def test_hue_is_torchvisions():
+    """The shift is told by a pixel of red."""
+    functional = pytest.importorskip("torchvision.transforms.v2.functional")
+    x = np.random.default_rng(3).random((20, 4, 5, 3), dtype=np.float32)
+    x[:, 0, 0] = (1, 0, 0)
+    for image, out in zip(x, hubel.Augmentation(hue=0.5).apply(x)):
+        r, g, b = (float(v) for v in out[0, 0])
+        shift = colorsys.rgb_to_hsv(r, g, b)[0]
+        theirs = functional.adjust_hue(torch.from_numpy(image.transpose(2, 0, 1).copy()), shift - (shift > 0.5))
+        assert np.allclose(out, theirs.numpy().transpose(1, 2, 0), atol=1e-5)
+
+
+def test_optimizers_step_alike():
+    """A dense layer's weights after steps on the same batches; decoupled decay, where PyTorch has it."""
+    rng = np.random.default_rng(2)
+    x, y = rng.standard_normal((60, 5)).astype(np.float32), rng.standard_normal((60, 3)).astype(np.float32)
+    optim, decay = torch.optim, {"lr": 0.01, "weight_decay": 0.3}
+    for ours, theirs in [
+        (
+            hubel.Nadam(0.01, epsilon=1e-3, momentum_decay=0.004, weight_decay=0.3),
+            lambda w: optim.NAdam(w, eps=1e-3, decoupled_weight_decay=True, **decay),
+        ),
+        (hubel.Adamax(0.01, epsilon=1e-12), lambda w: optim.Adamax(w, lr=0.01, eps=1e-12)),
+        (hubel.Adadelta(0.5, epsilon=1e-4), lambda w: optim.Adadelta(w, lr=0.5, rho=0.95, eps=1e-4)),
+    ]:
+        model = hubel.Sequential([hubel.Dense(3, use_bias=False)], (5,))
+        weight = torch.from_numpy(model.get_weights()[0].copy()).requires_grad_()
+        optimizer = theirs([weight])
+        for begin in range(0, 60, 6):
+            optimizer.zero_grad()
+            error = torch.from_numpy(x[begin : begin + 6]) @ weight - torch.from_numpy(y[begin : begin + 6])
+            (error**2).mean().backward()
+            optimizer.step()
+        model.compile(ours, "mse")
+        model.fit(x, y, batch_size=6, shuffle=False, verbose=0)
+        assert np.allclose(model.get_weights()[0], weight.detach().numpy(), rtol=1e-5, atol=2e-6), ours
 
 
 def test_lenet5_trains_alike():

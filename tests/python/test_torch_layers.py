@@ -343,6 +343,11 @@ def test_merges(merge):
 
 LOSSES = {
     "log_cosh": (losses.LogCosh(), lambda y, t: torch.log(torch.cosh(y - t)).mean()),
+    "mape": (losses.MeanAbsolutePercentageError(), lambda y, t: 100 * ((y - t) / t).abs().mean()),
+    "msle": (
+        losses.MeanSquaredLogarithmicError(),
+        lambda y, t: ((torch.log1p(y.clamp(min=1e-7)) - torch.log1p(t)) ** 2).mean(),
+    ),
     "poisson": (losses.Poisson(), lambda y, t: F.poisson_nll_loss(y, t, log_input=False, eps=1e-7)),
     "focal": (
         losses.BinaryFocalCrossentropy(True, alpha=0.3, gamma=1.5, from_logits=True),

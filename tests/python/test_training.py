@@ -26,6 +26,10 @@ def plane(count, seed=0):
         hubel.RMSprop(0.003, momentum=0.5, centered=True),
         hubel.Adagrad(0.05, initial_accumulator=0.1),
         hubel.LAMB(0.02),
+        "nadam",
+        hubel.Adamax(0.005),
+        hubel.Adadelta(1.0),
+        hubel.Lion(2e-3, weight_decay=0.1),
         hubel.SGD(0.1, momentum=0.9, weight_decay=1e-4),
     ],
     ids=str,
@@ -71,6 +75,8 @@ def test_losses_are_those_of_numpy():
         "huber": np.mean((p - t) ** 2 / 2),
         "log_cosh": np.mean(np.log(np.cosh(p - t))),
         "poisson": np.mean(p - t * np.log(p + 1e-7)),
+        "mape": 100 * np.mean(np.abs(p - t) / np.maximum(t, 1e-7)),
+        "mean_squared_logarithmic_error": np.mean((np.log1p(p) - np.log1p(t + 1e-7 * (t == 0))) ** 2),
         "cosine_similarity": -np.mean([a @ b / (np.linalg.norm(a) * np.linalg.norm(b)) if b.any() else 0
                                        for a, b in zip(p, t)]),
         "dice": np.mean(1 - 2 * (p * t).sum(1) / (p + t).sum(1)),
@@ -240,7 +246,7 @@ def test_top_k():
 def test_clipping_and_averages_change_what_is_learned():
     x, y = bars(60)
     results = []
-    for options in ({}, {"clipnorm": 0.1}, {"clipvalue": 0.01}, {"ema_decay": 0.9}, {"swa_start": 2}):
+    for options in ({}, {"clipnorm": 0.1}, {"clipvalue": 0.01}, {"parameter_clipnorm": 0.05}, {"ema_decay": 0.9}, {"swa_start": 2}):
         model = small_model()
         model.compile(hubel.SGD(0.1))
         model.fit(x, y, epochs=3, verbose=0, **options)
@@ -464,6 +470,8 @@ def test_a_sequential_that_begins_with_its_input():
         (lambda: losses.Huber("x"), TypeError, "delta"),
         (lambda: losses.SparseCategoricalCrossentropy(ignore_class=0.5), TypeError, "ignore_class"),
         (lambda: hubel.LAMB(-1), ValueError, "lamb: learning_rate"),
+        (lambda: hubel.Nadam(momentum_decay="x"), TypeError, "momentum_decay"),
+        (lambda: hubel.Adadelta(epsilon=0), ValueError, "adadelta: epsilon = 0, it must be above 0"),
         (lambda: callbacks.EarlyStopping(mode="up"), ValueError, "EarlyStopping: mode"),
         (lambda: callbacks.EarlyStopping(min_delta=-1), ValueError, "EarlyStopping: min_delta"),
         (lambda: callbacks.EarlyStopping(patience=2.5), TypeError, "EarlyStopping: patience must be an integer"),
@@ -495,6 +503,8 @@ def test_wrong_descriptions(make, error, said):
         ({"class_weight": 3}, TypeError, "fit: class_weight must be a dict or a sequence of numbers, got 3"),
         ({"restore_best_weights": "no"}, TypeError, "fit: restore_best_weights must be True or False, got 'no'"),
         ({"clipnorm": -1}, ValueError, "clip_norm = -1"),
+        ({"parameter_clipnorm": -1}, ValueError, "clip_parameter_norm = -1"),
+        ({"schedule": "triangular:cycles=0"}, ValueError, "cycles = 0, it must be at least 1"),
         ({"ema_decay": 1.0}, ValueError, "decay = 1"),
         ({"swa_start": 2}, ValueError, "swa_start = 2, it must be from 1 to epochs, 1, or 0"),
         ({"swa_start": 1, "ema_decay": 0.9}, ValueError, "swa_start takes the place of a fading average"),
