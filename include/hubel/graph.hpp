@@ -61,6 +61,11 @@ class Graph {
   Value operator()(const Layer& layer, Value x, std::string_view name = {});
   Value operator()(const Layer& layer, std::initializer_list<Value> xs, std::string_view name = {});
   Value operator()(const Layer& layer, std::span<const Value> xs, std::string_view name = {});
+  // Adds the layers of another network, or of this one once more, with x for its input: each by its name there with the
+  // prefix before it, such as "base/". Returns its output. Weights are another matter: see Network::copy_weights.
+  // Throws std::invalid_argument, and adds nothing, when x has another shape than its input, it has no layers, or for a
+  // name as above.
+  Value append(const Graph& other, Value x, std::string_view prefix = {});
   // The value with that number: a layer's, or GraphLayer::kInput.
   Value value(std::int64_t layer) const;
   // The output of the layer with that name, "input" being the network's input; nothing where there is none.

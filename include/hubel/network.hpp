@@ -96,8 +96,9 @@ class Network {
   void unfreeze(std::string_view pattern) { set_frozen(pattern, false); }
 
   // Copies from another network each parameter that is there by the same name and in the same shape, as to begin with
-  // the weights of a network that has other last layers. Returns the names of those that it left as they are.
-  std::vector<std::string> copy_weights(const Network& other);
+  // the weights of a network that has other last layers. With a prefix that stands before the names here: after
+  // Graph::append. Returns the names of those that it left as they are.
+  std::vector<std::string> copy_weights(const Network& other, std::string_view prefix = {});
 
   // True when the network ends in softmax over its classes, or those of each pixel: its output is probabilities, and
   // its training loss is the cross-entropy of them. (Without it the output is logits and the training loss takes their

@@ -10,7 +10,7 @@ import os
 import re
 import threading
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple, Union
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple, Union, overload
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from .augmentation import Augmentation
 from .callbacks import Callback as CallbackObject
 from .callbacks import LearningRateScheduler, ReduceLROnPlateau
 from .data import FolderImages
-from .graph import Value, entries_of
+from .graph import Value, entries_of, inline
 from .layers import Layer, SeparableConv2D, layer_of
 from .losses import Loss, loss_of
 from .optimizers import Optimizer, optimizer_of
@@ -96,9 +96,11 @@ class Model:
 
     def __init__(self, inputs: Value, outputs: Value, seed: int = 0, name: Optional[str] = None) -> None:
         _check_seed("Model", seed)
-        entries = entries_of(inputs, outputs)  # which also checks what the two are
+        entries, parts = entries_of(inputs, outputs)  # which also checks what the two are
         network = _core.Network(inputs.shape, entries, seed)
         self._set_up(network, "model" if name is None else str(name), seed)
+        for prefix, model in parts.items():
+            self._take(model, prefix)
 
     def _set_up(self, network: _core.Network, name: str, next_seed: int = 0) -> None:
         self._network = network
@@ -218,7 +220,16 @@ class Model:
         if not isinstance(other, Model):
             other = Model.load(other)
         with self._lock:
-            return self._network.copy_weights(other._network)
+            return self._network.copy_weights(other._network, "")
+
+    def _take(self, part: Model, prefix: str) -> None:
+        """The weights of a model whose layers are here with this before their names, and which of them are frozen."""
+        with part._lock:
+            self._network.copy_weights(part._network, prefix)
+            own = {name for name, _ in self._network.parameters()}
+            for name in part._network.frozen():
+                if prefix + name in own:
+                    self._network.set_frozen(prefix + name, True)
 
     def freeze(self, *names: str) -> None:
         """Holds layers fixed: `fit` leaves their weights as they are, to the bit.
@@ -673,7 +684,29 @@ class Model:
         ]
         return np.concatenate([np.empty((0, *self.output_shape), np.float32), *results])
 
-    __call__ = predict
+    @overload
+    def __call__(self, x: Value, *, name: Optional[str] = None) -> Value: ...
+
+    @overload
+    def __call__(
+        self, x: Any, batch_size: int = 256, out: Optional[AnyArray] = None, *, steps: Optional[int] = None
+    ) -> Array: ...
+
+    def __call__(self, x: Any, *options: Any, name: Optional[str] = None, **named: Any) -> Any:
+        """Called on samples: `predict`. Called on a `Value`, as a layer is: what the model makes of it, as part of another.
+
+        Its layers become layers of the other model, called ``name/conv2d_1``, ...; without a name that is the model's,
+        with a number behind it where it is there twice. The other model has copies of the weights, as they are when it is
+        made, and holds fixed what is frozen here; what either learns the other does not. (In Keras the two share them.)
+        Raises ValueError for a value of another shape than the model's input.
+        """
+        if not isinstance(x, Value):
+            if name is not None:
+                raise TypeError("predict: name goes with a model that is called on a hubel.Value")
+            return self.predict(x, *options, **named)
+        if options or named:
+            raise TypeError(f"{self.name}: called on a value it takes a name and nothing else")
+        return inline(self, x, name)
 
     def layer_output(self, x: AnyArray, layer: Union[int, str], batch_size: int = 256) -> Array:
         """What the layer with that index (negative: from the end) or name makes of the samples."""

@@ -368,10 +368,11 @@ nb::list frozen(PythonNetwork& self) {
   return names;
 }
 
-nb::list copy_weights(PythonNetwork& self, PythonNetwork& other) {
+nb::list copy_weights(PythonNetwork& self, PythonNetwork& other, const nb::str& prefix) {
   self.forget_weights();
   nb::list left;
-  for (const std::string& name : self.network().copy_weights(other.network())) left.append(python_text(name));
+  for (const std::string& name : self.network().copy_weights(other.network(), utf8(prefix)))
+    left.append(python_text(name));
   return left;
 }
 

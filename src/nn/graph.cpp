@@ -74,6 +74,25 @@ Graph::Value Graph::operator()(const Layer& layer, Value x, std::string_view nam
   return (*this)(layer, std::span(&x, 1), name);
 }
 
+Graph::Value Graph::append(const Graph& other, Value x, std::string_view prefix) {
+  const Shape& given = shape(value(x.layer()));
+  if (!(given == other.input_shape_)) {
+    throw std::invalid_argument(detail::formatted("Network: what is to be appended takes {}, it is given {}",
+                                                  other.input_shape_.to_string(), given.to_string()));
+  }
+  if (other.layers_.empty()) throw std::invalid_argument("Network: what is to be appended has no layers");
+  Graph longer = *this;
+  std::vector<Value> made;
+  for (const auto& [layer, inputs, name] : other.layers_) {
+    std::vector<Value> xs;
+    for (const std::int64_t input : inputs)
+      xs.push_back(input == GraphLayer::kInput ? x : made[static_cast<std::size_t>(input)]);
+    made.push_back(longer(layer, xs, std::string(prefix) + name));
+  }
+  *this = std::move(longer);
+  return made.back();
+}
+
 Graph::Value Graph::value(std::int64_t layer) const {
   if (layer < GraphLayer::kInput || layer >= std::ssize(layers_))
     throw std::invalid_argument(

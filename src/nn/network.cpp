@@ -138,9 +138,9 @@ void Network<T>::count_trainable() {
 }
 
 template <class T>
-std::vector<std::string> Network<T>::copy_weights(const Network& other) {
-  std::map<std::string_view, const Tensor<T>*> given;
-  for (const Parameter<T>& p : other.parameters_) given.emplace(p.name, &p.value);
+std::vector<std::string> Network<T>::copy_weights(const Network& other, std::string_view prefix) {
+  std::map<std::string, const Tensor<T>*> given;
+  for (const Parameter<T>& p : other.parameters_) given.emplace(std::string(prefix) + p.name, &p.value);
   std::vector<std::string> left;
   for (Parameter<T>& p : parameters_) {
     const auto found = given.find(p.name);
