@@ -919,8 +919,10 @@ class Sequential(Model):
         if isinstance(layers, (str, Layer)) or not isinstance(layers, Iterable):
             raise TypeError(f"Sequential: layers must be a list of layers, such as [hubel.Dense(10)], got {layers!r}")
         given: List[Any] = list(layers)
+        input_name: Optional[str] = None
         if given and isinstance(given[0], Value) and given[0].layer is None and input_shape is None:
-            input_shape = given.pop(0).shape
+            first = given.pop(0)
+            input_shape, input_name = first.shape, first.name
         if input_shape is None:
             raise TypeError("Sequential: input_shape must be a tuple such as (28, 28, 1), or the first layer a hubel.Input")
         single: List[Layer] = []
@@ -933,7 +935,7 @@ class Sequential(Model):
         entries: List[_core.LayerEntry] = [
             (one.kind, one.get_config(), one.given_name, [i - 1]) for i, one in enumerate(single)
         ]
-        network = _core.Network([(input_shape, None)], entries, None, seed)
+        network = _core.Network([(input_shape, input_name)], entries, None, seed)
         self._set_up(network, "sequential" if name is None else str(name), seed)
 
 

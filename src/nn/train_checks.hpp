@@ -19,9 +19,9 @@ inline void check_batch_size(const char* who, std::int64_t batch_size) {
 inline void check_one_each(const char* who, const Network<float>& network) {
   const std::size_t inputs = network.input_shapes().size(), outputs = network.output_shapes().size();
   if (inputs == 1 && outputs == 1) return;
-  throw std::invalid_argument(detail::formatted(
-      "{}: the network has {} input{} and {} output{}, and this takes one of each; Execution takes any", who, inputs,
-      inputs == 1 ? "" : "s", outputs, outputs == 1 ? "" : "s"));
+  throw std::invalid_argument(
+      detail::formatted("{}: the network has {} input{} and {} output{}, it must have one of each", who, inputs,
+                        inputs == 1 ? "" : "s", outputs, outputs == 1 ? "" : "s"));
 }
 
 // The shape of a sample's targets: the output's, but (classes) of a classifier whose loss is of its logits.

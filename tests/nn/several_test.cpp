@@ -209,6 +209,20 @@ TEST(Several, GradientsOfOutputsAmongDenseLayers) {
   check_gradients(graph, 11, 2);
 }
 
+// Outputs that lie where their input does, sample by sample and, of large images, the batch as a whole.
+TEST(Several, GradientsOfOutputsThatMoveNoData) {
+  for (const std::int64_t size : {4, 130}) {
+    Graph graph({size, size, 1});
+    const auto a = graph(Reshape{{size, 1, size}}, graph.input());
+    const auto b = graph(Flatten{}, a), c = graph(Reshape{{size, size, 1}}, a);
+    const auto d = graph(GlobalPool2D{}, graph(conv(2, Activation::tanh), c));
+    graph.set_outputs({b, d, a});
+    check_gradients(graph, 2, 3);
+    graph.set_outputs({d, c, b});
+    check_gradients(graph, 2, 4);
+  }
+}
+
 std::vector<float> joined(std::span<const TensorView<const float>> views) {
   std::vector<float> all;
   for (const auto& view : views) all.insert(all.end(), view.begin(), view.end());

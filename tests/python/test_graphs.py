@@ -182,6 +182,16 @@ def test_several_inputs_and_outputs_are_saved(tmp_path):
             np.testing.assert_array_equal(got, wanted)
 
 
+def test_an_input_by_another_name(tmp_path):
+    model = hubel.Sequential([hubel.Input(3, name="x"), hubel.Dense(2)])
+    assert model.input_names == ["x"]
+    model.save(tmp_path / "m.safetensors")
+    loaded = hubel.load_model(tmp_path / "m.safetensors")
+    assert type(loaded) is hubel.Sequential and loaded.to_json() == model.to_json()
+    x = np.ones((4, 3), "f")
+    np.testing.assert_array_equal(loaded.predict({"x": x}), model.predict(x))
+
+
 def test_a_model_of_several_as_part_of_another():
     base, xs = two_and_three(seed=4), batch_of_two()
     place, image = hubel.Input(2, name="p"), hubel.Input((8, 8, 1), name="i")
