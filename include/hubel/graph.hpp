@@ -1,13 +1,21 @@
-// A network's architecture: its layers, and which of them feed which. Any directed acyclic graph with one input and one
-// output.
+// A network's architecture: its layers, and which of them feed which. Any directed acyclic graph, most often with one
+// input and one output.
 //
 //   hubel::Graph graph({32, 32, 3});
 //   auto x = graph(hubel::Conv2D{.filters = 16, .padding = hubel::Padding::same()}, graph.input());
 //   auto y = graph(hubel::Conv2D{.filters = 16, .padding = hubel::Padding::same()}, x);
 //   x = graph(hubel::Add{.activation = hubel::Activation::relu}, {x, y});
 //   hubel::Network<float> network(graph, /*seed=*/1);
+//
+// With several:
+//
+//   hubel::Graph graph;
+//   const auto image = graph.add_input({32, 32, 3}, "image"), place = graph.add_input({2}, "place");
+//   ...
+//   graph.set_outputs({classes, box});
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <initializer_list>
 #include <map>
@@ -22,13 +30,20 @@
 
 namespace hubel {
 
+struct GraphInput {
+  Shape shape;       // one sample's
+  std::string name;  // unique among inputs and layers
+
+  friend bool operator==(const GraphInput&, const GraphInput&) = default;
+};
+
 // A layer in its place.
 struct GraphLayer {
-  // Stands for the network's input among a layer's inputs.
+  // Stands for the network's input among a layer's inputs; kInput - i for its input i, from 0.
   static constexpr std::int64_t kInput = -1;
 
   Layer layer;
-  std::vector<std::int64_t> inputs;  // the numbers, from 0, of earlier layers whose outputs it takes, or kInput
+  std::vector<std::int64_t> inputs;  // the numbers, from 0, of earlier layers whose outputs it takes, or kInput - i
   std::string name;                  // unique in the graph
 
   friend bool operator==(const GraphLayer&, const GraphLayer&) = default;
@@ -36,10 +51,12 @@ struct GraphLayer {
 
 class Graph {
  public:
-  // The output of a layer, or the network's input.
+  // The output of a layer, or an input of the network.
   class Value {
    public:
-    std::int64_t layer() const { return layer_; }  // its number, or GraphLayer::kInput
+    std::int64_t layer() const { return layer_; }  // its number, or GraphLayer::kInput - i
+
+    friend bool operator==(Value, Value) = default;
 
    private:
     friend class Graph;
@@ -47,39 +64,70 @@ class Graph {
     std::int64_t layer_;
   };
 
-  // input_shape is one sample's: (h, w, c) or (n). Throws std::invalid_argument unless it has one axis at least, each
-  // of one at least.
+  // Without inputs yet.
+  Graph() = default;
+  // With one input, "input". input_shape is one sample's: (h, w, c) or (n). Throws std::invalid_argument unless it has
+  // one axis at least, each of one at least.
   explicit Graph(const Shape& input_shape);
   // The layers one after another.
   Graph(const Shape& input_shape, std::span<const Layer> layers);
 
-  Value input() const { return Value(GraphLayer::kInput); }
-  // Adds a layer that takes x, or several; the last one added is the network's output. Without a name it is called by
-  // its kind and its number among its kind, or the next free one: "conv2d_1". Throws std::invalid_argument, its message
-  // beginning with the layer's name, when the layer does not fit its inputs, or for a name that is taken, empty,
-  // "input", longer than 200 characters or has characters other than printable ASCII.
+  // Adds an input. Without a name it is called "input", or "input_2" and so on, the next that is free. Throws
+  // std::invalid_argument for a shape as above, or a name as below.
+  Value add_input(const Shape& shape, std::string_view name = {});
+  // Throws std::invalid_argument when there is no input i.
+  Value input(std::size_t i = 0) const;
+  // Adds a layer that takes x, or several; unless set_outputs has said otherwise the last one added is the network's
+  // output. Without a name it is called by its kind and its number among its kind, or the next free one: "conv2d_1".
+  // Throws std::invalid_argument, its message beginning with the layer's name, when the layer does not fit its inputs,
+  // or for a name that is taken, empty, longer than 200 characters or has characters other than printable ASCII.
   Value operator()(const Layer& layer, Value x, std::string_view name = {});
   Value operator()(const Layer& layer, std::initializer_list<Value> xs, std::string_view name = {});
   Value operator()(const Layer& layer, std::span<const Value> xs, std::string_view name = {});
-  // The value with that number: a layer's, or GraphLayer::kInput.
+  // Adds the layers of another network, or of this one once more, with xs for its inputs: each by its name there with
+  // the prefix before it, such as "base/". Returns its outputs. Weights are another matter: see Network::copy_weights.
+  // Throws std::invalid_argument, and adds nothing, when the xs have other shapes than its inputs, it has no layers, or
+  // for a name as above.
+  std::vector<Value> append(const Graph& other, std::span<const Value> xs, std::string_view prefix = {});
+  // The same with one input; returns the output, of several the first.
+  Value append(const Graph& other, Value x, std::string_view prefix = {});
+  // What the network's outputs are, in this order: layers' outputs, which others may take too. Throws
+  // std::invalid_argument, and changes nothing, when there are none, one is there twice, or one is an input.
+  void set_outputs(std::initializer_list<Value> outputs);
+  void set_outputs(std::span<const Value> outputs);
+
+  // The value with that number: a layer's, or GraphLayer::kInput - i.
   Value value(std::int64_t layer) const;
-  // The output of the layer with that name, "input" being the network's input; nothing where there is none.
+  // The output of the layer, or the input, with that name; nothing where there is none.
   std::optional<Value> find(std::string_view name) const;
 
-  const Shape& input_shape() const { return input_shape_; }
-  const Shape& shape(Value value) const;  // one sample's
+  std::span<const GraphInput> inputs() const { return inputs_; }
   std::span<const GraphLayer> layers() const { return layers_; }
+  std::vector<Value> outputs() const;                               // none while there are no layers
+  const Shape& input_shape() const { return inputs_.at(0).shape; }  // of several, the first's
+  const Shape& shape(Value value) const;                            // one sample's
+  const std::string& name(Value value) const;                       // the layer's, or the input's
+
+  // All values in a row: the inputs, then what each layer makes.
+  std::size_t value_count() const { return inputs_.size() + layers_.size(); }
+  // Where in that row the value with that number stands.
+  std::size_t position(std::int64_t layer) const {
+    return static_cast<std::size_t>(layer < 0 ? GraphLayer::kInput - layer : std::ssize(inputs_) + layer);
+  }
 
   // The name that a layer of that kind gets now unless it is given one.
   std::string default_name(const Layer& layer) const;
 
   friend bool operator==(const Graph& a, const Graph& b) {
-    return a.input_shape_ == b.input_shape_ && a.layers_ == b.layers_;
+    return a.inputs_ == b.inputs_ && a.layers_ == b.layers_ && a.outputs() == b.outputs();
   }
 
  private:
-  Shape input_shape_;
+  void check_name(std::string_view name) const;
+
+  std::vector<GraphInput> inputs_;
   std::vector<GraphLayer> layers_;
+  std::vector<Value> outputs_;                                // none: the last layer's
   std::vector<Shape> shapes_;                                 // of the layers' outputs for a sample
   std::map<std::string, std::int64_t, std::less<>> numbers_;  // by name
   std::map<std::string, std::int64_t, std::less<>> of_kind_;  // numbers that names of each kind have come to

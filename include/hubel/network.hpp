@@ -63,7 +63,8 @@ template <class T>
 class Network {
  public:
   // Weights start from their initializers with `seed`: the same seed, the same bits, on any machine with the same C
-  // library. Throws std::invalid_argument when there are no layers, or one feeds none and is not the last.
+  // library. Throws std::invalid_argument when there are no layers, an input feeds none, or a layer feeds none and is
+  // no output.
   explicit Network(Graph graph, std::uint64_t seed = 0);
   // The same of layers one after another.
   Network(const Shape& input_shape, std::span<const Layer> layers, std::uint64_t seed = 0)
@@ -74,8 +75,11 @@ class Network {
   Network(Graph graph, std::vector<Parameter<T>> parameters);
 
   const Graph& graph() const { return graph_; }
-  const Shape& input_shape() const { return graph_.input_shape(); }  // one sample's
-  const Shape& output_shape() const { return output_shape_; }        // one sample's
+  // One sample's; of several inputs or outputs the first's, or those of all.
+  const Shape& input_shape() const { return input_shapes_.front(); }
+  const Shape& output_shape() const { return output_shapes_.front(); }
+  std::span<const Shape> input_shapes() const { return input_shapes_; }
+  std::span<const Shape> output_shapes() const { return output_shapes_; }
   std::span<const GraphLayer> layers() const { return graph_.layers(); }
   std::span<const LayerInfo> info() const { return info_; }
 
@@ -96,13 +100,14 @@ class Network {
   void unfreeze(std::string_view pattern) { set_frozen(pattern, false); }
 
   // Copies from another network each parameter that is there by the same name and in the same shape, as to begin with
-  // the weights of a network that has other last layers. Returns the names of those that it left as they are.
-  std::vector<std::string> copy_weights(const Network& other);
+  // the weights of a network that has other last layers. With a prefix that stands before the names here: after
+  // Graph::append. Returns the names of those that it left as they are.
+  std::vector<std::string> copy_weights(const Network& other, std::string_view prefix = {});
 
-  // True when the network ends in softmax over its classes, or those of each pixel: its output is probabilities, and
-  // its training loss is the cross-entropy of them. (Without it the output is logits and the training loss takes their
-  // softmax.)
-  bool ends_in_softmax() const;
+  // True when that output is a softmax over its classes, or those of each pixel, and nothing else takes it: it is
+  // probabilities, and its training loss is the cross-entropy of them. (Without it the output is logits and the
+  // training loss takes their softmax.)
+  bool ends_in_softmax(std::size_t output = 0) const;
 
   // hubel::summary of its graph, with what is frozen.
   std::string summary() const;
@@ -113,9 +118,10 @@ class Network {
  private:
   void set_frozen(std::string_view pattern, bool frozen);
   void count_trainable();
+  void take(std::vector<LayerInfo> info);
 
   Graph graph_;
-  Shape output_shape_;
+  std::vector<Shape> input_shapes_, output_shapes_;
   std::vector<LayerInfo> info_;
   std::vector<Parameter<T>> parameters_;
 };
@@ -129,10 +135,11 @@ extern template class Network<double>;
 // Mode::frozen) reads its current weights on each call. One Execution serves one thread at a time; several may share
 // one network that nobody is changing.
 //
-// x is (m, ...input_shape), 0 <= m <= max_batch, else std::invalid_argument. Views that are returned are valid until
-// the next call, and so must x be until then for backward() and layer_output(). Unless one is given the loss is the
-// mean cross-entropy over the batch; it asks for an output of (classes) per sample, or an image of one pixel (1, 1,
-// classes), else std::invalid_argument.
+// x is (m, ...input_shape), 0 <= m <= max_batch, else std::invalid_argument; of several inputs there is one x for each,
+// of the same m. Views that are returned are valid until the next call, and so must x be until then for backward() and
+// layer_output(). Losses are of networks with one input and one output, else std::invalid_argument. Unless one is given
+// the loss is the mean cross-entropy over the batch; it asks for an output of (classes) per sample, or an image of one
+// pixel (1, 1, classes), else std::invalid_argument.
 template <class T>
 class Execution {
  public:
@@ -149,8 +156,11 @@ class Execution {
   Execution(Execution&&) noexcept;
   Execution& operator=(Execution&&) noexcept;
 
-  // The network's output, (m, ...output_shape).
+  // The network's output, (m, ...output_shape); of several the first. Throws std::invalid_argument where there are
+  // several inputs.
   TensorView<const T> forward(TensorView<const T> x);
+  // The network's outputs, of its inputs.
+  std::span<const TensorView<const T>> forward(std::span<const TensorView<const T>> xs);
 
   // Forward up to the loss. It is computed from the logits, so that no probability underflows.
   LossResult loss(TensorView<const T> x, std::span<const std::int32_t> labels);
@@ -173,17 +183,20 @@ class Execution {
                                 std::span<const float> sample_weights = {});
 
   // Mode::training only. After forward(x), and once for each: backward from dout = dL/d(output), (m, ...output_shape).
-  // The gradients are replaced. Returns dL/dx.
+  // The gradients are replaced. Returns dL/dx. Throws std::invalid_argument where there are several outputs.
   TensorView<const T> backward(TensorView<const T> dout);
+  // The same from dL/d(output) of each output; what is an output and feeds other layers too has both for its gradient.
+  // Returns dL/dx of each input.
+  std::span<const TensorView<const T>> backward(std::span<const TensorView<const T>> douts);
 
   // In parameters()' order; an empty view (default-constructed) for what is frozen.
   std::span<const TensorView<T>> gradients();
 
-  // For the last batch: what goes into the final softmax, (m, classes); without one, the output. Where a sample's
-  // output is no row of classes, (m, ...output_shape).
-  TensorView<const T> logits() const;
-  // For the last batch: the network's output, (m, ...output_shape).
-  TensorView<const T> output();
+  // For the last batch: what goes into an output's softmax, (m, classes); without one, the output. Where a sample's
+  // output is no row of classes, (m, ...output_shape). Throws std::out_of_range when there is no such output.
+  TensorView<const T> logits(std::size_t output = 0) const;
+  // For the last batch: that output of the network, (m, ...output_shape). Throws as logits does.
+  TensorView<const T> output(std::size_t i = 0);
   // Mode::inspection only (std::logic_error otherwise). The output of layer i for the last batch, (m, ...).
   TensorView<const T> layer_output(std::size_t i) const;
 

@@ -8,30 +8,55 @@
 >>> x = hubel.Dense(10, activation="softmax")(hubel.Flatten()(x))
 >>> hubel.Model(image, x)
 <hubel.Model 'model', (32, 32, 3) -> (10,), 166,618 parameters>
+
+A model is called like a layer, as part of another:
+
+>>> base = hubel.Sequential([hubel.Conv2D(16, 3, activation="relu"), hubel.GlobalAvgPool2D()], (32, 32, 3), name="base")
+>>> model = hubel.Model(image, hubel.Dense(3)(base(image)))
+>>> model.layer_names
+['base/conv2d_1', 'base/global_avg_pool2d_1', 'dense_1']
+
+A model may have several inputs and outputs:
+
+>>> place = hubel.Input(2, name="place")
+>>> both = hubel.Concatenate()([base(image), place])
+>>> hubel.Model([image, place], [hubel.Dense(10, "softmax")(both), hubel.Dense(4, name="box")(both)])
+<hubel.Model 'model', [(32, 32, 3), (2,)] -> [(10,), (4,)], 714 parameters>
 """
 
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence, Tuple, Union
+from typing import TYPE_CHECKING, Any, Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 from . import _core
 
 if TYPE_CHECKING:
     from .layers import Layer
+    from .model import Model
 
 __all__ = ["Input", "Value"]
 
 _numbers = itertools.count()  # values are numbered as they are made, so that what feeds comes before what is fed
 
 
+class Part:
+    """A model that was called on a value, as part of another: all that its layers make there refers to this."""
+
+    __slots__ = ("model", "name")
+
+    def __init__(self, model: Model, name: Optional[str]) -> None:
+        self.model = model
+        self.name = name
+
+
 class Value:
     """What a layer makes, or a network's input, before there is a model: a sample's shape, and where it comes from.
 
-    Made by `Input` and by calling a layer. ``value.shape`` is a sample's, without the batch axis.
+    Made by `Input` and by calling a layer or a model. ``value.shape`` is a sample's, without the batch axis.
     """
 
-    __slots__ = ("shape", "layer", "inputs", "name", "_number")
+    __slots__ = ("shape", "layer", "inputs", "name", "part", "_number")
 
     def __init__(
         self,
@@ -39,11 +64,13 @@ class Value:
         layer: Optional[Layer] = None,
         inputs: Tuple[Value, ...] = (),
         name: Optional[str] = None,
+        part: Optional[Part] = None,
     ) -> None:
         self.shape = shape
         self.layer = layer
         self.inputs = inputs
-        self.name = name
+        self.name = name  # within its part, if it is of one
+        self.part = part
         self._number = next(_numbers)
 
     def __repr__(self) -> str:
@@ -51,18 +78,21 @@ class Value:
         return f"<hubel.Value of {what}, {self.shape}>"
 
 
-def Input(shape: Union[Sequence[int], int]) -> Value:
+def Input(shape: Union[Sequence[int], int], name: Optional[str] = None) -> Value:
     """A network's input; shape is one sample's: (h, w, c), or (n,) or n for dense layers.
 
-    Raises ValueError for extents below 1 and TypeError for what are no integers.
+    name is what it is called in the model: without one "input", or "input_2", ... of several. Raises ValueError for
+    extents below 1 and TypeError for what are no integers.
     """
     extents = (shape,) if isinstance(shape, int) else shape
     if isinstance(extents, str) or not isinstance(extents, Sequence):
         raise TypeError(f"Input: shape must be a tuple of integers, such as (28, 28, 1), got {shape!r}")
-    value = Value(_core.layer_shape("Input", "activation", {"activation": "identity"}, [tuple(extents)]))
-    if not extents or min(value.shape) < 1:
-        raise ValueError(f"Input: shape is {value.shape}, it must have at least one extent, each at least 1")
-    return value
+    if name is not None and not isinstance(name, str):
+        raise TypeError(f"Input: name must be None or a str, got {name!r}")
+    wanted = _core.layer_shape("Input", "activation", {"activation": "identity"}, [tuple(extents)])
+    if not extents or min(wanted) < 1:
+        raise ValueError(f"Input: shape is {wanted}, it must have at least one extent, each at least 1")
+    return Value(wanted, name=name)
 
 
 def call(layer: Layer, x: Union[Value, Sequence[Value]], name: Optional[str]) -> Value:
@@ -79,16 +109,67 @@ def call(layer: Layer, x: Union[Value, Sequence[Value]], name: Optional[str]) ->
     return Value(shape, layer, inputs, name if name is not None else layer.given_name)
 
 
-def entries_of(inputs: Value, outputs: Value) -> List[_core.LayerEntry]:
-    """The layers from the one to the other, for ``_core.Network``. Raises ValueError when outputs do not come from inputs
-    alone, or a layer with weights is there twice."""
-    for name, value in (("inputs", inputs), ("outputs", outputs)):
+def are_values(x: Any) -> bool:
+    """Whether a model that is called on x becomes part of another: a value, or a list or dict of values."""
+    several = list(x.values()) if isinstance(x, dict) else x
+    return isinstance(x, Value) or (isinstance(several, (list, tuple)) and any(isinstance(v, Value) for v in several))
+
+
+def each(who: str, what: str, given: Any, names: Sequence[str]) -> List[Any]:
+    """What is given for each of these inputs or outputs: a list in their order, or a dict by their names; of one itself.
+
+    Raises TypeError where it is no list and ValueError where it has others.
+    """
+    if isinstance(given, dict):
+        if set(given) != set(names):
+            raise ValueError(f"{who}: {what} must be for {', '.join(names)}; got {', '.join(map(str, given))}")
+        return [given[name] for name in names]
+    if len(names) == 1:
+        return [given]
+    if not isinstance(given, (list, tuple)):
+        raise TypeError(
+            f"{who}: {what} must be a list, one for each of {', '.join(names)}, or a dict; got {type(given).__name__}"
+        )
+    if len(given) != len(names):
+        raise ValueError(f"{who}: {what} has {len(given)} elements, one is wanted for each of {', '.join(names)}")
+    return list(given)
+
+
+def inline(model: Model, x: Any, name: Optional[str]) -> Any:
+    """What a model makes of a value, or of a list or dict of them, layer by layer; a list where it has several outputs."""
+    if name is not None and not isinstance(name, str):
+        raise TypeError(f"{model.name}: name must be None or a str, got {name!r}")
+    made = each(model.name, "values", x, model.input_names)
+    for value, (shape, _) in zip(made, model._network.inputs()):
         if not isinstance(value, Value):
-            raise TypeError(f"Model: {name} must be a value, from hubel.Input or from calling a layer, got {value!r}")
-    if inputs.layer is not None:
+            raise TypeError(f"{model.name}: it must be called on values alone, got {value!r}")
+        if value.shape != shape:
+            raise ValueError(f"{model.name}: it is called on a value of shape {value.shape}, it takes {shape}")
+    part, count = Part(model, name), len(made)
+    for entry, layer, info in zip(model._network.layers(), model.layers, model._network.info()):
+        taken = tuple(made[-1 - i] if i < 0 else made[count + i] for i in entry[3])
+        made.append(Value(info[2], layer, taken, info[0], part))
+    outputs = [made[count + i] for i in model._network.outputs()]
+    return outputs[0] if len(outputs) == 1 else outputs
+
+
+class Entries(NamedTuple):
+    """A network as ``_core.Network`` takes it, and what models it has for parts, by what their layers' names begin with."""
+
+    inputs: List[_core.InputEntry]
+    layers: List[_core.LayerEntry]
+    outputs: List[int]
+    parts: Dict[str, Model]
+
+
+def entries_of(inputs: Union[Value, Sequence[Value]], outputs: Union[Value, Sequence[Value]]) -> Entries:
+    """The network from the ones to the others. Raises ValueError when outputs do not come from inputs alone, one of them
+    is there twice, or a layer with weights is."""
+    first, last = _values("inputs", inputs), _values("outputs", outputs)
+    if any(value.layer is not None for value in first):
         raise ValueError("Model: inputs must come from hubel.Input")
     reached: Dict[int, Value] = {}
-    waiting = [outputs]
+    waiting = list(last)
     while waiting:
         value = waiting.pop()
         if value._number in reached:
@@ -96,20 +177,58 @@ def entries_of(inputs: Value, outputs: Value) -> List[_core.LayerEntry]:
         reached[value._number] = value
         waiting.extend(value.inputs)
     order = [reached[number] for number in sorted(reached) if reached[number].layer is not None]
+    number = {value._number: -1 - i for i, value in enumerate(first)}
     for value in reached.values():
-        if value.layer is None and value is not inputs:
-            raise ValueError("Model: outputs comes from another hubel.Input too, and a model has one input")
-    if inputs._number not in reached:
-        raise ValueError("Model: outputs does not come from inputs")
+        if value.layer is None and value._number not in number:
+            raise ValueError("Model: outputs comes from another hubel.Input too, which is not among inputs")
+    for i, value in enumerate(first):
+        if value._number not in reached:
+            which = f"input {i + 1} of inputs" if len(first) > 1 else "inputs"
+            raise ValueError(f"Model: outputs does not come from {which}")
     _check_shared(order)
-    number = {value._number: i for i, value in enumerate(order)}
-    number[inputs._number] = -1
-    return [_entry(value, [number[x._number] for x in value.inputs]) for value in order]
+    number.update({value._number: i for i, value in enumerate(order)})
+    prefixes = _prefixes(order)
+    return Entries(
+        [(value.shape, value.name) for value in first],
+        [_entry(value, prefixes, [number[x._number] for x in value.inputs]) for value in order],
+        [number[value._number] for value in last],
+        {prefix: part.model for part, prefix in prefixes.items()},
+    )
 
 
-def _entry(value: Value, inputs: List[int]) -> _core.LayerEntry:
+def _values(name: str, given: Any) -> List[Value]:
+    """A model's inputs or outputs, as a list."""
+    values = list(given) if isinstance(given, (list, tuple)) else [given]
+    for value in values:
+        if not isinstance(value, Value):
+            raise TypeError(f"Model: {name} must be a value or a list of values, from hubel.Input or calling layers, got {value!r}")
+    if not values:
+        raise ValueError(f"Model: {name} is empty, there must be one at least")
+    if len({value._number for value in values}) < len(values):
+        raise ValueError(f"Model: {name} has a value twice")
+    return values
+
+
+def _prefixes(order: List[Value]) -> Dict[Part, str]:
+    """What the names of each part's layers begin with: the name it was given, or its model's and, where that is taken,
+    a number."""
+    parts = list(dict.fromkeys(value.part for value in order if value.part is not None))
+    taken = {part.name for part in parts}
+    prefixes = {}
+    for part in parts:
+        name = part.name
+        if name is None:
+            tried = itertools.chain([part.model.name], (f"{part.model.name}_{i}" for i in itertools.count(2)))
+            name = next(one for one in tried if one not in taken)
+            taken.add(name)
+        prefixes[part] = f"{name}/"
+    return prefixes
+
+
+def _entry(value: Value, prefixes: Dict[Part, str], inputs: List[int]) -> _core.LayerEntry:
     layer: Any = value.layer
-    return layer.kind, layer.get_config(), value.name, inputs
+    name = value.name if value.part is None else f"{prefixes[value.part]}{value.name}"
+    return layer.kind, layer.get_config(), name, inputs
 
 
 def _check_shared(order: List[Value]) -> None:

@@ -24,7 +24,7 @@ from .augmentation import Augmentation
 from .callbacks import Callback as CallbackObject
 from .callbacks import LearningRateScheduler, ModelCheckpoint, ReduceLROnPlateau
 from .data import FolderImages
-from .graph import Value, entries_of
+from .graph import Value, are_values, each, entries_of, inline
 from .layers import Layer, SeparableConv2D, layer_of
 from .losses import Loss, loss_of
 from .optimizers import Optimizer, optimizer_of
@@ -74,9 +74,9 @@ class Model:
 
     Parameters
     ----------
-    inputs : Value
+    inputs : Value or list of them
         From `hubel.Input`.
-    outputs : Value
+    outputs : Value or list of them
         What the layers make of it at last: see `hubel.graph` for how layers are called. `Sequential` is the short way for
         layers one after another.
     seed : int
@@ -93,16 +93,30 @@ class Model:
     iterable of batches (x, y) or (x, y, sample_weight): a list, an object such as Keras's Sequence or PyTorch's
     DataLoader, a generator. What is wrong with a batch raises TypeError or ValueError, which tells its number; an
     exception of the iterable's own passes through as it is.
+
+    With several inputs x is a list of arrays in their order, or a dict by their names, `input_names`; with several
+    outputs `predict` returns a list of arrays. `fit` and `evaluate` take models with one of each.
     """
 
-    def __init__(self, inputs: Value, outputs: Value, seed: int = 0, name: Optional[str] = None) -> None:
+    def __init__(
+        self,
+        inputs: Union[Value, Sequence[Value]],
+        outputs: Union[Value, Sequence[Value]],
+        seed: int = 0,
+        name: Optional[str] = None,
+    ) -> None:
         _check_seed("Model", seed)
         entries = entries_of(inputs, outputs)  # which also checks what the two are
-        network = _core.Network(inputs.shape, entries, seed)
+        network = _core.Network(entries.inputs, entries.layers, entries.outputs, seed)
         self._set_up(network, "model" if name is None else str(name), seed)
+        for prefix, model in entries.parts.items():
+            self._take(model, prefix)
 
     def _set_up(self, network: _core.Network, name: str, next_seed: int = 0) -> None:
         self._network = network
+        self._input_shapes, self._input_names = map(list, zip(*network.inputs()))
+        infos = network.info()
+        self._output_names, self._output_shapes = map(list, zip(*((infos[i][0], infos[i][2]) for i in network.outputs())))
         self._lock = threading.RLock()
         self._next_seed = next_seed  # of the next fit's order of samples
         self.name = name
@@ -123,14 +137,24 @@ class Model:
         return [info[0] for info in self._network.info()]
 
     @property
-    def input_shape(self) -> Tuple[int, ...]:
-        """One sample's shape."""
-        return self._network.input_shape()
+    def input_shape(self) -> Any:
+        """One sample's shape; of several inputs a list."""
+        return _one_or_all(self._input_shapes)
 
     @property
-    def output_shape(self) -> Tuple[int, ...]:
-        """One sample's output's shape."""
-        return self._network.output_shape()
+    def output_shape(self) -> Any:
+        """One sample's output's shape; of several outputs a list."""
+        return _one_or_all(self._output_shapes)
+
+    @property
+    def input_names(self) -> List[str]:
+        """The inputs' names: as given, or "input", "input_2", ..."""
+        return list(self._input_names)
+
+    @property
+    def output_names(self) -> List[str]:
+        """The names of the layers whose outputs are the model's."""
+        return list(self._output_names)
 
     @property
     def class_names(self) -> List[str]:
@@ -141,6 +165,8 @@ class Model:
     def class_names(self, names: Sequence[str]) -> None:
         if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
             raise TypeError(f"class_names: it must be a list of str, got {names!r}")
+        if names and len(self._output_names) > 1:
+            raise ValueError("class_names: they are of one output, but the model has several")
         if names and len(names) != self.output_shape[-1]:
             raise ValueError(f"class_names: {len(names)} names for {self.output_shape[-1]} outputs")
         self._network.class_names = list(names)
@@ -224,7 +250,16 @@ class Model:
         if not isinstance(other, Model):
             other = _load("copy_weights", "other", other)
         with self._lock:
-            return self._network.copy_weights(other._network)
+            return self._network.copy_weights(other._network, "")
+
+    def _take(self, part: Model, prefix: str) -> None:
+        """The weights of a model whose layers are here with this before their names, and which of them are frozen."""
+        with part._lock:
+            self._network.copy_weights(part._network, prefix)
+            own = {name for name, _ in self._network.parameters()}
+            for name in part._network.frozen():
+                if prefix + name in own:
+                    self._network.set_frozen(prefix + name, True)
 
     def freeze(self, *names: str) -> None:
         """Holds layers fixed: `fit` leaves their weights as they are, to the bit.
@@ -468,6 +503,7 @@ class Model:
         has the weights trained so far (the best so far, with restore_best_weights), and the last checkpoint stays. Each
         fit starts with fresh moments of the optimizer.
         """
+        self._check_one_each("fit")
         with self._lock:
             classes, size = self.output_shape[-1], _optional_size("batch_size", batch_size)
             steps = _optional_size("steps_per_epoch", steps_per_epoch)
@@ -698,6 +734,7 @@ class Model:
         x may be an image folder's part or an iterable of batches, without y: see the class. sample_weight are factors
         of the loss, as in `fit`. steps is how many batches are taken of an iterable; without it all are.
         """
+        self._check_one_each("evaluate")
         with self._lock:
             size, as_dict = _size("evaluate", batch_size), _flag("evaluate", "return_dict", return_dict)
             taken = _optional_size("steps", steps, "evaluate")
@@ -715,34 +752,66 @@ class Model:
         results = self._named({"loss": loss, "accuracy": accuracy, "top_k": top_k}, {"": measured})
         return results if as_dict else list(results.values())
 
-    def predict(
-        self, x: Any, batch_size: int = 256, out: Optional[AnyArray] = None, *, steps: Optional[int] = None
-    ) -> Array:
+    def _check_one_each(self, who: str) -> None:
+        inputs, outputs = len(self._input_names), len(self._output_names)
+        if inputs > 1 or outputs > 1:
+            raise ValueError(
+                f"{who}: the model has {inputs} inputs and {outputs} outputs, and fit and evaluate take models with one of "
+                "each; `gradients` takes any"
+            )
+
+    def predict(self, x: Any, batch_size: int = 256, out: Any = None, *, steps: Optional[int] = None) -> Any:
         """The output for each sample, (m, ...output_shape), float32: probabilities when the model ends in softmax.
 
-        out, if given, is a C-contiguous float32 array of that shape that the result is written to. x may be an image
-        folder's part, or an iterable of batches x or (x, y), which goes without out: see the class. steps is how many
-        batches are taken of an iterable; without it all are.
+        Of several outputs a list of such, in the order of `output_names`. out, if given, is a C-contiguous float32 array
+        of that shape that the result is written to, or a list of them. x may be an image folder's part, or an iterable of
+        batches x or (x, y), which goes without out and with one input: see the class. steps is how many batches are taken
+        of an iterable; without it all are.
         """
         with self._lock:
-            if gives_batches(x) or steps is not None:
+            if len(self._input_names) == 1 and (gives_batches(x) or steps is not None):
                 return self._predict_batches(x, _size("predict", batch_size), out, steps)
-            x = self._samples_to_predict(x)
+            if steps is not None:
+                raise ValueError("predict: steps goes with batches, which are for models with one input")
+            x, count = self._samples_to_predict(x)
             if out is not None:
-                _check_out(out, (len(x), *self.output_shape))
-            if out is not None and isinstance(x, np.ndarray) and np.may_share_memory(x, out):
-                x = x.copy()  # else what is written would be read again
+                x, out = self._checked_out(x, out, count)
             return self._network.predict(x, _size("predict", batch_size), out)
 
-    def _samples_to_predict(self, x: Any) -> Any:
-        """x as _core reads it, with a len()."""
-        if isinstance(x, FolderImages):
-            if x.image_shape != self.input_shape:
-                raise ValueError(f"predict: the images have shape {x.image_shape}, they must have {self.input_shape}")
-            return x._part
-        return as_samples("predict", x, self.input_shape)
+    def _samples_to_predict(self, x: Any) -> Tuple[Any, int]:
+        """x as _core reads it, and how many samples it has."""
+        if not isinstance(x, FolderImages):
+            x = self._samples("predict", x)
+            return x, len(x[0] if isinstance(x, list) else x)
+        if len(self._input_names) > 1:
+            raise ValueError("predict: a folder's images go with one input, and the model has several")
+        if x.image_shape != self.input_shape:
+            raise ValueError(f"predict: the images have shape {x.image_shape}, they must have {self.input_shape}")
+        return x._part, len(x)
 
-    def _predict_batches(self, x: Any, batch_size: int, out: Optional[AnyArray], steps: Optional[int]) -> Array:
+    def _samples(self, who: str, x: Any) -> Any:
+        """x as _core reads it: an array, or of several inputs a list of them, with as many samples each."""
+        if len(self._input_names) == 1 and not isinstance(x, dict):
+            return as_samples(who, x, self._input_shapes[0])
+        given = zip(self._input_names, each(who, "x", x, self._input_names), self._input_shapes)
+        arrays = [as_samples(f"{who} ({name})", array, shape) for name, array, shape in given]
+        counts = [len(array) for array in arrays]
+        if len(set(counts)) > 1:
+            raise ValueError(f"{who}: the inputs have {', '.join(map(str, counts))} samples, they must have as many each")
+        return _one_or_all(arrays)
+
+    def _checked_out(self, x: Any, out: Any, count: int) -> Tuple[Any, Any]:
+        """x and out, as _core takes them. What is read must not be written: x is copied where it shares memory with out."""
+        outs = each("predict", "out", out, self._output_names)
+        for array, shape in zip(outs, self._output_shapes):
+            _check_out(array, (count, *shape))
+        xs = [
+            array.copy() if isinstance(array, np.ndarray) and any(np.may_share_memory(array, o) for o in outs) else array
+            for array in (x if isinstance(x, list) else [x])
+        ]
+        return _one_or_all(xs), _one_or_all(outs)
+
+    def _predict_batches(self, x: Any, batch_size: int, out: Any, steps: Optional[int]) -> Any:
         if not gives_batches(x):
             raise ValueError("predict: steps goes with batches only, from an iterable")
         if out is not None:
@@ -751,9 +820,31 @@ class Model:
             self._network.predict(as_samples(who, samples, self.input_shape), batch_size, None)
             for who, samples in raw_samples("predict", x, _optional_size("steps", steps, "predict"))
         ]
-        return np.concatenate([np.empty((0, *self.output_shape), np.float32), *results])
+        if len(self._output_names) == 1:
+            results = [[result] for result in results]
+        return _one_or_all(
+            [
+                np.concatenate([np.empty((0, *shape), np.float32), *(result[i] for result in results)])
+                for i, shape in enumerate(self._output_shapes)
+            ]
+        )
 
-    __call__ = predict
+    def __call__(self, x: Any, *options: Any, name: Optional[str] = None, **named: Any) -> Any:
+        """Called on samples: `predict`. Called on a `Value`, as a layer is: what the model makes of it, as part of another;
+        with several inputs on a list or dict of values, with several outputs it returns a list.
+
+        Its layers become layers of the other model, called ``name/conv2d_1``, ...; without a name that is the model's,
+        with a number behind it where it is there twice. The other model has copies of the weights, as they are when it is
+        made, and holds fixed what is frozen here; what either learns the other does not. (In Keras the two share them.)
+        Raises ValueError for a value of another shape than the model's input.
+        """
+        if not are_values(x):
+            if name is not None:
+                raise TypeError("predict: name goes with a model that is called on a hubel.Value")
+            return self.predict(x, *options, **named)
+        if options or named:
+            raise TypeError(f"{self.name}: called on a value it takes a name and nothing else")
+        return inline(self, x, name)
 
     def layer_output(self, x: AnyArray, layer: Union[int, str], batch_size: int = 256) -> Array:
         """What the layer with that index (negative: from the end) or name makes of the samples."""
@@ -769,29 +860,35 @@ class Model:
                 raise IndexError(f"layer_output: layer = {layer}, the model has {len(names)}: {', '.join(names)}")
             index = layer % len(names)
         with self._lock:
-            x = as_samples("layer_output", x, self.input_shape)
+            x = self._samples("layer_output", x)
             return self._network.layer_output(x, _size("layer_output", batch_size), index)
 
     def gradients(
-        self, x: AnyArray, dout: AnyArray, dropout_seed: int = 0, dropout_step: int = 0
-    ) -> Tuple[Array, Array, Dict[str, Array]]:
+        self, x: Any, dout: Any, dropout_seed: int = 0, dropout_step: int = 0
+    ) -> Tuple[Any, Any, Dict[str, Array]]:
         """(output, dx, {name: gradient}): the samples through the network as in training, and back.
 
         dout, (m, ...output_shape), is dL/d(output) for any L that is a function of the output; dx is dL/dx and the dict
-        has dL/d(weight) for each of `parameters` that is not frozen. As in training batch normalisation uses the batch's statistics and
-        Dropout is at work, with masks from (dropout_seed, dropout_step). What stands for the gradient of a running
-        statistic is the step that the batch would move it back by.
+        has dL/d(weight) for each of `parameters` that is not frozen. Of several outputs output is a list, and so is dout,
+        or a dict by their names; of several inputs dx is a list. As in training batch normalisation uses the batch's
+        statistics and Dropout is at work, with masks from (dropout_seed, dropout_step). What stands for the gradient of a
+        running statistic is the step that the batch would move it back by.
         """
         with self._lock:
-            x = as_samples("gradients", x, self.input_shape)
-            shape = (len(x), *self.output_shape)
-            dout = np.require(as_numbers("gradients", "dout", dout), np.float32, ["C", "A", "W"])
-            if dout.shape != shape:
-                raise ValueError(f"gradients: dout has shape {dout.shape}, it must be {shape}")
+            x = self._samples("gradients", x)
+            xs = x if isinstance(x, list) else [x]
+            douts = []
+            for array, shape in zip(each("gradients", "dout", dout, self._output_names), self._output_shapes):
+                array = np.require(as_numbers("gradients", "dout", array), np.float32, ["C", "A", "W"])
+                shape = (len(xs[0]), *shape)
+                if array.shape != shape:
+                    raise ValueError(f"gradients: dout has shape {array.shape}, it must be {shape}")
+                douts.append(array)
             for seed in (dropout_seed, dropout_step):
                 _check_seed("gradients", seed)
-            output, dx, gradients = self._network.gradients(x, dout, dropout_seed, dropout_step)
-            return output, dx, {n: g for n, g in zip(self.parameters(), gradients) if g is not None}
+            outputs, dxs, gradients = self._network.gradients(xs, douts, dropout_seed, dropout_step)
+            named = {n: g for n, g in zip(self.parameters(), gradients) if g is not None}
+            return _one_or_all(outputs), _one_or_all(dxs), named
 
     # --- files and copies
 
@@ -839,8 +936,9 @@ class Model:
         with self._lock:
             return {
                 "name": self.name,
-                "input_shape": self.input_shape,
+                "inputs": self._network.inputs(),
                 "layers": self._network.layers(),
+                "outputs": self._network.outputs(),
                 "weights": self.get_weights(),
                 "frozen": self.frozen,
                 "class_names": self.class_names,
@@ -853,7 +951,9 @@ class Model:
             }
 
     def __setstate__(self, state: Dict[str, Any]) -> None:
-        self._set_up(_core.Network(state["input_shape"], state["layers"], 0), state["name"], state["next_seed"])
+        inputs = state["inputs"] if "inputs" in state else [(state["input_shape"], None)]  # older pickles have one
+        network = _core.Network(inputs, state["layers"], state.get("outputs"), 0)
+        self._set_up(network, state["name"], state["next_seed"])
         self.set_weights(state["weights"])
         if state["frozen"]:
             self.freeze(*state["frozen"])
@@ -902,8 +1002,10 @@ class Sequential(Model):
         if isinstance(layers, (str, Layer)) or not isinstance(layers, Iterable):
             raise TypeError(f"Sequential: layers must be a list of layers, such as [hubel.Dense(10)], got {layers!r}")
         given: List[Any] = list(layers)
+        input_name: Optional[str] = None
         if given and isinstance(given[0], Value) and given[0].layer is None and input_shape is None:
-            input_shape = given.pop(0).shape
+            first = given.pop(0)
+            input_shape, input_name = first.shape, first.name
         if input_shape is None:
             raise TypeError("Sequential: input_shape must be a tuple such as (28, 28, 1), or the first layer a hubel.Input")
         single: List[Layer] = []
@@ -916,7 +1018,8 @@ class Sequential(Model):
         entries: List[_core.LayerEntry] = [
             (one.kind, one.get_config(), one.given_name, [i - 1]) for i, one in enumerate(single)
         ]
-        self._set_up(_core.Network(input_shape, entries, seed), "sequential" if name is None else str(name), seed)
+        network = _core.Network([(input_shape, input_name)], entries, None, seed)
+        self._set_up(network, "sequential" if name is None else str(name), seed)
 
 
 def lenet5(classes: int = 10, seed: int = 0, input_shape: Tuple[int, ...] = (28, 28, 1)) -> Sequential:
@@ -931,7 +1034,7 @@ def lenet5(classes: int = 10, seed: int = 0, input_shape: Tuple[int, ...] = (28,
     """
     _check_seed("lenet5", seed)
     shape, entries = _core.zoo_graph("lenet5", classes, input_shape, False)
-    model = _model_of(_core.Network(shape, entries, seed), "lenet5", seed)
+    model = _model_of(_core.Network([(shape, None)], entries, None, seed), "lenet5", seed)
     assert isinstance(model, Sequential)
     return model
 
@@ -965,9 +1068,15 @@ def _load(who: str, argument: str, path: Any) -> Model:
 def _model_of(network: _core.Network, name: Optional[str], next_seed: int) -> Model:
     """The model around a network that is there already: a `Sequential` where its layers come one after another."""
     chain = all(inputs == [i - 1] for i, (_, _, _, inputs) in enumerate(network.layers()))
+    chain = chain and len(network.inputs()) == 1 and len(network.outputs()) == 1
     model: Model = object.__new__(Sequential if chain else Model)
     model._set_up(network, type(model).__name__.lower() if name is None else name, next_seed)
     return model
+
+
+def _one_or_all(of_each: List[Any]) -> Any:
+    """What there is of one input or output, or the list of what there is of several."""
+    return of_each[0] if len(of_each) == 1 else of_each
 
 
 _CALLS = ("on_train_begin", "on_epoch_begin", "on_train_batch_end", "on_epoch_end", "on_train_end")

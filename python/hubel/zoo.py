@@ -51,7 +51,7 @@ def _network(name: str, paper: str) -> Builder:
     ) -> Model:
         _check_seed(name, seed)
         shape, entries = _core.zoo_graph(name, classes, input_shape, small_images)
-        return _model_of(_core.Network(shape, entries, seed), name, seed)
+        return _model_of(_core.Network([(shape, None)], entries, None, seed), name, seed)
 
     build.__name__ = build.__qualname__ = name
     small = "small_images: its variant for about 32x32." if has_small else "It has no variant for small_images."

@@ -61,19 +61,29 @@ void check_result(nb::handle array, const Shape& shape) {
   }
 }
 
-// A graph from its layers: (kind, options, name or None, numbers of the layers that it takes, -1 for the input).
-Graph graph_of(const Shape& input_shape, nb::handle layers) {
-  Graph graph(input_shape);
+// A graph from its inputs, (shape, name or None), its layers, (kind, options, name or None, numbers of the layers that
+// it takes, -1 - i for input i), and the numbers of those that are its outputs, or None.
+Graph graph_of(nb::handle inputs, nb::handle layers, nb::handle outputs) {
+  Graph graph;
+  const auto values = [&](nb::handle numbers) {
+    std::vector<Graph::Value> result;
+    for (nb::handle number : nb::borrow<nb::sequence>(numbers))
+      result.push_back(graph.value(nb::cast<std::int64_t>(number)));
+    return result;
+  };
+  for (nb::handle input : nb::borrow<nb::sequence>(inputs)) {
+    const nb::tuple t = nb::cast<nb::tuple>(input);
+    const Shape shape = shape_argument("Model", t[0]);
+    t[1].is_none() ? graph.add_input(shape) : graph.add_input(shape, text({"Model", "name", "a str"}, t[1]));
+  }
   for (nb::handle layer : nb::borrow<nb::sequence>(layers)) {
     const nb::tuple t = nb::cast<nb::tuple>(layer);
     const Layer description =
         layer_from_python("Model", nb::cast<nb::str>(t[0]).c_str(), nb::cast<nb::dict>(nb::object(t[1])));
     const std::string name = t[2].is_none() ? graph.default_name(description) : text({"Model", "name", "a str"}, t[2]);
-    std::vector<Graph::Value> inputs;
-    for (nb::handle input : nb::borrow<nb::sequence>(t[3]))
-      inputs.push_back(graph.value(nb::cast<std::int64_t>(input)));
-    graph(description, inputs, name);
+    graph(description, values(t[3]), name);
   }
+  if (!outputs.is_none()) graph.set_outputs(values(outputs));
   return graph;
 }
 
@@ -113,24 +123,77 @@ class Raised {
   bool before_;
 };
 
-// A folder's images as ArraySource gives samples: batch by batch, in order.
+using Views = std::span<const TensorView<const float>>;
+
+// What a network takes, batch by batch, in order: an array, or a list of one for each input.
+class ArrayReader {
+ public:
+  explicit ArrayReader(nb::handle x) {
+    if (nb::isinstance<nb::list>(x)) {
+      for (nb::handle array : nb::borrow<nb::list>(x)) sources_.emplace_back(array, nb::none());
+    } else {
+      sources_.emplace_back(x, nb::none());
+    }
+    for (const ArraySource& source : sources_)
+      if (source.count() != count()) throw std::logic_error("all inputs must have as many samples");
+    scratch_.resize(sources_.size());
+    batch_.resize(sources_.size());
+  }
+
+  std::int64_t count() const { return sources_.at(0).count(); }
+  Views batch(std::int64_t begin, std::int64_t n) {
+    for (std::size_t i = 0; i < sources_.size(); ++i) batch_[i] = sources_[i].batch(begin, n, scratch_[i]);
+    return batch_;
+  }
+
+ private:
+  std::vector<ArraySource> sources_;
+  std::vector<Tensor<float>> scratch_;
+  std::vector<TensorView<const float>> batch_;
+};
+
+// The same of a folder's images.
 class FolderReader {
  public:
   explicit FolderReader(FolderDataset images) : images_(std::move(images)) {}
 
   std::int64_t count() const { return images_.count(); }
-  TensorView<const float> batch(std::int64_t begin, std::int64_t n, Tensor<float>& scratch) const {
+  Views batch(std::int64_t begin, std::int64_t n) {
     const Shape shape = batched(n, images_.sample_shape());
-    if (scratch.size() < shape.elements()) scratch = Tensor<float>::uninitialized(shape);
+    if (scratch_.size() < shape.elements()) scratch_ = Tensor<float>::uninitialized(shape);
     std::vector<std::int32_t> indices(static_cast<std::size_t>(n));
     std::iota(indices.begin(), indices.end(), static_cast<std::int32_t>(begin));
-    images_.gather(indices.data(), n, scratch.data(), nullptr);
-    return {scratch.data(), shape};
+    images_.gather(indices.data(), n, scratch_.data(), nullptr);
+    batch_ = {scratch_.data(), shape};
+    return {&batch_, 1};
   }
 
  private:
   FolderDataset images_;
+  Tensor<float> scratch_;
+  TensorView<const float> batch_;
 };
+
+// Arrays for results of so many samples of these shapes: those given, or fresh ones where `out` is None.
+std::vector<nb::object> result_arrays(std::int64_t count, std::span<const Shape> shapes, nb::handle out) {
+  std::vector<nb::object> arrays;
+  for (std::size_t i = 0; i < shapes.size(); ++i) {
+    const Shape shape = batched(count, shapes[i]);
+    if (out.is_none()) {
+      arrays.push_back(NewArray<float>(shape).object);
+    } else {
+      arrays.push_back(shapes.size() == 1 ? nb::borrow(out) : nb::object(nb::borrow<nb::list>(out)[i]));
+    }
+    check_result(arrays.back(), shape);
+  }
+  return arrays;
+}
+
+nb::list list_of(std::span<const nb::object> objects) {
+  nb::list list;
+  for (const nb::object& object : objects) list.append(object);
+  return list;
+}
 
 class PythonNetwork {
  public:
@@ -141,15 +204,22 @@ class PythonNetwork {
   // To be called whenever weights have changed: what is kept for small batches has them packed.
   void forget_weights() { kept_.reset(); }
 
-  // The network's output for every sample, written to `out` unless that is None; or a layer's.
+  // The network's output for every sample, written to `out` unless that is None; of several outputs both are lists.
   nb::object predict(nb::handle x, std::int64_t batch_size, nb::handle out) {
-    return run(x, batch_size, network().output_shape(), out, Execution<float>::Mode::frozen,
-               [](Execution<float>&, TensorView<const float> output) { return output; });
+    const auto shapes = network().output_shapes();
+    const std::vector<nb::object> arrays = run(x, batch_size, shapes, out, Execution<float>::Mode::frozen,
+                                               [](Execution<float>&, Views outputs) { return outputs; });
+    return shapes.size() == 1 ? arrays[0] : list_of(arrays);
   }
   nb::object layer_output(nb::handle x, std::int64_t batch_size, std::size_t layer) {
     if (layer >= network().info().size()) throw nb::index_error("layer_output: no such layer");
-    return run(x, batch_size, network().info()[layer].output_shape, nb::none(), Execution<float>::Mode::inspection,
-               [layer](Execution<float>& execution, TensorView<const float>) { return execution.layer_output(layer); });
+    TensorView<const float> chosen;
+    const auto choose = [&](Execution<float>& execution, Views) {
+      chosen = execution.layer_output(layer);
+      return Views(&chosen, 1);
+    };
+    const Shape& shape = network().info()[layer].output_shape;
+    return run(x, batch_size, {&shape, 1}, nb::none(), Execution<float>::Mode::inspection, choose)[0];
   }
 
   // (loss, accuracy, top-k accuracy) of samples (x, y, weights), as source_of takes them. `settings` holds batch_size,
@@ -176,42 +246,39 @@ class PythonNetwork {
   void fit(const nb::tuple& samples, nb::handle validation_samples, const nb::dict& settings, nb::handle on_step,
            nb::handle on_epoch);
 
-  // (output, dx, [gradient of each parameter]) for dout = dL/d(output), in training's way of running.
-  nb::tuple gradients(nb::handle x, nb::handle dout, std::uint64_t seed, std::uint64_t step);
+  // (outputs, dxs, [gradient of each parameter]) for lists of inputs and of dL/d(output), in training's way of running.
+  nb::tuple gradients(const nb::list& xs, const nb::list& douts, std::uint64_t seed, std::uint64_t step);
 
  private:
-  // x in batches through an execution; choose() picks from each what goes to the result, `sample_shape` for each
-  // sample.
+  // x in batches through an execution; choose() picks from each what goes to the results, `shapes` for each sample.
   template <class Choose>
-  nb::object run(nb::handle x, std::int64_t batch_size, const Shape& sample_shape, nb::handle out,
-                 Execution<float>::Mode mode, const Choose& choose) {
+  std::vector<nb::object> run(nb::handle x, std::int64_t batch_size, std::span<const Shape> shapes, nb::handle out,
+                              Execution<float>::Mode mode, const Choose& choose) {
     if (nb::isinstance<FolderDataset>(x))
-      return run(FolderReader(nb::cast<FolderDataset>(x)), batch_size, sample_shape, out, mode, choose);
-    return run(ArraySource(x, nb::none()), batch_size, sample_shape, out, mode, choose);
+      return run(FolderReader(nb::cast<FolderDataset>(x)), batch_size, shapes, out, mode, choose);
+    return run(ArrayReader(x), batch_size, shapes, out, mode, choose);
   }
   template <class Reader, class Choose>
-  nb::object run(const Reader& source, std::int64_t batch_size, const Shape& sample_shape, nb::handle out,
-                 Execution<float>::Mode mode, const Choose& choose) {
-    const Shape shape = batched(source.count(), sample_shape);
-    nb::object result = out.is_none() ? NewArray<float>(shape).object : nb::borrow(out);
-    check_result(result, shape);
-    float* written = static_cast<float*>(PyArray_DATA(as_array(result)));
+  std::vector<nb::object> run(Reader source, std::int64_t batch_size, std::span<const Shape> shapes, nb::handle out,
+                              Execution<float>::Mode mode, const Choose& choose) {
+    std::vector<nb::object> results = result_arrays(source.count(), shapes, out);
+    std::vector<float*> written;
+    for (const nb::object& result : results) written.push_back(static_cast<float*>(PyArray_DATA(as_array(result))));
     Watch watch;
     {
       nb::gil_scoped_release release;
       const std::int64_t m = source.count(), step = std::min(batch_size, std::max<std::int64_t>(m, 1));
       std::unique_ptr<Execution<float>> large;
       Execution<float>& execution = execution_for(step, mode, large);
-      Tensor<float> scratch;
       for (std::int64_t begin = 0; begin < m && watch.glance(); begin += step) {
-        const TensorView<const float> output =
-            execution.forward(source.batch(begin, std::min(step, m - begin), scratch));
-        const TensorView<const float> chosen = choose(execution, output);
-        written = std::copy_n(chosen.data(), chosen.size(), written);
+        const Views outputs = execution.forward(source.batch(begin, std::min(step, m - begin)));
+        const Views chosen = choose(execution, outputs);
+        for (std::size_t i = 0; i < chosen.size(); ++i)
+          written[i] = std::copy_n(chosen[i].data(), chosen[i].size(), written[i]);
       }
     }
     watch.rethrow();
-    return result;
+    return results;
   }
 
   Execution<float>& execution_for(std::int64_t batch, Execution<float>::Mode mode,
@@ -334,25 +401,37 @@ void PythonNetwork::fit(const nb::tuple& samples, nb::handle validation_samples,
 
 // --- weights
 
-nb::tuple PythonNetwork::gradients(nb::handle x, nb::handle dout, std::uint64_t seed, std::uint64_t step) {
-  const ArraySource source(x, nb::none());
+nb::list copies_of(Views views) {
+  nb::list copies;
+  for (const TensorView<const float>& view : views) copies.append(copy_of(view));
+  return copies;
+}
+
+nb::tuple PythonNetwork::gradients(const nb::list& xs, const nb::list& douts, std::uint64_t seed, std::uint64_t step) {
+  ArrayReader source(xs);
   const std::int64_t m = source.count();
-  check_result(dout, batched(m, network().output_shape()));
+  const auto shapes = network().output_shapes();
+  result_arrays(m, shapes, shapes.size() == 1 ? nb::object(douts[0]) : nb::object(douts));
+  std::vector<TensorView<const float>> given;
+  for (std::size_t i = 0; i < shapes.size(); ++i)
+    given.emplace_back(static_cast<const float*>(PyArray_DATA(as_array(douts[i]))), batched(m, shapes[i]));
   Execution<float> execution(network(), std::max<std::int64_t>(m, 1), Execution<float>::Mode::training);
   execution.set_dropout(seed, step);
-  Tensor<float> scratch, output;
-  TensorView<const float> dx;
+  std::vector<Tensor<float>> outputs;
+  Views dxs;
   {
     nb::gil_scoped_release release;
-    const TensorView<const float> y = execution.forward(source.batch(0, m, scratch));
-    output = Tensor<float>::uninitialized(y.shape());
-    std::copy(y.begin(), y.end(), output.begin());
-    dx = execution.backward({static_cast<const float*>(PyArray_DATA(as_array(dout))), output.shape()});
+    for (const TensorView<const float>& y : execution.forward(source.batch(0, m))) {
+      outputs.push_back(Tensor<float>::uninitialized(y.shape()));
+      std::copy(y.begin(), y.end(), outputs.back().begin());
+    }
+    dxs = execution.backward(given);
   }
   nb::list gradients;
   for (const TensorView<float>& gradient : execution.gradients())
     gradients.append(gradient.shape().rank() > 0 ? copy_of(TensorView<const float>(gradient)) : nb::none());
-  return nb::make_tuple(copy_of(std::as_const(output).view()), copy_of(dx), gradients);
+  const std::vector<TensorView<const float>> made(outputs.begin(), outputs.end());
+  return nb::make_tuple(copies_of(made), copies_of(dxs), gradients);
 }
 
 void set_frozen(PythonNetwork& self, nb::handle pattern, bool frozen) {
@@ -371,10 +450,11 @@ nb::list frozen(PythonNetwork& self) {
   return names;
 }
 
-nb::list copy_weights(PythonNetwork& self, PythonNetwork& other) {
+nb::list copy_weights(PythonNetwork& self, PythonNetwork& other, const nb::str& prefix) {
   self.forget_weights();
   nb::list left;
-  for (const std::string& name : self.network().copy_weights(other.network())) left.append(python_text(name));
+  for (const std::string& name : self.network().copy_weights(other.network(), utf8(prefix)))
+    left.append(python_text(name));
   return left;
 }
 
@@ -471,10 +551,23 @@ void set_notes(PythonNetwork& self, const nb::dict& values) {
   self.model().notes = std::move(result);
 }
 
-void construct(PythonNetwork* self, nb::handle input_shape, nb::handle layer_tuples, nb::handle seed) {
-  const Shape shape = shape_argument("Model", input_shape);
+nb::list inputs(PythonNetwork& self) {
+  nb::list result;
+  for (const GraphInput& input : self.network().graph().inputs())
+    result.append(nb::make_tuple(python_shape(input.shape), python_text(input.name)));
+  return result;
+}
+
+nb::list outputs(PythonNetwork& self) {
+  nb::list result;
+  for (const Graph::Value output : self.network().graph().outputs()) result.append(output.layer());
+  return result;
+}
+
+void construct(PythonNetwork* self, nb::handle inputs, nb::handle layers, nb::handle outputs, nb::handle seed) {
   const std::int64_t number = integer({"Model", "seed", "an integer"}, seed);
-  new (self) PythonNetwork({Network<float>(graph_of(shape, layer_tuples), static_cast<std::uint64_t>(number)), {}, {}});
+  new (self)
+      PythonNetwork({Network<float>(graph_of(inputs, layers, outputs), static_cast<std::uint64_t>(number)), {}, {}});
 }
 
 PythonNetwork* load(const nb::bytes& path_bytes) {
@@ -521,7 +614,7 @@ void write_text(const nb::bytes& path_bytes, const nb::str& text) {
 void bind_network(nb::module_& m) {
   m.def("write_text", &write_text);
   nb::class_<PythonNetwork>(m, "Network")
-      .def("__init__", &construct, nb::arg().none(), nb::arg(), nb::arg())
+      .def("__init__", &construct, nb::arg(), nb::arg(), nb::arg().none(), nb::arg())
       .def_static("load", &load)
       .def_static("from_json", &from_json)
       .def("to_json", [](PythonNetwork& self) { return python_text(architecture_to_json(self.network().graph())); })
@@ -540,8 +633,8 @@ void bind_network(nb::module_& m) {
       .def("copy_weights", &copy_weights)
       .def("layers", &layers)
       .def("info", &info)
-      .def("input_shape", [](PythonNetwork& self) { return python_shape(self.network().input_shape()); })
-      .def("output_shape", [](PythonNetwork& self) { return python_shape(self.network().output_shape()); })
+      .def("inputs", &inputs)
+      .def("outputs", &outputs)
       .def("parameter_count", [](PythonNetwork& self) { return self.network().parameter_count(); })
       .def("summary", [](PythonNetwork& self) { return python_text(self.network().summary()); })
       .def("svg", &svg, nb::arg().none(), nb::arg().none(), nb::arg().none())

@@ -1,4 +1,6 @@
-// Architectures as JSON: {"input_shape": [28, 28, 1], "layers": [{"kind": "conv2d", "filters": 6, ...}, ...]}.
+// Architectures as JSON: {"input_shape": [28, 28, 1], "layers": [{"kind": "conv2d", "filters": 6, ...}, ...]}. Several
+// inputs: {"inputs": [{"name": "image", "shape": [28, 28, 1]}, ...], ...}; several outputs: {"outputs": ["dense_1",
+// ...]}.
 //
 // A layer's keys are its options (LayerKind::fields), so that this file knows the types of options and no kind of
 // layer. Writing puts down every option but those that came later and have their defaults; reading fills those left out
@@ -129,10 +131,10 @@ void from_json(const json& value, std::string_view where, Initializer& out) {
 
 // ---- Layers ----------------------------------------------------------------------------------------------------
 
-// What stands for the network's input among a layer's inputs; no layer may be named so.
+// The name of a network's one input, where it is not written down.
 constexpr std::string_view kInputName = "input";
 
-// Inputs of one layer: DenseNet's widest joins take some dozens.
+// Inputs of one layer: DenseNet's widest joins take some dozens. Inputs and outputs of a network: a few.
 constexpr std::size_t kMaxInputs = 1000;
 
 // Visits a layer's options (LayerKind::fields) and writes them.
@@ -186,8 +188,7 @@ void check_keys(const json& object, std::span<const std::string_view> known, std
 // A layer's inputs by name.
 json inputs_to_json(const Graph& graph, const GraphLayer& layer) {
   json names = json::array();
-  for (const std::int64_t input : layer.inputs)
-    names.push_back(input == GraphLayer::kInput ? kInputName : graph.layers()[static_cast<std::size_t>(input)].name);
+  for (const std::int64_t input : layer.inputs) names.push_back(graph.name(graph.value(input)));
   return names;
 }
 
@@ -215,24 +216,25 @@ Layer layer_of_kind(const json& kind_name, std::string_view who) {
   return *layer;
 }
 
-// The values that a layer takes: those it names, or the one before it.
-std::vector<Graph::Value> inputs_from_json(const Graph& graph, const json& object, std::string_view who) {
-  const std::int64_t last = std::ssize(graph.layers()) - 1;
-  if (!object.contains("inputs")) return {graph.value(last)};
-  const json& names = object["inputs"];
-  if (!names.is_array() || names.empty() || names.size() > kMaxInputs) {
-    wrong(names, detail::formatted("{}: 'inputs'", who),
-          detail::formatted("an array of 1 to {} names of earlier layers, or \"{}\"", kMaxInputs, kInputName));
-  }
-  std::vector<Graph::Value> inputs;
+// The values that an array names, of 1 to kMaxInputs; `what` says what they may be.
+std::vector<Graph::Value> values_from_json(const Graph& graph, const json& names, std::string_view where,
+                                           std::string_view what) {
+  if (!names.is_array() || names.empty() || names.size() > kMaxInputs)
+    wrong(names, where, detail::formatted("an array of 1 to {} names of {}", kMaxInputs, what));
+  std::vector<Graph::Value> values;
   for (const json& name : names) {
     const auto found = name.is_string() ? graph.find(name.get_ref<const std::string&>()) : std::nullopt;
-    if (!found)
-      wrong(name, detail::formatted("{}: 'inputs'", who),
-            detail::formatted("an earlier layer's name, or \"{}\"", kInputName));
-    inputs.push_back(*found);
+    if (!found) wrong(name, where, detail::formatted("the name of one of {}", what));
+    values.push_back(*found);
   }
-  return inputs;
+  return values;
+}
+
+// The values that a layer takes: those it names, or the one before it.
+std::vector<Graph::Value> inputs_from_json(const Graph& graph, const json& object, std::string_view who) {
+  if (!object.contains("inputs")) return {graph.value(std::ssize(graph.layers()) - 1)};
+  return values_from_json(graph, object["inputs"], detail::formatted("{}: 'inputs'", who),
+                          "the network's inputs and earlier layers");
 }
 
 void add_from_json(Graph& graph, const json& object, std::string_view who) {
@@ -255,14 +257,49 @@ void add_from_json(Graph& graph, const json& object, std::string_view who) {
 // More layers than in any published network, and little memory.
 constexpr std::size_t kMaxLayers = 10'000;
 
-Shape input_shape_from_json(const json& value, std::string_view who) {
+Shape input_shape_from_json(const json& value, std::string_view where) {
   const bool fits = value.is_array() && !value.empty() && value.size() < Shape::kMaxRank &&
                     std::all_of(value.begin(), value.end(), [](const json& e) { return is_size(e) && e != 0; });
-  if (!fits) {
-    wrong(value, detail::formatted("{}: 'input_shape'", who),
-          detail::formatted("1 to {} whole numbers from 1 on, below 2^31", Shape::kMaxRank - 1));
-  }
+  if (!fits) wrong(value, where, detail::formatted("1 to {} whole numbers from 1 on, below 2^31", Shape::kMaxRank - 1));
   return Shape(value.get<std::vector<std::int64_t>>());
+}
+
+std::vector<std::int64_t> extents(const Shape& shape) { return {shape.begin(), shape.end()}; }
+
+// One input of the usual name is its shape alone.
+void inputs_to_json(const Graph& graph, json& object) {
+  const auto inputs = graph.inputs();
+  if (inputs.size() == 1 && inputs[0].name == kInputName) {
+    object["input_shape"] = extents(inputs[0].shape);
+    return;
+  }
+  object["inputs"] = json::array();
+  for (const GraphInput& input : inputs)
+    object["inputs"].push_back({{"name", input.name}, {"shape", extents(input.shape)}});
+}
+
+// A graph with the inputs and no layers yet.
+Graph graph_of_inputs(const json& object, std::string_view who) {
+  if (object.contains("input_shape")) {
+    if (object.contains("inputs"))
+      throw FormatError(detail::formatted("{}: there are both 'input_shape' and 'inputs'", who));
+    return Graph(input_shape_from_json(object["input_shape"], detail::formatted("{}: 'input_shape'", who)));
+  }
+  const json& inputs = object["inputs"];
+  if (!inputs.is_array() || inputs.empty() || inputs.size() > kMaxInputs)
+    throw FormatError(detail::formatted("{}: 'inputs' must be an array of 1 to {} inputs", who, kMaxInputs));
+  Graph graph;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const std::string where = detail::formatted("{}: input {}", who, i + 1);
+    const json& input = inputs[i];
+    if (!input.is_object() || !input.contains("name") || !input.contains("shape") || !input["name"].is_string())
+      wrong(input, where, "an object with a 'name' and a 'shape'");
+    constexpr std::string_view kKeys[] = {"name", "shape"};
+    check_keys(input, kKeys, where);
+    graph.add_input(input_shape_from_json(input["shape"], detail::formatted("{}: 'shape'", where)),
+                    input["name"].get_ref<const std::string&>());
+  }
+  return graph;
 }
 
 }  // namespace
@@ -271,20 +308,24 @@ namespace detail {
 
 Architecture read_architecture(std::string_view text, std::string_view who) {
   const json object = parse_json(text, who);
-  constexpr std::string_view kKeys[] = {"input_shape", "layers"};
   if (!object.is_object())
     throw FormatError(detail::formatted("{}: it must be a JSON object with 'input_shape' and 'layers'", who));
-  for (const std::string_view key : kKeys)
-    if (!object.contains(key)) throw FormatError(detail::formatted("{}: '{}' is missing", who, key));
+  if (!object.contains("input_shape") && !object.contains("inputs"))
+    throw FormatError(detail::formatted("{}: 'input_shape' is missing", who));
+  if (!object.contains("layers")) throw FormatError(detail::formatted("{}: 'layers' is missing", who));
+  constexpr std::string_view kKeys[] = {"input_shape", "inputs", "layers", "outputs"};
   check_keys(object, kKeys, who);
   const json& layers = object["layers"];
   if (!layers.is_array() || layers.empty() || layers.size() > kMaxLayers) {
     throw FormatError(detail::formatted("{}: 'layers' must be an array of 1 to {} layers", who, kMaxLayers));
   }
   try {
-    Graph graph(input_shape_from_json(object["input_shape"], who));
+    Graph graph = graph_of_inputs(object, who);
     for (std::size_t i = 0; i < layers.size(); ++i)
       add_from_json(graph, layers[i], detail::formatted("{}: layer {}", who, i + 1));
+    if (has("outputs"))
+      graph.set_outputs(
+          values_from_json(graph, object["outputs"], detail::formatted("{}: 'outputs'", who), "its layers"));
     NetworkPlan plan = plan_network(graph);
     return {std::move(graph), std::move(plan)};
   } catch (const std::invalid_argument& error) {
@@ -296,15 +337,19 @@ Architecture read_architecture(std::string_view text, std::string_view who) {
 
 std::string architecture_to_json(const Graph& graph) {
   json object;
-  object["input_shape"] = std::vector<std::int64_t>(graph.input_shape().begin(), graph.input_shape().end());
+  inputs_to_json(graph, object);
   object["layers"] = json::array();
-  Graph without_names(graph.input_shape());  // to see which names would be given anyway
+  Graph without_names;  // to see which names would be given anyway
+  for (const GraphInput& input : graph.inputs()) without_names.add_input(input.shape, input.name);
   for (std::int64_t i = 0; i < std::ssize(graph.layers()); ++i) {
     const GraphLayer& layer = graph.layers()[static_cast<std::size_t>(i)];
     object["layers"].push_back(layer_to_json(graph, i, without_names.default_name(layer.layer)));
     std::vector<Graph::Value> inputs;
     for (const std::int64_t input : layer.inputs) inputs.push_back(without_names.value(input));
     without_names(layer.layer, inputs, layer.name);
+  }
+  if (graph.outputs() != without_names.outputs()) {
+    for (const Graph::Value output : graph.outputs()) object["outputs"].push_back(graph.name(output));
   }
   return object.dump();
 }

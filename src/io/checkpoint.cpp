@@ -47,6 +47,19 @@ void check_format(const Metadata& metadata, std::string_view who) {
   }
 }
 
+std::string inputs_text(const Graph& graph) {
+  std::vector<std::string> texts;
+  for (const GraphInput& input : graph.inputs())
+    texts.push_back(detail::formatted("{} {}", detail::json_quoted(input.name), input.shape.to_string()));
+  return detail::joined(texts, ", ");
+}
+
+std::string outputs_text(const Graph& graph) {
+  std::vector<std::string> names;
+  for (const Graph::Value output : graph.outputs()) names.push_back(detail::json_quoted(graph.name(output)));
+  return detail::joined(names, ", ");
+}
+
 void check_architecture(const std::string& given, const Network<float>& network, std::string_view who) {
   if (given == architecture_to_json(network.graph())) return;
   const Graph graph = architecture_from_json(given);
@@ -54,14 +67,16 @@ void check_architecture(const std::string& given, const Network<float>& network,
   const auto of_another = [&](const std::string& how) {
     return FormatError(detail::formatted("{}: the checkpoint is of another network: {}", who, how));
   };
-  const Shape &input = graph.input_shape(), &wanted = network.input_shape();
-  if (!(input == wanted))
-    throw of_another(detail::formatted("its input is {}, this one's {}", input.to_string(), wanted.to_string()));
+  const std::string input = inputs_text(graph), wanted = inputs_text(network.graph());
+  if (input != wanted) throw of_another(detail::formatted("its input is {}, this one's {}", input, wanted));
   const auto theirs = graph.layers(), own = network.layers();
   for (std::size_t i = 0; i < std::min(theirs.size(), own.size()); ++i)
     if (!(theirs[i] == own[i]))
       throw of_another(detail::formatted("they differ in layer {}, {}", i + 1, theirs[i].name));
-  throw of_another(detail::formatted("it has {} layers, this one {}", theirs.size(), own.size()));
+  if (theirs.size() != own.size())
+    throw of_another(detail::formatted("it has {} layers, this one {}", theirs.size(), own.size()));
+  throw of_another(
+      detail::formatted("its output is {}, this one's {}", outputs_text(graph), outputs_text(network.graph())));
 }
 
 double read_number(const std::string& text, std::string_view key, std::string_view who) {

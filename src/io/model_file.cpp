@@ -44,6 +44,8 @@ void write_tensors(const Network<float>& network, const Metadata& metadata, cons
 void write_model(const Network<float>& network, const std::vector<std::string>& class_names, const Metadata& notes,
                  const std::string& path) {
   const std::int64_t outputs = network.output_shape().elements();
+  if (!class_names.empty() && network.output_shapes().size() > 1)
+    throw std::invalid_argument("save_model: class names are of one output, but the network has several");
   if (!class_names.empty() && std::ssize(class_names) != outputs) {
     throw std::invalid_argument(
         detail::formatted("save_model: {} class names for a network of {} outputs", class_names.size(), outputs));
@@ -111,9 +113,13 @@ std::vector<const detail::SafetensorsEntry*> match_tensors(const Parameters& par
   return matched;
 }
 
-std::vector<std::string> read_class_names(const Metadata& metadata, std::int64_t outputs, std::string_view who) {
+std::vector<std::string> read_class_names(const Metadata& metadata, const Network<float>& network,
+                                          std::string_view who) {
   const auto found = metadata.find(kClassNames);
   if (found == metadata.end()) return {};
+  if (network.output_shapes().size() > 1)
+    throw FormatError(detail::formatted("{}: '{}' is of one output, but the network has several", who, kClassNames));
+  const std::int64_t outputs = network.output_shape().elements();
   const json names = detail::parse_json(found->second, detail::formatted("{}: '{}'", who, kClassNames));
   const auto is_string = [](const json& name) { return name.is_string(); };
   if (!names.is_array() || std::ssize(names) != outputs || !std::all_of(names.begin(), names.end(), is_string)) {
@@ -153,7 +159,7 @@ Model read_model(const ByteSource& source, const std::string& who) {
   for (const SafetensorsEntry* tensor : match_tensors(architecture.plan.parameters, "its architecture", header, who))
     parameters.push_back({tensor->name, read_float_tensor(source, *tensor, who)});
   Network<float> network(std::move(architecture.graph), std::move(parameters));
-  std::vector<std::string> class_names = read_class_names(header.metadata, network.output_shape().elements(), who);
+  std::vector<std::string> class_names = read_class_names(header.metadata, network, who);
   return {std::move(network), std::move(class_names), read_notes(header.metadata)};
 }
 

@@ -65,6 +65,7 @@ Evaluation evaluate(const Network<float>& network, const SampleSource& source, s
 
 Tensor<float> predict(const Network<float>& network, TensorView<const float> x, std::int64_t batch_size) {
   detail::check_batch_size("predict", batch_size);
+  detail::check_one_each("predict", network);
   const Shape& sample = network.input_shape();
   const std::int64_t count = x.shape().rank() > 0 ? x.shape()[0] : 0;
   if (!(x.shape() == detail::batch_shape(count, sample))) {

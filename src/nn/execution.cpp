@@ -4,7 +4,7 @@
 // step has one parallel loop for all its layers and one for what is left of the gradients. The groups' gradients are
 // added in the groups' order.
 //
-// The final softmax is put off: the loss wants its input, and nobody may ask for its output.
+// An output's softmax is put off: the loss wants its input, and nobody may ask for its output.
 
 #include <algorithm>
 #include <array>
@@ -51,19 +51,25 @@ struct Execution<T>::Impl {
 
   Impl(const Network<T>& network, std::int64_t max_batch, Mode mode);
 
-  void begin_batch(TensorView<const T> x);
-  void run(TensorView<const T> x);
+  using Views = std::span<const TensorView<const T>>;
+
+  void check_batch(Views xs, std::int64_t count) const;
+  void begin_batch(Views xs);
+  void run(Views xs);
+  void run_for_loss(TensorView<const T> x);
   void forward(const Segment& segment);
   void forward(const Segment& segment, Samples samples);
-  void finish_output();
-  TensorView<const T> logits() const;
+  void finish_outputs();
+  Views outputs();
+  TensorView<const T> output(std::size_t i) const { return plan.maker(plan.outputs.at(i).value).view_y(0, m); }
+  TensorView<const T> logits(std::size_t output) const;
   TensorView<const T> classifier_logits() const;
   template <class Answers>
   LossResult loss(const Loss& loss, const Answers& answers, std::span<const float> sample_weights);
 
   template <class Learn>
   LossResult learn_from(TensorView<const T> x, const Learn& learn);
-  bool heads_by_sample() const { return plan.top == plan.segments.size() - 1 && plan.segments.back().by_sample; }
+  bool heads_by_sample() const;
   LossResult run_and_backpropagate(std::span<const std::int32_t> labels, const CrossEntropyOptions& options);
   template <class Answers>
   LossResult run_and_backpropagate(const Loss& loss, const Answers& answers, std::span<const float> sample_weights);
@@ -72,6 +78,7 @@ struct Execution<T>::Impl {
   LossResult head(std::span<const std::int32_t> labels, const CrossEntropyOptions& options);
   void head(std::span<const std::int32_t> labels, double divisor, const CrossEntropyOptions& options, Samples samples,
             T* part);
+  void check_gradients(Views douts) const;
   void begin_backward(bool to_input, bool past_activation);
   void backpropagate(std::size_t segment_count);
   void backward(const Segment& segment);
@@ -93,12 +100,17 @@ struct Execution<T>::Impl {
   std::span<const TensorView<T>> gradients_of(const Node<T>& node) const {
     return std::span(plan.gradients).subspan(node.first_parameter, node.parameter_count);
   }
-  bool puts_off(const Node<T>& node) const { return &node == plan.softmax; }
   // From d = dL/d(softmax's input) on, its own backward is past.
-  bool is_past(const Node<T>& node) const { return past_activation && puts_off(node); }
+  bool is_past(const Node<T>& node) const { return past_activation && node.put_off; }
   std::size_t lowest(const Segment& segment) const;
   void require_training(const char* who) const {
     if (!plan.training()) throw std::logic_error(detail::formatted("Execution::{}: made without Mode::training", who));
+  }
+  void require_one_output() const {
+    if (plan.outputs.size() == 1) return;
+    throw std::invalid_argument(detail::formatted(
+        "Execution: the network has {} outputs, and a loss is of one; go backward from the gradient of each",
+        plan.outputs.size()));
   }
   void require_batch(const char* who) const {
     if (!has_run) throw std::logic_error(detail::formatted("Execution::{}: no batch has been run", who));
@@ -106,47 +118,69 @@ struct Execution<T>::Impl {
 
   detail::ExecutionPlan<T> plan;
   DropoutKey key;
-  std::vector<const T*> now;  // where each value of the batch lies
+  std::vector<const T*> now;                                      // where each value of the batch lies
+  std::vector<TensorView<const T>> outputs_now, input_gradients;  // room for what is returned
   std::vector<detail::RowLoss> losses;
   std::int64_t m = 0;                              // samples of the batch
   bool has_run = false;                            // forward is done, and what backward needs is there
-  bool has_output = false;                         // the output, or the logits, are there
-  bool output_is_due = false;                      // it was put off in the last batch and not made up for since
+  bool has_output = false;                         // the outputs, or the logits, are there
+  bool outputs_are_due = false;                    // what was put off in the last batch was not made up for since
   bool to_input = false, past_activation = false;  // of the backward pass under way
 };
 
 template <class T>
 Execution<T>::Impl::Impl(const Network<T>& network, std::int64_t max_batch, Mode mode)
-    : plan(network, max_batch, mode), now(plan.values.size()) {
+    : plan(network, max_batch, mode),
+      now(plan.values.size()),
+      outputs_now(plan.outputs.size()),
+      input_gradients(plan.input_count()) {
   if (plan.training()) losses.resize(static_cast<std::size_t>(max_batch));
 }
 
 // ---- Forward ---------------------------------------------------------------------------------------------------
 
 template <class T>
-void Execution<T>::Impl::begin_batch(TensorView<const T> x) {
-  const Shape& sample = plan.network->input_shape();
-  const std::int64_t count = x.shape().rank() > 0 ? x.shape()[0] : -1;
-  if (count < 0 || count > plan.max_batch || !(x.shape() == detail::batch_shape(count, sample))) {
+void Execution<T>::Impl::check_batch(Views xs, std::int64_t count) const {
+  const auto samples = plan.network->input_shapes();
+  for (std::size_t i = 0; i < xs.size(); ++i) {
+    if (count >= 0 && count <= plan.max_batch && xs[i].shape() == detail::batch_shape(count, samples[i])) continue;
+    const std::string name =
+        xs.size() == 1 ? "x" : detail::formatted("x of {}", plan.network->graph().inputs()[i].name);
     throw std::invalid_argument(
-        detail::formatted("Execution: x has shape {}, the network takes samples of shape {}, at most {} at once",
-                          x.shape().to_string(), sample.to_string(), plan.max_batch));
+        detail::formatted("Execution: {} has shape {}, the network takes samples of shape {}, at most {} at once{}",
+                          name, xs[i].shape().to_string(), samples[i].to_string(), plan.max_batch,
+                          xs.size() == 1 ? "" : ", as many for each input"));
   }
-  has_run = has_output = output_is_due = false;
+}
+
+template <class T>
+void Execution<T>::Impl::begin_batch(Views xs) {
+  if (xs.size() != plan.input_count()) {
+    throw std::invalid_argument(
+        detail::formatted("Execution: the network takes {} inputs, {} given", plan.input_count(), xs.size()));
+  }
+  const std::int64_t count = xs[0].shape().rank() > 0 ? xs[0].shape()[0] : -1;
+  check_batch(xs, count);
+  has_run = has_output = outputs_are_due = false;
   m = count;
-  now[0] = x.data();
+  for (std::size_t i = 0; i < xs.size(); ++i) now[i] = xs[i].data();
   for (std::size_t i = 0; i < plan.nodes.size(); ++i) {
-    now[i + 1] = plan.nodes[i].aim(now, m);
+    now[plan.made_by(i)] = plan.nodes[i].aim(now, m);
     plan.nodes[i].pack(parameters_of(plan.nodes[i]), plan.training());
   }
 }
 
 template <class T>
-void Execution<T>::Impl::run(TensorView<const T> x) {
-  begin_batch(x);
+void Execution<T>::Impl::run(Views xs) {
+  begin_batch(xs);
   for (const Segment& segment : plan.segments) forward(segment);
-  has_run = has_output = true;
-  output_is_due = plan.softmax != nullptr;
+  has_run = has_output = outputs_are_due = true;
+}
+
+template <class T>
+void Execution<T>::Impl::run_for_loss(TensorView<const T> x) {
+  require_one_output();
+  run(Views(&x, 1));
 }
 
 template <class T>
@@ -162,38 +196,49 @@ template <class T>
 void Execution<T>::Impl::forward(const Segment& segment, Samples samples) {
   for (std::size_t i = segment.begin; i < segment.end; ++i) {
     const Node<T>& node = plan.nodes[i];
-    node.forward(parameters_of(node), samples.begin, samples.count(), key, puts_off(node));
+    node.forward(parameters_of(node), samples.begin, samples.count(), key);
   }
 }
 
 template <class T>
-void Execution<T>::Impl::finish_output() {
-  if (!output_is_due) return;
-  const Node<T>& node = *plan.softmax;
-  activation_forward(node.view_z(0, m), node.activation, {node.y, detail::batch_shape(m, node.output)});
-  output_is_due = false;
+void Execution<T>::Impl::finish_outputs() {
+  if (!outputs_are_due) return;
+  for (const detail::Output& output : plan.outputs) {
+    if (!output.softmax) continue;
+    const Node<T>& node = plan.nodes[*output.softmax];
+    activation_forward(node.view_z(0, m), node.activation, {node.y, detail::batch_shape(m, node.output)});
+  }
+  outputs_are_due = false;
 }
 
 template <class T>
-TensorView<const T> Execution<T>::Impl::logits() const {
-  const T* logits = plan.softmax ? plan.softmax->z_now : plan.nodes.back().y_now;
-  const Shape& output = plan.network->output_shape();
-  return {logits, output.elements() == output.back() ? Shape{m, output.back()} : detail::batch_shape(m, output)};
+auto Execution<T>::Impl::outputs() -> Views {
+  finish_outputs();
+  for (std::size_t i = 0; i < outputs_now.size(); ++i) outputs_now[i] = output(i);
+  return outputs_now;
+}
+
+template <class T>
+TensorView<const T> Execution<T>::Impl::logits(std::size_t output) const {
+  const auto [value, softmax] = plan.outputs.at(output);
+  const T* logits = softmax ? plan.nodes[*softmax].z_now : plan.maker(value).y_now;
+  const Shape& shape = plan.network->output_shapes()[output];
+  return {logits, shape.elements() == shape.back() ? Shape{m, shape.back()} : detail::batch_shape(m, shape)};
 }
 
 template <class T>
 TensorView<const T> Execution<T>::Impl::classifier_logits() const {
   detail::class_count(plan.network->output_shape(), "Execution");
-  return logits();
+  return logits(0);
 }
 
 // After run: the cross-entropy is of the logits, any other loss of the output.
 template <class T>
 template <class Answers>
 LossResult Execution<T>::Impl::loss(const Loss& loss, const Answers& answers, std::span<const float> sample_weights) {
-  if (std::holds_alternative<CrossEntropy>(loss)) return compute_loss(loss, logits(), answers, {}, sample_weights);
-  finish_output();
-  return compute_loss(loss, plan.nodes.back().view_y(0, m), answers, {}, sample_weights);
+  if (std::holds_alternative<CrossEntropy>(loss)) return compute_loss(loss, logits(0), answers, {}, sample_weights);
+  finish_outputs();
+  return compute_loss(loss, output(0), answers, {}, sample_weights);
 }
 
 template <class T>
@@ -243,6 +288,20 @@ void Execution<T>::Impl::for_each_part(double flops, const Body& body) {
 }
 
 template <class T>
+void Execution<T>::Impl::check_gradients(Views douts) const {
+  if (douts.size() != plan.outputs.size()) {
+    throw std::invalid_argument(detail::formatted("Execution: the network has {} outputs, {} gradients given",
+                                                  plan.outputs.size(), douts.size()));
+  }
+  for (std::size_t i = 0; i < douts.size(); ++i) {
+    if (douts[i].shape() == output(i).shape()) continue;
+    throw std::invalid_argument(detail::formatted("Execution: dout{} has shape {}, the output of the last batch has {}",
+                                                  douts.size() == 1 ? "" : detail::formatted(" {}", i),
+                                                  douts[i].shape().to_string(), output(i).shape().to_string()));
+  }
+}
+
+template <class T>
 void Execution<T>::Impl::begin_backward(bool to_input_, bool past_activation_) {
   to_input = to_input_;
   past_activation = past_activation_;
@@ -254,11 +313,19 @@ template <class T>
 template <class Learn>
 LossResult Execution<T>::Impl::learn_from(TensorView<const T> x, const Learn& learn) {
   require_training("loss_and_gradients");
-  begin_batch(x);
-  output_is_due = plan.softmax != nullptr;
+  require_one_output();
+  begin_batch(Views(&x, 1));
+  outputs_are_due = true;
   const LossResult result = learn();
   has_output = true;
   return result;
+}
+
+// Whether what the loss is of comes from the last segment, sample by sample.
+template <class T>
+bool Execution<T>::Impl::heads_by_sample() const {
+  const Segment& last = plan.segments.back();
+  return last.by_sample && plan.outputs[0].softmax.value_or(last.begin) >= last.begin;
 }
 
 // Forward, the loss, and backward, after begin_batch. The last segment, if it goes by sample, does all three in one.
@@ -270,7 +337,7 @@ LossResult Execution<T>::Impl::run_and_backpropagate(std::span<const std::int32_
         true, [&](TensorView<const T> out, TensorView<T> d) { return softmax_cross_entropy(out, labels, d, options); });
   }
   detail::check_labels(classifier_logits().shape(), labels, options);
-  begin_backward(false, plan.softmax != nullptr);
+  begin_backward(false, true);
   const std::size_t last = plan.segments.size() - 1;
   for (const Segment& segment : std::span(plan.segments).first(last)) forward(segment);
   const LossResult result = head(labels, options);
@@ -285,7 +352,7 @@ LossResult Execution<T>::Impl::run_and_backpropagate(const Loss& loss, const Ans
                                                      std::span<const float> sample_weights) {
   const CrossEntropy* entropy = std::get_if<CrossEntropy>(&loss);
   if constexpr (std::is_same_v<Answers, std::span<const std::int32_t>>) {
-    if (entropy && logits().shape().rank() == 2)
+    if (entropy && logits(0).shape().rank() == 2)
       return run_and_backpropagate(answers, detail::cross_entropy_options(*entropy, sample_weights));
   }
   return backpropagate_loss(entropy != nullptr, [&](TensorView<const T> out, TensorView<T> d) {
@@ -298,14 +365,12 @@ LossResult Execution<T>::Impl::run_and_backpropagate(const Loss& loss, const Ans
 template <class T>
 template <class Compute>
 LossResult Execution<T>::Impl::backpropagate_loss(bool from_logits, const Compute& compute) {
-  const bool past = from_logits && plan.softmax;
-  begin_backward(false, past);
+  begin_backward(false, from_logits);
   for (const Segment& segment : plan.segments) forward(segment);
-  if (!from_logits) finish_output();
-  const TensorView<const T> out = from_logits ? logits() : plan.nodes.back().view_y(0, m);
-  const std::size_t top = past ? plan.top : plan.segments.size() - 1;
-  const LossResult result = compute(out, TensorView<T>(plan.values[plan.segments[top].output()].gradient, out.shape()));
-  backpropagate(top + 1);
+  if (!from_logits) finish_outputs();
+  const TensorView<const T> out = from_logits ? logits(0) : output(0);
+  const LossResult result = compute(out, TensorView<T>(plan.values[plan.outputs[0].value].gradient, out.shape()));
+  backpropagate(plan.segments.size());
   finish_gradients();
   return result;
 }
@@ -330,7 +395,7 @@ void Execution<T>::Impl::head(std::span<const std::int32_t> labels, double divis
                               Samples samples, T* part) {
   const Segment& segment = plan.segments.back();
   forward(segment, samples);
-  const TensorView<const T> all = logits();
+  const TensorView<const T> all = logits(0);
   const std::int64_t classes = all.shape()[1];
   const auto [d, other] = group_flow<T>(plan.widest);
   for (std::int64_t i = samples.begin; i < samples.end; ++i) {
@@ -341,12 +406,12 @@ void Execution<T>::Impl::head(std::span<const std::int32_t> labels, double divis
   if (lowest(segment) < segment.end) backward(segment, samples, d, other, part);
 }
 
-// The first `segment_count` segments, from the gradient of the last one's output.
+// The first `segment_count` segments, from the gradients of what they make for others or the caller.
 template <class T>
 void Execution<T>::Impl::backpropagate(std::size_t segment_count) {
   for (std::size_t s = segment_count; s-- > 0;) {
     const Segment& segment = plan.segments[s];
-    if (!wants(segment.output())) continue;
+    if (!wants(plan.made_by(segment))) continue;
     if (segment.by_sample) {
       backward_by_sample(segment);
     } else {
@@ -359,7 +424,7 @@ void Execution<T>::Impl::backpropagate(std::size_t segment_count) {
 template <class T>
 void Execution<T>::Impl::backward(const Segment& segment) {
   Node<T>& node = plan.nodes[segment.begin];
-  T* d = plan.values[segment.output()].gradient;
+  T* d = plan.values[plan.made_by(segment)].gradient;
   for (std::size_t k = 0; k < node.inputs.size(); ++k) {
     const std::size_t value = node.inputs[k];
     T* to = segment.aside[k] ? segment.aside[k] : plan.values[value].gradient;
@@ -389,7 +454,7 @@ void Execution<T>::Impl::leave(const Segment& segment, std::size_t input, Sample
 
 template <class T>
 void Execution<T>::Impl::backward_by_sample(const Segment& segment) {
-  const T* all = plan.values[segment.output()].gradient;
+  const T* all = plan.values[plan.made_by(segment)].gradient;
   const std::int64_t out = plan.nodes[segment.end - 1].out_size;
   for_each_part(static_cast<double>(m) * backward_flops(segment), [&](Samples samples, T* part) {
     const auto [d, other] = group_flow<T>(plan.widest);
@@ -403,10 +468,7 @@ template <class T>
 void Execution<T>::Impl::backward(const Segment& segment, Samples samples, T* d, T* other, T* part) {
   const std::size_t low = lowest(segment);
   const bool wants_dx = wants(plan.nodes[segment.begin].inputs[0]);
-  const std::size_t high = past_activation && &segment == &plan.segments[plan.top]
-                               ? static_cast<std::size_t>(plan.softmax - plan.nodes.data()) + 1
-                               : segment.end;  // reshapes behind the final softmax
-  for (std::size_t i = high; i-- > low;) {
+  for (std::size_t i = segment.end; i-- > low;) {
     const Node<T>& node = plan.nodes[i];
     if (node.absorbed) continue;
     TensorView<T> dx;
@@ -465,28 +527,32 @@ Execution<T>& Execution<T>::operator=(Execution&&) noexcept = default;
 
 template <class T>
 TensorView<const T> Execution<T>::forward(TensorView<const T> x) {
-  impl_->run(x);
-  impl_->finish_output();
-  return impl_->plan.nodes.back().view_y(0, impl_->m);
+  return forward(std::span<const TensorView<const T>>(&x, 1)).front();
+}
+
+template <class T>
+std::span<const TensorView<const T>> Execution<T>::forward(std::span<const TensorView<const T>> xs) {
+  impl_->run(xs);
+  return impl_->outputs();
 }
 
 template <class T>
 LossResult Execution<T>::loss(TensorView<const T> x, std::span<const std::int32_t> labels) {
-  impl_->run(x);
+  impl_->run_for_loss(x);
   return softmax_cross_entropy(impl_->classifier_logits(), labels);
 }
 
 template <class T>
 LossResult Execution<T>::loss(TensorView<const T> x, const Loss& loss, std::span<const std::int32_t> labels,
                               std::span<const float> sample_weights) {
-  impl_->run(x);
+  impl_->run_for_loss(x);
   return impl_->loss(loss, labels, sample_weights);
 }
 
 template <class T>
 LossResult Execution<T>::loss(TensorView<const T> x, const Loss& loss, TensorView<const T> targets,
                               std::span<const float> sample_weights) {
-  impl_->run(x);
+  impl_->run_for_loss(x);
   return impl_->loss(loss, targets, sample_weights);
 }
 
@@ -513,29 +579,34 @@ LossResult Execution<T>::loss_and_gradients(TensorView<const T> x, const Loss& l
 }
 
 template <class T>
-TensorView<const T> Execution<T>::output() {
+TensorView<const T> Execution<T>::output(std::size_t i) {
   if (!impl_->has_output) throw std::logic_error("Execution::output: no batch has been run");
-  impl_->finish_output();
-  return impl_->plan.nodes.back().view_y(0, impl_->m);
+  impl_->finish_outputs();
+  return impl_->output(i);
 }
 
 template <class T>
 TensorView<const T> Execution<T>::backward(TensorView<const T> dout) {
+  return backward(std::span<const TensorView<const T>>(&dout, 1)).front();
+}
+
+template <class T>
+std::span<const TensorView<const T>> Execution<T>::backward(std::span<const TensorView<const T>> douts) {
   Impl& impl = *impl_;
   impl.require_training("backward");
   impl.require_batch("backward");
-  impl.finish_output();
-  const TensorView<const T> output = impl.plan.nodes.back().view_y(0, impl.m);
-  if (!(dout.shape() == output.shape())) {
-    throw std::invalid_argument(detail::formatted("Execution: dout has shape {}, the output of the last batch has {}",
-                                                  dout.shape().to_string(), output.shape().to_string()));
-  }
+  impl.check_gradients(douts);
+  impl.finish_outputs();
   impl.has_run = false;
   impl.begin_backward(true, false);
-  std::copy(dout.begin(), dout.end(), impl.plan.values[impl.plan.segments.back().output()].gradient);
+  for (std::size_t i = 0; i < douts.size(); ++i)
+    std::copy(douts[i].begin(), douts[i].end(), impl.plan.values[impl.plan.outputs[i].value].gradient);
   impl.backpropagate(impl.plan.segments.size());
   impl.finish_gradients();
-  return {impl.plan.values[0].gradient, detail::batch_shape(impl.m, impl.plan.network->input_shape())};
+  const auto samples = impl.plan.network->input_shapes();
+  for (std::size_t i = 0; i < samples.size(); ++i)
+    impl.input_gradients[i] = {impl.plan.values[i].gradient, detail::batch_shape(impl.m, samples[i])};
+  return impl.input_gradients;
 }
 
 template <class T>
@@ -545,9 +616,9 @@ std::span<const TensorView<T>> Execution<T>::gradients() {
 }
 
 template <class T>
-TensorView<const T> Execution<T>::logits() const {
+TensorView<const T> Execution<T>::logits(std::size_t output) const {
   if (!impl_->has_output) throw std::logic_error("Execution::logits: no batch has been run");
-  return impl_->logits();
+  return impl_->logits(output);
 }
 
 template <class T>
@@ -559,7 +630,7 @@ TensorView<const T> Execution<T>::layer_output(std::size_t i) const {
     throw std::invalid_argument(
         detail::formatted("Execution: there is no layer {}, the network has {}", i, impl_->plan.nodes.size()));
   }
-  impl_->finish_output();
+  impl_->finish_outputs();
   return impl_->plan.nodes[i].view_y(0, impl_->m);
 }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <stdexcept>
+#include <utility>
 
 #include "ops/parts.hpp"
 #include "text/formatted.hpp"
@@ -46,10 +47,11 @@ ExecutionPlan<T>::ExecutionPlan(const Network<T>& net, std::int64_t max_batch_, 
 
 template <class T>
 void ExecutionPlan<T>::make_nodes() {
-  const NetworkPlan plan = plan_network(network->graph());
+  const Graph& graph = network->graph();
+  const NetworkPlan plan = plan_network(graph);
   const auto layers = network->layers();
   nodes.resize(layers.size());
-  values.resize(layers.size() + 1);
+  values.resize(graph.value_count());
   for (std::size_t i = 0, parameter = 0; i < nodes.size(); ++i) {
     Node<T>& node = nodes[i];
     node.layer = &layers[i].layer;
@@ -64,24 +66,36 @@ void ExecutionPlan<T>::make_nodes() {
     if (std::ranges::any_of(own, [](const auto& p) { return p.role == ParameterRole::statistic && p.frozen; }))
       node.training = false;
     for (const std::int64_t input : layers[i].inputs) {
-      node.inputs.push_back(static_cast<std::size_t>(input + 1));
-      node.input_shapes.push_back(network->graph().shape(network->graph().value(input)));
+      node.inputs.push_back(graph.position(input));
+      node.input_shapes.push_back(graph.shape(graph.value(input)));
       values[node.inputs.back()].consumers.push_back(i);
     }
     node.xs_now.resize(node.inputs.size());
     node.xs.resize(node.inputs.size());
     node.dxs.resize(node.inputs.size());
   }
-  if (const auto final_softmax = softmax_layer(network->graph())) softmax = &nodes[*final_softmax];
+  find_outputs();
   for (std::size_t i = 0; i < nodes.size(); ++i)
     if (!nodes[i].absorbed) choose_kind(i);
   if (mode == Mode::frozen) absorb_additions();
 }
 
+template <class T>
+void ExecutionPlan<T>::find_outputs() {
+  const Graph& graph = network->graph();
+  for (const Graph::Value output : graph.outputs()) {
+    outputs.push_back({graph.position(output.layer()), softmax_layer(graph, output)});
+    values[outputs.back().value].consumers.push_back(nodes.size());
+    if (const auto softmax = outputs.back().softmax) nodes[*softmax].put_off = true;
+  }
+}
+
 // Whether layer i takes nothing but what the layer before it makes, which nothing else takes.
 template <class T>
 bool ExecutionPlan<T>::follows_alone(std::size_t i) const {
-  return i < nodes.size() && nodes[i].inputs == std::vector{i} && values[i].consumers.size() == 1;
+  if (i == 0 || i >= nodes.size()) return false;
+  const std::size_t before = made_by(i - 1);
+  return nodes[i].inputs == std::vector{before} && values[before].consumers.size() == 1;
 }
 
 // The next layer that node i does not yet run with.
@@ -91,7 +105,10 @@ void ExecutionPlan<T>::absorb(std::size_t i) {
   next.absorbed = true;
   next.activation = Activation::identity;
   nodes[i].output = next.output;
-  if (softmax == &next) softmax = &nodes[i];
+  if (!std::exchange(next.put_off, false)) return;
+  nodes[i].put_off = true;
+  for (Output& output : outputs)
+    if (output.softmax == next.number) output.softmax = i;
 }
 
 // An activation that is a layer of its own, behind one without.
@@ -125,12 +142,13 @@ void ExecutionPlan<T>::freeze(std::size_t i) {
 // lies, if nobody wants it afterwards.
 template <class T>
 void ExecutionPlan<T>::absorb_additions() {
-  std::vector<std::size_t> owners = {0};  // of each value the one in whose memory it lies
+  std::vector<std::size_t> owners;  // of each value the one in whose memory it lies
+  for (std::size_t i = 0; i < input_count(); ++i) owners.push_back(i);
   for (std::size_t i = 0; i < nodes.size(); ++i) {
     const Node<T>& node = nodes[i];
     if (node.frozen) absorb_addition(i, owners);
     const bool borrows = node.absorbed || (node.reshapes && !node.activates());
-    owners.push_back(node.adds_to ? owners[*node.adds_to] : borrows ? owners[node.inputs[0]] : i + 1);
+    owners.push_back(node.adds_to ? owners[*node.adds_to] : borrows ? owners[node.inputs[0]] : made_by(i));
   }
 }
 
@@ -139,11 +157,12 @@ template <class T>
 void ExecutionPlan<T>::absorb_addition(std::size_t i, std::span<const std::size_t> owners) {
   Node<T>& node = nodes[i];
   const std::size_t next = i + node.absorbs + 1;
-  if (next >= nodes.size() || node.activates() || values[next].consumers != std::vector{next}) return;
+  const std::size_t made = made_by(next - 1);
+  if (next >= nodes.size() || node.activates() || values[made].consumers != std::vector{next}) return;
   const Node<T>& sum = nodes[next];
-  if (!std::holds_alternative<Add>(*sum.layer) || sum.inputs.size() != 2 || &sum == softmax) return;
-  const std::size_t other = sum.inputs[0] == next ? sum.inputs[1] : sum.inputs[0];
-  if (owners[other] == 0 || !node.frozen->can_add()) return;  // the network's input is the caller's
+  if (!std::holds_alternative<Add>(*sum.layer) || sum.inputs.size() != 2 || sum.put_off) return;
+  const std::size_t other = sum.inputs[0] == made ? sum.inputs[1] : sum.inputs[0];
+  if (owners[other] < input_count() || !node.frozen->can_add()) return;  // the network's inputs are the caller's
   for (std::size_t v = 0; v < owners.size(); ++v) {
     if (owners[v] != owners[other]) continue;
     if (std::ranges::any_of(values[v].consumers, [&](std::size_t c) { return c >= i && c != next; })) return;
@@ -206,7 +225,6 @@ void ExecutionPlan<T>::make_segments() {
     }
     if (node.by_sample) widest = std::max({widest, node.in_size, node.out_size});
   }
-  top = softmax ? segment_of_[static_cast<std::size_t>(softmax - nodes.data())] : segments.size() - 1;
 }
 
 // ---- Memory ----------------------------------------------------------------------------------------------------
@@ -216,9 +234,9 @@ void ExecutionPlan<T>::place_values() {
   memory_of_.resize(values.size());
   for (std::size_t s = 0; s < segments.size(); ++s)
     for (std::size_t i = segments[s].begin; i < segments[s].end; ++i) place_node(s, i);
-  keep(nodes.size(), end_time());
+  for (const Output& output : outputs) keep(output.value, end_time());
   if (mode != Mode::inspection) return;
-  for (std::size_t value = 1; value < values.size(); ++value) keep(value, end_time());
+  for (std::size_t value = input_count(); value < values.size(); ++value) keep(value, end_time());
 }
 
 // The value is read at that time.
@@ -230,25 +248,25 @@ void ExecutionPlan<T>::keep(std::size_t value, std::int64_t time) {
 template <class T>
 void ExecutionPlan<T>::place_node(std::size_t segment, std::size_t i) {
   Node<T>& node = nodes[i];
+  const std::size_t made = made_by(i);
   const auto forward = static_cast<std::int64_t>(segment);
   const std::int64_t backward = backward_time(segment);
   for (const std::size_t input : node.inputs) keep(input, node.reads_inputs() ? backward : forward);
-  memory_of_[i + 1] = memory_of_[node.inputs[0]];  // unless it has memory of its own
+  memory_of_[made] = memory_of_[node.inputs[0]];  // unless it has memory of its own
   if (node.absorbed) return;
-  const bool put_off = &node == softmax;
-  const bool wants_z = put_off || (training() && !node.own_activation && derivative_needs_input(node.activation));
-  if (put_off && node.reshapes) keep(node.inputs[0], end_time());
+  const bool wants_z = node.put_off || (training() && !node.own_activation && derivative_needs_input(node.activation));
+  if (node.put_off && node.reshapes) keep(node.inputs[0], end_time());
   if (wants_z && node.activates() && !node.reshapes)
-    arena_.place(node.z, max_batch, node.output, forward, put_off ? end_time() : backward);
+    arena_.place(node.z, max_batch, node.output, forward, node.put_off ? end_time() : backward);
   if (node.adds_to) {
-    memory_of_[i + 1] = memory_of_[*node.adds_to];
-    arena_.share(node.y, *memory_of_[i + 1]);
-    keep(i + 1, forward);
+    memory_of_[made] = memory_of_[*node.adds_to];
+    arena_.share(node.y, *memory_of_[made]);
+    keep(made, forward);
   } else if (node.activates() || !node.reshapes) {
-    memory_of_[i + 1] = arena_.place(node.y, max_batch, node.output, forward,
-                                     put_off               ? end_time()
-                                     : node.reads_output() ? backward
-                                                           : forward);
+    memory_of_[made] = arena_.place(node.y, max_batch, node.output, forward,
+                                    node.put_off          ? end_time()
+                                    : node.reads_output() ? backward
+                                                          : forward);
   }
   if (const auto [of_sample, of_batch] = node.kept_size; training() && of_sample + of_batch > 0)
     arena_.place(node.kept, batch_shape(max_batch, Shape{of_sample}).elements() + of_batch, forward, backward);
@@ -271,12 +289,12 @@ void ExecutionPlan<T>::place_node(std::size_t segment, std::size_t i) {
 
 template <class T>
 void ExecutionPlan<T>::find_needed() {
-  values[0].needed = {false, true};
+  for (std::size_t i = 0; i < input_count(); ++i) values[i].needed = {false, true};
   for (std::size_t i = 0; i < nodes.size(); ++i) {
     for (const std::size_t flag : {0, 1}) {
       bool needed = nodes[i].learns;
       for (const std::size_t input : nodes[i].inputs) needed = needed || values[input].needed[flag];
-      values[i + 1].needed[flag] = needed;
+      values[made_by(i)].needed[flag] = needed;
     }
   }
 }
@@ -285,15 +303,16 @@ template <class T>
 void ExecutionPlan<T>::place_gradients() {
   flow_.resize(values.size());
   const auto last = static_cast<std::int64_t>(segments.size() - 1);
+  for (const Output& output : outputs) {  // where what is asked for, or the loss, is written before anything goes back
+    const std::size_t value = output.value;
+    flow_[value] = arena_.place(values[value].gradient, max_batch, maker(value).output, last, last);
+  }
   for (std::size_t s = segments.size(); s-- > 0;) {
-    const std::size_t value = segments[s].output();
-    if (!flow_[value])
-      flow_[value] = arena_.place(values[value].gradient, max_batch, nodes[value - 1].output, last, last);
-    arena_.extend(*flow_[value], backward_time(s));
+    arena_.extend(*flow_[made_by(segments[s])], backward_time(s));
     place_flow(s);
   }
-  arena_.extend(*flow_[segments[top].output()], last);  // where the loss writes
-  if (flow_[0]) arena_.extend(*flow_[0], end_time());
+  for (std::size_t i = 0; i < input_count(); ++i)
+    if (flow_[i]) arena_.extend(*flow_[i], end_time());
   place_parts();
   gradient_places_.resize(network->parameters().size());
   for (std::size_t i = 0; i < gradient_places_.size(); ++i)
@@ -314,8 +333,8 @@ void ExecutionPlan<T>::place_flow(std::size_t s) {
     const std::size_t value = node.inputs[k];
     if (flow_[value]) {  // another consumer, of a later turn forward and so an earlier one backward, has written it
       arena_.place(segment.aside[k], max_batch, node.input_shapes[k], now, now);
-    } else if (in_place && value != 0 && values[value].consumers.size() == 1) {
-      flow_[value] = flow_[segment.output()];
+    } else if (in_place && value >= input_count() && values[value].consumers.size() == 1) {
+      flow_[value] = flow_[made_by(segment)];
       arena_.share(values[value].gradient, *flow_[value]);
       in_place = false;
     } else {

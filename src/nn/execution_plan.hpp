@@ -5,12 +5,13 @@
 // after another, and back again, while what they leave is in the cache. Other nodes (large images, large matrices,
 // several inputs) are segments of their own, which take the whole batch and share out their own work.
 //
-// Values are numbered: 0 is the network's input, i + 1 what layer i makes. Times are the segments' turns: S segments go
-// forward at 0 ... S - 1 and backward at S - 1 ... 2 S - 2, the last doing both at once. What backward reads is kept
-// until its turn; gradients take the room of what is no longer needed.
+// Values are numbered as in Graph::position: the network's inputs, then what each layer makes. Times are the segments'
+// turns: S segments go forward at 0 ... S - 1 and backward at S - 1 ... 2 S - 2, the last doing both at once. What
+// backward reads is kept until its turn; gradients take the room of what is no longer needed.
 #pragma once
 
 #include <array>
+#include <optional>
 #include <vector>
 
 #include "hubel/network.hpp"
@@ -33,8 +34,6 @@ struct Segment {
   // For each input of the first node, in training: room for a gradient that is then added to what another consumer of
   // that value left, or null where it is the first to write.
   std::vector<T*> aside;
-
-  std::size_t output() const { return end; }  // the value
 };
 
 // What is left of the gradients when all samples have passed: the sum of a pair's parts, rows [begin, end) of a small
@@ -47,9 +46,16 @@ struct Rest {
 
 template <class T>
 struct Value {
-  std::vector<std::size_t> consumers;  // nodes, one for each use
-  std::array<bool, 2> needed = {};     // whether backward wants its gradient: [1] when the input's is asked for
-  T* gradient = nullptr;               // of values between segments
+  // Nodes, one for each use. Of an output of the network the number of nodes is one more: it is taken after all of
+  // them.
+  std::vector<std::size_t> consumers;
+  std::array<bool, 2> needed = {};  // whether backward wants its gradient: [1] when the inputs' are asked for
+  T* gradient = nullptr;            // of values between segments
+};
+
+struct Output {
+  std::size_t value;
+  std::optional<std::size_t> softmax;  // the node whose activation is put off, if any
 };
 
 template <class T>
@@ -62,6 +68,10 @@ struct ExecutionPlan {
   ExecutionPlan& operator=(const ExecutionPlan&) = delete;
 
   bool training() const { return mode == Mode::training; }
+  std::size_t input_count() const { return values.size() - nodes.size(); }
+  std::size_t made_by(std::size_t node) const { return input_count() + node; }  // the value
+  const Node<T>& maker(std::size_t value) const { return nodes[value - input_count()]; }
+  std::size_t made_by(const Segment<T>& segment) const { return made_by(segment.end - 1); }
 
   const Network<T>* network;
   std::int64_t max_batch;
@@ -69,9 +79,8 @@ struct ExecutionPlan {
   std::vector<Node<T>> nodes;
   std::vector<Value<T>> values;
   std::vector<Segment<T>> segments;
-  std::size_t top = 0;         // the segment that backward begins with: the final softmax's, or the last
-  Node<T>* softmax = nullptr;  // the layer whose activation is put off, if any
-  std::int64_t widest = 0;     // elements of a sample's largest activation within segments that go by sample
+  std::vector<Output> outputs;
+  std::int64_t widest = 0;  // elements of a sample's largest activation within segments that go by sample
   std::int64_t part_size = 0, most_parts = 1;  // of the pairs' gradients
   T* sums = nullptr;
   std::vector<Rest> rests;
@@ -85,6 +94,7 @@ struct ExecutionPlan {
   void freeze(std::size_t i);
   void absorb_additions();
   void absorb_addition(std::size_t i, std::span<const std::size_t> owners);
+  void find_outputs();
   std::span<const Parameter<T>> parameters_of(const Node<T>& node) const {
     return network->parameters().subspan(node.first_parameter, node.parameter_count);
   }
@@ -106,7 +116,7 @@ struct ExecutionPlan {
   Arena<T> arena_;
   std::vector<T*> gradient_places_;
   std::vector<std::size_t> segment_of_;          // each node's
-  std::vector<std::optional<Block>> memory_of_;  // each value's; the network's input has none
+  std::vector<std::optional<Block>> memory_of_;  // each value's; the network's inputs have none
   std::vector<std::optional<Block>> flow_;       // each value's gradient's
 };
 

@@ -11,8 +11,6 @@ namespace hubel {
 
 namespace {
 
-constexpr std::string_view kInputName = "input";
-
 void check_input_shape(const Shape& shape) {
   const bool fits = shape.rank() >= 1 && shape.rank() < Shape::kMaxRank;
   if (!fits || std::any_of(shape.begin(), shape.end(), [](std::int64_t extent) { return extent < 1; })) {
@@ -22,22 +20,44 @@ void check_input_shape(const Shape& shape) {
   }
 }
 
-void check_name(std::string_view name) {
+}  // namespace
+
+Graph::Graph(const Shape& input_shape) { add_input(input_shape); }
+
+Graph::Graph(const Shape& input_shape, std::span<const Layer> layers) : Graph(input_shape) {
+  Value x = input();
+  for (const Layer& layer : layers) x = (*this)(layer, x);
+}
+
+// Of a new layer or input.
+void Graph::check_name(std::string_view name) const {
   constexpr std::size_t kLongest = 200;
   const bool printable = std::all_of(name.begin(), name.end(), [](char c) { return c >= ' ' && c <= '~'; });
   if (!printable || name.empty() || name.size() > kLongest) {
     throw std::invalid_argument(
         detail::formatted("Network: a layer's name must be 1 to {} printable ASCII characters", kLongest));
   }
+  if (find(name))
+    throw std::invalid_argument(detail::formatted("Network: there is something named '{}' already", name));
 }
 
-}  // namespace
+Graph::Value Graph::add_input(const Shape& shape, std::string_view given_name) {
+  check_input_shape(shape);
+  std::string name(given_name);
+  if (!given_name.data()) {
+    name = "input";
+    for (int i = 2; numbers_.contains(name); ++i) name = detail::formatted("input_{}", i);
+  }
+  check_name(name);
+  const Value added(GraphLayer::kInput - std::ssize(inputs_));
+  inputs_.push_back({shape, name});
+  numbers_.emplace(std::move(name), added.layer());
+  return added;
+}
 
-Graph::Graph(const Shape& input_shape) : input_shape_(input_shape) { check_input_shape(input_shape); }
-
-Graph::Graph(const Shape& input_shape, std::span<const Layer> layers) : Graph(input_shape) {
-  Value x = input();
-  for (const Layer& layer : layers) x = (*this)(layer, x);
+Graph::Value Graph::input(std::size_t i) const {
+  if (i < inputs_.size()) return Value(GraphLayer::kInput - static_cast<std::int64_t>(i));
+  throw std::invalid_argument(detail::formatted("Network: there is no input {}, there are {}", i, inputs_.size()));
 }
 
 std::string Graph::default_name(const Layer& layer) const {
@@ -53,7 +73,6 @@ std::string Graph::default_name(const Layer& layer) const {
 Graph::Value Graph::operator()(const Layer& layer, std::span<const Value> xs, std::string_view given_name) {
   std::string name = given_name.data() ? std::string(given_name) : default_name(layer);
   check_name(name);
-  if (find(name)) throw std::invalid_argument(detail::formatted("Network: there is a layer named '{}' already", name));
   GraphLayer added{layer, {}, name};
   std::vector<Shape> shapes;
   for (const Value x : xs) {
@@ -74,21 +93,78 @@ Graph::Value Graph::operator()(const Layer& layer, Value x, std::string_view nam
   return (*this)(layer, std::span(&x, 1), name);
 }
 
+std::vector<Graph::Value> Graph::append(const Graph& other, std::span<const Value> xs, std::string_view prefix) {
+  if (xs.size() != other.inputs_.size()) {
+    throw std::invalid_argument(detail::formatted("Network: what is to be appended has {} inputs, {} were given",
+                                                  other.inputs_.size(), xs.size()));
+  }
+  for (std::size_t i = 0; i < xs.size(); ++i) {
+    const Shape &given = shape(value(xs[i].layer())), &wanted = other.inputs_[i].shape;
+    if (given == wanted) continue;
+    throw std::invalid_argument(detail::formatted("Network: what is to be appended takes {}, it is given {}",
+                                                  wanted.to_string(), given.to_string()));
+  }
+  if (other.layers_.empty()) throw std::invalid_argument("Network: what is to be appended has no layers");
+  Graph longer = *this;
+  std::vector<Value> made(xs.begin(), xs.end());  // a value of the other graph each
+  for (const auto& [layer, inputs, name] : other.layers_) {
+    std::vector<Value> taken;
+    for (const std::int64_t input : inputs) taken.push_back(made[other.position(input)]);
+    made.push_back(longer(layer, taken, std::string(prefix) + name));
+  }
+  std::vector<Value> outputs;
+  for (const Value output : other.outputs()) outputs.push_back(made[other.position(output.layer())]);
+  *this = std::move(longer);
+  return outputs;
+}
+
+Graph::Value Graph::append(const Graph& other, Value x, std::string_view prefix) {
+  return append(other, std::span(&x, 1), prefix).front();
+}
+
+void Graph::set_outputs(std::span<const Value> outputs) {
+  if (outputs.empty()) throw std::invalid_argument("Network: there are no outputs, at least one is needed");
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    const Value output = value(outputs[i].layer());
+    if (output.layer() < 0) {
+      throw std::invalid_argument(
+          detail::formatted("Network: the input '{}' cannot be an output too, as a layer's output can", name(output)));
+    }
+    const auto before = outputs.first(i);
+    if (std::find(before.begin(), before.end(), output) == before.end()) continue;
+    throw std::invalid_argument(detail::formatted("Network: the output of {} is there twice", name(output)));
+  }
+  outputs_.assign(outputs.begin(), outputs.end());
+}
+
+void Graph::set_outputs(std::initializer_list<Value> outputs) {
+  set_outputs(std::span(outputs.begin(), outputs.size()));
+}
+
+std::vector<Graph::Value> Graph::outputs() const {
+  if (!outputs_.empty() || layers_.empty()) return outputs_;
+  return {Value(std::ssize(layers_) - 1)};
+}
+
 Graph::Value Graph::value(std::int64_t layer) const {
-  if (layer < GraphLayer::kInput || layer >= std::ssize(layers_))
-    throw std::invalid_argument(
-        detail::formatted("Network: there is no layer {}, there are {}", layer, layers_.size()));
-  return Value(layer);
+  if (layer < 0) return input(static_cast<std::size_t>(GraphLayer::kInput - layer));
+  if (layer < std::ssize(layers_)) return Value(layer);
+  throw std::invalid_argument(detail::formatted("Network: there is no layer {}, there are {}", layer, layers_.size()));
 }
 
 std::optional<Graph::Value> Graph::find(std::string_view name) const {
-  if (name == kInputName) return input();
   const auto found = numbers_.find(name);
   return found == numbers_.end() ? std::nullopt : std::optional(Value(found->second));
 }
 
 const Shape& Graph::shape(Value value) const {
-  return value.layer() == GraphLayer::kInput ? input_shape_ : shapes_[static_cast<std::size_t>(value.layer())];
+  const std::size_t at = position(value.layer());
+  return at < inputs_.size() ? inputs_[at].shape : shapes_[at - inputs_.size()];
+}
+
+const std::string& Graph::name(Value value) const {
+  const std::size_t at = position(value.layer());
+  return at < inputs_.size() ? inputs_[at].name : layers_[at - inputs_.size()].name;
 }
 
 }  // namespace hubel

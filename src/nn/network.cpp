@@ -46,8 +46,7 @@ Network<T>::Network(Graph graph, std::uint64_t seed) : graph_(std::move(graph)) 
   detail::NetworkPlan plan = detail::plan_network(graph_);
   for (const detail::ParameterSpec& spec : plan.parameters)
     parameters_.push_back({spec.name, Tensor<T>::uninitialized(spec.shape), spec.role});
-  info_ = std::move(plan.info);
-  output_shape_ = info_.back().output_shape;
+  take(std::move(plan.info));
   reset(seed);
 }
 
@@ -68,9 +67,16 @@ Network<T>::Network(Graph graph, std::vector<Parameter<T>> parameters)
                                                   given.value.shape().to_string(), wanted.name,
                                                   wanted.shape.to_string()));
   }
-  info_ = std::move(plan.info);
-  output_shape_ = info_.back().output_shape;
+  take(std::move(plan.info));
   count_trainable();
+}
+
+// What follows from the graph.
+template <class T>
+void Network<T>::take(std::vector<LayerInfo> info) {
+  info_ = std::move(info);
+  for (const GraphInput& input : graph_.inputs()) input_shapes_.push_back(input.shape);
+  for (const Graph::Value output : graph_.outputs()) output_shapes_.push_back(graph_.shape(output));
 }
 
 template <class T>
@@ -138,9 +144,9 @@ void Network<T>::count_trainable() {
 }
 
 template <class T>
-std::vector<std::string> Network<T>::copy_weights(const Network& other) {
-  std::map<std::string_view, const Tensor<T>*> given;
-  for (const Parameter<T>& p : other.parameters_) given.emplace(p.name, &p.value);
+std::vector<std::string> Network<T>::copy_weights(const Network& other, std::string_view prefix) {
+  std::map<std::string, const Tensor<T>*> given;
+  for (const Parameter<T>& p : other.parameters_) given.emplace(std::string(prefix) + p.name, &p.value);
   std::vector<std::string> left;
   for (Parameter<T>& p : parameters_) {
     const auto found = given.find(p.name);
@@ -159,8 +165,8 @@ std::string Network<T>::summary() const {
 }
 
 template <class T>
-bool Network<T>::ends_in_softmax() const {
-  return detail::softmax_layer(graph_).has_value();
+bool Network<T>::ends_in_softmax(std::size_t output) const {
+  return detail::softmax_layer(graph_, graph_.outputs().at(output)).has_value();
 }
 
 template class Network<float>;

@@ -28,13 +28,23 @@ LayerPlan plan_layer(const Layer& layer, std::span<const Shape> inputs, std::str
   }
 }
 
-std::optional<std::size_t> softmax_layer(const Graph& graph) {
-  std::int64_t i = std::ssize(graph.layers()) - 1;
-  const auto layer = [&] { return graph.layers()[static_cast<std::size_t>(i)]; };
-  while (i >= 0 && std::holds_alternative<Flatten>(layer().layer)) i = layer().inputs[0];
-  if (i < 0) return std::nullopt;
-  const Shape& output = graph.shape(graph.value(i));
-  const bool over_classes = i == std::ssize(graph.layers()) - 1 || output.elements() == output.back();
+std::vector<std::int64_t> value_uses(const Graph& graph) {
+  std::vector<std::int64_t> uses(graph.value_count(), 0);
+  for (const GraphLayer& layer : graph.layers())
+    for (const std::int64_t input : layer.inputs) ++uses[graph.position(input)];
+  for (const Graph::Value output : graph.outputs()) ++uses[graph.position(output.layer())];
+  return uses;
+}
+
+std::optional<std::size_t> softmax_layer(const Graph& graph, Graph::Value output) {
+  const std::vector<std::int64_t> uses = value_uses(graph);
+  std::int64_t i = output.layer();
+  const auto taken_once = [&] { return i >= 0 && uses[graph.position(i)] == 1; };
+  const auto layer = [&]() -> const GraphLayer& { return graph.layers()[static_cast<std::size_t>(i)]; };
+  while (taken_once() && std::holds_alternative<Flatten>(layer().layer)) i = layer().inputs[0];
+  if (!taken_once()) return std::nullopt;
+  const Shape& shape = graph.shape(graph.value(i));
+  const bool over_classes = i == output.layer() || shape.elements() == shape.back();
   const bool is_softmax =
       with_kind(layer().layer, [](auto, const auto& l) { return layer_activation(l); }) == Activation::softmax;
   return over_classes && is_softmax ? std::optional(static_cast<std::size_t>(i)) : std::nullopt;
@@ -55,18 +65,20 @@ Shape batch_shape(std::int64_t m, const Shape& sample) {
 
 namespace {
 
-// What feeds no layer is the network's output, and only the last layer may be.
+// What feeds no layer must be an output of the network.
 void check_all_feed(const Graph& graph) {
-  const auto layers = graph.layers();
-  if (layers.empty()) throw std::invalid_argument("Network: there are no layers, at least one is needed");
-  std::vector<bool> feeds(layers.size(), false);
-  for (const GraphLayer& layer : layers)
-    for (const std::int64_t input : layer.inputs)
-      if (input >= 0) feeds[static_cast<std::size_t>(input)] = true;
-  for (std::size_t i = 0; i + 1 < layers.size(); ++i) {
-    if (feeds[i]) continue;
-    throw std::invalid_argument(detail::formatted("Network: no layer takes the output of {}, and the last one is {}",
-                                                  layers[i].name, layers.back().name));
+  if (graph.layers().empty()) throw std::invalid_argument("Network: there are no layers, at least one is needed");
+  const std::vector<std::int64_t> uses = value_uses(graph);
+  std::vector<std::string> outputs;
+  for (const Graph::Value output : graph.outputs()) outputs.push_back(graph.name(output));
+  for (std::size_t i = 0; i < graph.inputs().size(); ++i) {
+    if (uses[i] > 0) continue;
+    throw std::invalid_argument(detail::formatted("Network: no layer takes the input {}", graph.inputs()[i].name));
+  }
+  for (std::size_t i = 0; i < graph.layers().size(); ++i) {
+    if (uses[graph.inputs().size() + i] > 0) continue;
+    throw std::invalid_argument(detail::formatted("Network: no layer takes the output of {}, and the network's is {}",
+                                                  graph.layers()[i].name, detail::joined(outputs, ", ")));
   }
 }
 

@@ -21,13 +21,18 @@ struct NetworkPlan {
 // `who`.
 LayerPlan plan_layer(const Layer& layer, std::span<const Shape> inputs, std::string_view who);
 
-// Throws std::invalid_argument when there are no layers, one feeds none and is not the last, or the activations of one
-// sample are more than 2^36 numbers.
+// Throws std::invalid_argument when there are no layers, an input feeds none, a layer feeds none and is no output, or
+// the activations of one sample are more than 2^36 numbers.
 NetworkPlan plan_network(const Graph& graph);
 
-// The layer whose softmax over the classes, of a sample or of each of its pixels, is the network's output, if it ends
-// so. (A Flatten after it, as behind a convolution that has shrunk the image to one pixel, changes nothing.)
-std::optional<std::size_t> softmax_layer(const Graph& graph);
+// How often each of a graph's values (Graph::position) is taken: by layers, and by whoever runs the network if it is an
+// output.
+std::vector<std::int64_t> value_uses(const Graph& graph);
+
+// The layer whose softmax over the classes, of a sample or of each of its pixels, is that output of the network and
+// nothing else, if there is one. (A Flatten after it, as behind a convolution that has shrunk the image to one pixel,
+// changes nothing.)
+std::optional<std::size_t> softmax_layer(const Graph& graph, Graph::Value output);
 
 // The classes of a classifier with this output for a sample: (classes), or (1, 1, classes), an image of one pixel.
 // Throws std::invalid_argument, its message beginning with `who`, for another.

@@ -35,12 +35,13 @@ struct Node {
   std::optional<SmallDense> dense;      // a dense layer whose weights stay in the cache
   bool training = false;     // does what it does in training only: all layers, but a norm whose statistics are frozen
   bool learns = false;       // has parameters that are not frozen
+  bool put_off = false;      // its activation is the softmax of an output: the loss wants what goes into it
   std::uint64_t number = 0;  // among the layers
   // A few samples may pass through it, and through its neighbours, while others wait. Its gradients with respect to
   // parameters are then finished later: `sums` of a pair and `dz` of a dense layer hold what they are made of.
   bool by_sample = false;
   std::size_t first_parameter = 0, parameter_count = 0;
-  std::vector<std::size_t> inputs;         // values: 0 is the network's input, i + 1 what layer i makes
+  std::vector<std::size_t> inputs;         // values: see execution_plan.hpp
   std::vector<Shape> input_shapes;         // a sample's
   Shape output;                            // one sample's; of what it absorbs, the last's
   std::int64_t in_size = 0, out_size = 0;  // elements, of several inputs the first's
@@ -90,9 +91,8 @@ struct Node {
 
   // Packs a pair's weights if they are not those of the last time.
   void pack(Parameters parameters, bool backward);
-  // Samples [begin, begin + count); of a node that is not by_sample, all of them. put_off: the activation is left out.
-  void forward(Parameters parameters, std::int64_t begin, std::int64_t count, const DropoutKey& key,
-               bool put_off) const;
+  // Samples [begin, begin + count); of a node that is not by_sample, all of them. What is put off is left out.
+  void forward(Parameters parameters, std::int64_t begin, std::int64_t count, const DropoutKey& key) const;
   // From d, their gradient with respect to y or, past_activation, to z: that with respect to the inputs goes to dx, one
   // for each, unless it is empty, and that with respect to z may replace d. Of a node by_sample `part` gets the pairs'
   // gradients added; another one writes those of its parameters, whence it takes the whole batch.
@@ -162,8 +162,7 @@ void Node<T>::pack(Parameters parameters, bool backward) {
 }
 
 template <class T>
-void Node<T>::forward(Parameters parameters, std::int64_t begin, std::int64_t count, const DropoutKey& key,
-                      bool put_off) const {
+void Node<T>::forward(Parameters parameters, std::int64_t begin, std::int64_t count, const DropoutKey& key) const {
   if (absorbed) return;
   if (pair) {
     T* places = winners ? winners + begin * pair->winners_size() : nullptr;

@@ -45,10 +45,10 @@ std::int64_t pixels(double size) {
 }  // namespace
 
 std::vector<ReceptiveField> receptive_fields(const Graph& graph) {
-  std::vector<Field> fields = {Field{}};  // the network's input, then each layer's
+  std::vector<Field> fields(graph.inputs().size());  // of each value: the inputs, then each layer's
   std::vector<ReceptiveField> result;
   for (const GraphLayer& placed : graph.layers()) {
-    const auto of = [&](std::int64_t input) { return fields[static_cast<std::size_t>(input + 1)]; };
+    const auto of = [&](std::int64_t input) { return fields[graph.position(input)]; };
     Field field = of(placed.inputs[0]);
     for (const std::int64_t input : placed.inputs) field = joined(field, of(input));
     const Shape& x = graph.shape(graph.value(placed.inputs[0]));

@@ -44,10 +44,8 @@ std::string inputs_text(const Graph& graph, const GraphLayer& layer) {
   for (std::size_t i = 0; i < layer.inputs.size(); ++i) {
     if (i == kMost && layer.inputs.size() > kMost + 1)
       return text + detail::formatted(", {} more", layer.inputs.size() - kMost);
-    const std::int64_t input = layer.inputs[i];
     if (i > 0) text += ", ";
-    text += input == GraphLayer::kInput ? "input"
-                                        : detail::short_name(graph.layers()[static_cast<std::size_t>(input)].name);
+    text += detail::short_name(graph.name(graph.value(layer.inputs[i])));
   }
   return text;
 }
@@ -59,7 +57,7 @@ bool branches(const Graph& graph) {
 }
 
 // An image has a height and a width, a sequence has a width.
-bool has_fields(const Graph& graph) { return graph.input_shape().rank() == 3 || graph.input_shape().rank() == 2; }
+bool has_field(const GraphInput& input) { return input.shape.rank() == 3 || input.shape.rank() == 2; }
 
 std::string field_text(const LayerInfo& layer) {
   if (!layer.receptive_field) return "all";
@@ -67,21 +65,37 @@ std::string field_text(const LayerInfo& layer) {
 }
 
 std::vector<Row> rows_of(const Graph& graph, std::span<const LayerInfo> layers, std::int64_t bytes_per_number) {
-  const bool shows_fields = has_fields(graph), shows_inputs = branches(graph);
-  const Shape& input = graph.input_shape();
-  std::vector<Row> rows = {{"Layer", "Output shape", "Params", "MACs", "Memory"},
-                           {"input", input.to_string(), "0", "0", memory(input.elements(), bytes_per_number)}};
-  for (const LayerInfo& layer : layers) {
+  const auto inputs = graph.inputs();
+  const bool shows_fields = std::ranges::any_of(inputs, has_field), shows_inputs = branches(graph);
+  std::vector<Row> rows = {{"Layer", "Output shape", "Params", "MACs", "Memory"}};
+  if (shows_fields) rows[0].push_back("Field");
+  if (shows_inputs) rows[0].push_back("Connected to");
+  for (const GraphInput& input : inputs) {
+    rows.push_back({detail::short_name(input.name), input.shape.to_string(), "0", "0",
+                    memory(input.shape.elements(), bytes_per_number)});
+    if (shows_fields) rows.back().push_back(has_field(input) ? "1x1" : "");
+    if (shows_inputs) rows.back().push_back("");
+  }
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    const LayerInfo& layer = layers[i];
     rows.push_back({described(layer), layer.output_shape.to_string(), thousands(layer.parameters),
                     thousands(layer.macs), memory(layer.output_shape.elements(), bytes_per_number)});
-  }
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    if (shows_fields) rows[i].push_back(i == 0 ? "Field" : i == 1 ? "1x1" : field_text(layers[i - 2]));
-    if (shows_inputs) {
-      rows[i].push_back(i == 0 ? "Connected to" : i == 1 ? "" : inputs_text(graph, graph.layers()[i - 2]));
-    }
+    if (shows_fields) rows.back().push_back(field_text(layer));
+    if (shows_inputs) rows.back().push_back(inputs_text(graph, graph.layers()[i]));
   }
   return rows;
+}
+
+// Of several: "Outputs: dense_1 (10,), dense_2 (4,)."
+std::string outputs_text(const Graph& graph) {
+  std::string text;
+  const std::vector<Graph::Value> outputs = graph.outputs();
+  if (outputs.size() == 1) return text;
+  for (const Graph::Value output : outputs) {
+    text += detail::formatted("{}{} {}", text.empty() ? " Outputs: " : ", ", detail::short_name(graph.name(output)),
+                              graph.shape(output).to_string());
+  }
+  return text + ".\n";
 }
 
 // Texts to the left, numbers to the right. All text here is ASCII but the lines, so bytes are columns.
@@ -120,7 +134,7 @@ std::string detail::summary_of(const Graph& graph, std::span<const LayerInfo> la
     macs += std::min(layer.macs, std::numeric_limits<std::int64_t>::max() - macs);
   }
   const detail::ActivationMemory activations = detail::activation_memory(graph);
-  std::string text = table(rows_of(graph, layers, bytes_per_number));
+  std::string text = table(rows_of(graph, layers, bytes_per_number)) + outputs_text(graph);
   text += detail::formatted(" Parameters: {} ({})", thousands(parameters), memory(parameters, bytes_per_number));
   if (trainable != parameters) {
     text += detail::formatted(", of which {} trainable and {} not", thousands(trainable),

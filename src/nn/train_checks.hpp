@@ -16,6 +16,15 @@ inline void check_batch_size(const char* who, std::int64_t batch_size) {
     throw std::invalid_argument(detail::formatted("{}: batch_size = {}, it must be at least 1", who, batch_size));
 }
 
+// Samples and losses are of networks with one input and one output.
+inline void check_one_each(const char* who, const Network<float>& network) {
+  const std::size_t inputs = network.input_shapes().size(), outputs = network.output_shapes().size();
+  if (inputs == 1 && outputs == 1) return;
+  throw std::invalid_argument(
+      detail::formatted("{}: the network has {} input{} and {} output{}, it must have one of each", who, inputs,
+                        inputs == 1 ? "" : "s", outputs, outputs == 1 ? "" : "s"));
+}
+
 // The shape of a sample's targets: the output's, but (classes) of a classifier whose loss is of its logits.
 inline void check_targets(const char* who, const Network<float>& network, const TargetSource& source,
                           const Loss& loss) {
@@ -72,6 +81,7 @@ inline void check_classes(const char* who, const Network<float>& network, const 
 
 inline void check_source(const char* who, const Network<float>& network, const SampleSource& source, const Loss& loss,
                          std::int64_t top_k) {
+  check_one_each(who, network);
   check_classes(who, network, loss);
   if (const auto* targets = dynamic_cast<const TargetSource*>(&source)) {
     check_targets(who, network, *targets, loss);

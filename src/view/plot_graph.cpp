@@ -10,6 +10,7 @@
 
 #include "hubel/network.hpp"
 #include "hubel/plot.hpp"
+#include "nn/network_plan.hpp"
 #include "nn/short_name.hpp"
 #include "text/formatted.hpp"
 #include "view/graph_layout.hpp"
@@ -118,19 +119,23 @@ bool merges(const Layer& layer) {
 class Boxes {
  public:
   Boxes(const Graph& graph, const PlotOptions& options) : options_(options) {
-    boxes.push_back({kOther, {{"input", true}}, graph.input_shape().to_string(), "input"});
-    layout.emplace_back();
-    box_of_.push_back(0);
-    std::vector<std::int64_t> taken(graph.layers().size() + 1, 0);
-    for (const GraphLayer& layer : graph.layers())
-      for (const std::int64_t input : layer.inputs) ++taken[static_cast<std::size_t>(input + 1)];
+    for (const GraphInput& input : graph.inputs()) {
+      box_of_.push_back(boxes.size());
+      boxes.push_back({kOther, {{detail::short_name(input.name, 28), true}}, input.shape.to_string(), input.name});
+      layout.emplace_back();
+    }
     const std::vector<LayerInfo> infos = layer_infos(graph);
+    const std::vector<std::int64_t> uses = detail::value_uses(graph);
     for (std::size_t i = 0; i < infos.size(); ++i) {
       const GraphLayer& placed = graph.layers()[i];
-      const std::int64_t before = placed.inputs[0];
-      const bool alone = before != GraphLayer::kInput && taken[static_cast<std::size_t>(before + 1)] == 1;
-      add(placed, infos[i], options.merge && alone && merges(placed.layer));
+      std::vector<std::size_t> inputs;
+      for (const std::int64_t input : placed.inputs) inputs.push_back(graph.position(input));
+      const bool alone = inputs[0] >= graph.inputs().size() && uses[inputs[0]] == 1;
+      add(infos[i], inputs, options.merge && alone && merges(placed.layer));
     }
+    const std::vector<Graph::Value> outputs = graph.outputs();
+    for (const Graph::Value output : outputs)
+      if (outputs.size() > 1) boxes[box_of_[graph.position(output.layer())]].lines.push_back({"output"});
     measure();
   }
 
@@ -138,10 +143,10 @@ class Boxes {
   std::vector<detail::LayoutBox> layout;
 
  private:
-  void add(const GraphLayer& placed, const LayerInfo& info, bool merged) {
-    const auto box_of = [&](std::int64_t input) { return box_of_[static_cast<std::size_t>(input + 1)]; };
+  // inputs: values.
+  void add(const LayerInfo& info, std::span<const std::size_t> inputs, bool merged) {
     if (merged) {
-      box_of_.push_back(box_of(placed.inputs[0]));
+      box_of_.push_back(box_of_[inputs[0]]);
       const std::string name = detail::short_name(info.name, 28);
       boxes[box_of_.back()].lines.push_back(
           {options_.options && !info.options.empty() ? detail::formatted("{} ({})", name, info.options) : name});
@@ -150,7 +155,7 @@ class Boxes {
       boxes.push_back({colours_of(info.kind), {{detail::short_name(info.name, 28), true}}, "", ""});
       if (options_.options && !info.options.empty()) boxes.back().lines.push_back({info.options});
       layout.emplace_back();
-      for (const std::int64_t input : placed.inputs) layout.back().inputs.push_back(box_of(input));
+      for (const std::size_t input : inputs) layout.back().inputs.push_back(box_of_[input]);
     }
     Box& box = boxes[box_of_.back()];
     box.shape = info.output_shape.to_string();
@@ -173,7 +178,7 @@ class Boxes {
   }
 
   PlotOptions options_;
-  std::vector<std::size_t> box_of_;  // of the network's input, then each layer
+  std::vector<std::size_t> box_of_;  // of each value: Graph::position
 };
 
 // ---- SVG ---------------------------------------------------------------------------------------------------------

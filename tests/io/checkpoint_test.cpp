@@ -120,6 +120,14 @@ TEST(Checkpoint, RefusesWhatIsNone) {
   layers.pop_back();
   EXPECT_TRUE(refused("c", {Shape{8, 8, 1}, layers, 1}, {"another network", "7 layers, this one 6"}));
   EXPECT_TRUE(refused("c", {Shape{9, 8, 1}, quadrant_layers(), 1}, {"another network", "(8, 8, 1)", "(9, 8, 1)"}));
+  Graph with_two({8, 8, 1}, quadrant_layers());
+  with_two.set_outputs({*with_two.find("dense_2"), *with_two.find("dense_1")});
+  EXPECT_TRUE(
+      refused("c", Network<float>(with_two), {"its output is \"dense_2\", this one's \"dense_2\", \"dense_1\""}));
+  Graph named;
+  const auto x = named.add_input({8, 8, 1}, "image");
+  named.append(network.graph(), x);
+  EXPECT_TRUE(refused("c", Network<float>(named), {"its input is \"input\" (8, 8, 1), this one's \"image\""}));
   const std::string whole = read_file(folder / "c");
   for (const std::size_t size : {std::size_t{0}, std::size_t{7}, whole.size() / 2, whole.size() - 1}) {
     write_file(folder / "cut", whole.substr(0, size));

@@ -156,6 +156,69 @@ TEST(Architecture, BranchesAndNames) {
   EXPECT_EQ(read, graph);
 }
 
+Graph of_several() {
+  Graph graph;
+  const auto image = graph.add_input({8, 8, 2}, "image"), place = graph.add_input({3});
+  const auto flat = graph(Flatten{}, image);
+  const auto a = graph(Dense{.units = 4}, graph(Concatenate{}, {flat, place}), "a");
+  graph.set_outputs({graph(Dense{.units = 2}, a, "b"), a});
+  return graph;
+}
+
+TEST(Architecture, SeveralInputsAndOutputs) {
+  const Graph graph = of_several();
+  const std::string text = architecture_to_json(graph);
+  EXPECT_EQ(architecture_from_json(text), graph);
+  EXPECT_NE(text.find(R"("inputs":[{"name":"image","shape":[8,8,2]},{"name":"input","shape":[3]}])"), text.npos);
+  EXPECT_NE(text.find(R"("outputs":["b","a"])"), text.npos);
+  EXPECT_EQ(text.find("input_shape"), text.npos);
+  Graph one;
+  one(Dense{}, one.add_input({3}, "x"));
+  EXPECT_EQ(architecture_from_json(architecture_to_json(one)), one);
+  // What is as it would be without is not written, so that an earlier Hubel reads it.
+  Graph usual({3});
+  usual.set_outputs({usual(Dense{}, usual.input())});
+  const std::vector<Layer> layers = {Dense{}};
+  EXPECT_EQ(architecture_to_json(usual), architecture_to_json(Graph({3}, layers)));
+}
+
+TEST(Architecture, TellsWhichInputOrOutputIsAtFault) {
+  const auto says = [](const std::string& start, const std::string& end, const std::vector<std::string>& parts) {
+    const std::string layers = R"("layers":[{"kind":"dense","units":2},{"kind":"dense","units":2}])";
+    return fails<FormatError>([&] { architecture_from_json("{" + start + layers + end + "}"); }, parts);
+  };
+  const std::string input = R"("inputs":[{"name":"x","shape":[4]}],)";
+  EXPECT_TRUE(says(R"("input_shape":[4],)" + input, "", {"both 'input_shape' and 'inputs'"}));
+  for (const char* wrong : {"3", "[]", "{}", "null"})
+    EXPECT_TRUE(says(detail::formatted(R"("inputs":{},)", wrong), "", {"'inputs' must be an array of 1 to 1000"}));
+  for (const char* wrong : {"3", "{}", "[]", R"({"name":"x"})", R"({"shape":[4]})", R"({"name":3,"shape":[4]})"})
+    EXPECT_TRUE(says(detail::formatted(R"("inputs":[{}],)", wrong), "", {"input 1 is", "'name' and a 'shape'"}));
+  EXPECT_TRUE(says(R"("inputs":[{"name":"x","shape":[4],"size":1}],)", "", {"input 1: unknown key \"size\""}));
+  EXPECT_TRUE(says(R"("inputs":[{"name":"x","shape":[0]}],)", "", {"input 1: 'shape' is [0]"}));
+  EXPECT_TRUE(says(R"("inputs":[{"name":"","shape":[4]}],)", "", {"name must be 1 to"}));
+  EXPECT_TRUE(says(R"("inputs":[{"name":"x","shape":[4]},{"name":"x","shape":[4]}],)", "", {"'x' already"}));
+  EXPECT_TRUE(says(R"("inputs":[{"name":"x","shape":[4]},{"name":"y","shape":[4]}],)", "", {"takes the input y"}));
+  for (const char* wrong : {"3", "[]", "\"dense_2\"", "[3]", "[\"dense_3\"]", "null"})
+    EXPECT_TRUE(says(input, detail::formatted(R"(,"outputs":{})", wrong), {"'outputs' is"}));
+  EXPECT_TRUE(says(input, R"(,"outputs":["dense_2","dense_2"])", {"output of dense_2", "twice"}));
+  EXPECT_TRUE(says(input, R"(,"outputs":["dense_2","x"])", {"input 'x'"}));
+  EXPECT_TRUE(says(input, R"(,"outputs":["dense_1"])", {"no layer takes the output of dense_2"}));
+}
+
+TEST(ModelFile, SeveralInputsAndOutputs) {
+  const Folder folder;
+  const Network<float> network(of_several(), 3);
+  save_model(network, folder / "several");
+  const Model loaded = load_model(folder / "several");
+  EXPECT_EQ(loaded.network.graph(), network.graph());
+  EXPECT_TRUE(same_weights(loaded.network, network));
+  EXPECT_TRUE(fails<std::invalid_argument>(
+      [&] {
+        save_model(Model{network, {"a", "b"}, {}}, folder / "named");
+      },
+      {"save_model", "the network has several"}));
+}
+
 TEST(Architecture, TellsTheKeyAtFault) {
   const auto says = [](const std::string& text, const std::vector<std::string>& parts) {
     return fails<FormatError>([&] { architecture_from_json(text); }, parts);

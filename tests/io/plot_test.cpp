@@ -108,6 +108,30 @@ TEST(Plot, MergesWhatFollowsALayerAlone) {
   EXPECT_EQ(count(plain, "<text"), 6u);
 }
 
+TEST(Plot, ShowsAllInputsAndOutputs) {
+  Graph graph;
+  const auto a = graph.add_input({4}, "left"), b = graph.add_input({3}, "right");
+  const auto x = graph(Concatenate{}, {a, b});
+  const auto y = graph(Dense{.units = 2}, x), z = graph(ActivationLayer{}, y);
+  EXPECT_EQ(count(graph_svg(graph), ">output<"), 0u);
+  graph.set_outputs({y, z});
+  const std::string svg = graph_svg(graph);
+  EXPECT_EQ(count(svg, "<rect"), 5u);  // the activation does not lie in the box of an output
+  EXPECT_EQ(count(svg, ">left<") + count(svg, ">right<"), 2u);
+  EXPECT_EQ(count(svg, ">output<"), 2u);
+}
+
+TEST(GraphLayout, SeveralFirstBoxesStandApart) {
+  std::vector<detail::LayoutBox> boxes(6);
+  for (auto& box : boxes) box.width = 100, box.height = 30;
+  boxes[3].inputs = {0, 1};
+  boxes[4].inputs = {3, 2};
+  boxes[5].inputs = {3};
+  const detail::Layout layout = detail::lay_out(boxes);
+  expect_apart(layout);
+  expect_around(layout);
+}
+
 TEST(Plot, EscapesNamesAndCutsLongOnes) {
   Graph graph({4});
   graph(Dense{}, graph.input(), "<&\"'>");

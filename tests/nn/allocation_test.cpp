@@ -13,6 +13,7 @@
 #include "hubel/moving_average.hpp"
 #include "hubel/pad.hpp"
 #include "hubel/resize.hpp"
+#include "nn/check_gradients.hpp"
 #include "nn/nn_testing.hpp"
 
 namespace {
@@ -107,6 +108,29 @@ TEST(Allocation, NoneInForwardBackwardAndStep) {
                   0);
       }
     }
+  });
+}
+
+TEST(Allocation, NoneWithSeveralInputsAndOutputs) {
+  with_threads(1, [] {
+    Graph graph;
+    const auto a = graph.add_input({8, 8, 2}), b = graph.add_input({3});
+    const auto x = graph(Conv2D{.filters = 4, .activation = Activation::relu}, a);
+    const auto y = graph(Dense{.units = 3, .activation = Activation::softmax}, graph(Flatten{}, x));
+    graph.set_outputs({x, graph(Add{}, {y, b}), y});
+    const Network<float> network(graph, 1);
+    const auto xs = random_batches<float>(network.input_shapes(), 9, 1);
+    const auto douts = random_batches<float>(network.output_shapes(), 9, 2);
+    const auto x_views = views_of(xs), dout_views = views_of(douts);
+    Execution<float> training(network, 9, Execution<float>::Mode::training);
+    Execution<float> frozen(network, 9, Execution<float>::Mode::frozen);
+    const auto run = [&] {
+      training.forward(x_views);
+      training.backward(dout_views);
+      frozen.forward(x_views);
+    };
+    run();
+    EXPECT_EQ(allocations_of(run), 0);
   });
 }
 

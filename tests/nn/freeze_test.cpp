@@ -294,5 +294,16 @@ TEST(CopyWeights, TakesWhatFits) {
   EXPECT_TRUE(other.copy_weights(before).empty());
 }
 
+TEST(CopyWeights, OfAnAppendedNetwork) {
+  const Network<float> base = with_norms();
+  Graph graph(base.input_shape());
+  graph(Dense{.units = 2}, graph.append(base.graph(), graph.input(), "base/"));
+  Network<float> network(graph, 9);
+  const std::vector<std::string> left = network.copy_weights(base, "base/");
+  EXPECT_EQ(left, (std::vector<std::string>{"dense_3.kernel", "dense_3.bias"}));
+  for (const Parameter<float>& p : base.parameters())
+    EXPECT_TRUE(same_bits(network.parameter("base/" + p.name).value, p.value)) << p.name;
+}
+
 }  // namespace
 }  // namespace hubel::test

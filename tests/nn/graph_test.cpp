@@ -47,6 +47,36 @@ TEST(Graph, SaysWhatDoesNotFit) {
   EXPECT_TRUE(refuses([&] { Network<float> network(graph); }, "Network", {"no layer takes", "max_pool2d_1"}));
 }
 
+TEST(Graph, AppendsAnother) {
+  Graph base({8, 8, 3});
+  const auto a = base(conv(4), base.input());
+  base(Add{}, {base(conv(4), a, "inner"), a});
+  Graph graph({8, 8, 3});
+  const auto x = graph(conv(3), graph.input());
+  const auto y = graph.append(base, x, "base/");
+  EXPECT_EQ(graph.shape(y), Shape({8, 8, 4}));
+  ASSERT_EQ(graph.layers().size(), 4u);
+  EXPECT_EQ(graph.layers()[1].name, "base/conv2d_1");
+  EXPECT_EQ(graph.layers()[2].name, "base/inner");
+  EXPECT_EQ(graph.layers()[3], (GraphLayer{Add{}, {2, 1}, "base/add_1"}));
+  const auto z = graph(conv(3), y);
+  graph.append(graph, z, "all/");
+  ASSERT_EQ(graph.layers().size(), 10u);
+  EXPECT_EQ(graph.layers()[8], (GraphLayer{Add{}, {7, 6}, "all/base/add_1"}));
+}
+
+TEST(Graph, RefusesToAppendWhatDoesNotFit) {
+  const std::vector<Layer> layers = {conv(4), Flatten{}};
+  const Graph base({8, 8, 3}, layers);
+  Graph graph({8, 8, 3});
+  const auto x = graph(conv(3), graph.input(), "taken/flatten_1"), y = graph(conv(2), x);
+  EXPECT_TRUE(refuses([&] { graph.append(base, y); }, "Network", {"takes (8, 8, 3)", "(8, 8, 2)"}));
+  EXPECT_TRUE(refuses([&] { graph.append(base, x, "taken/"); }, "Network", {"'taken/flatten_1' already"}));
+  EXPECT_TRUE(refuses([&] { graph.append(base, x, "\n"); }, "Network", {"name"}));
+  EXPECT_TRUE(refuses([&] { graph.append(Graph({8, 8, 3}), x, "none/"); }, "Network", {"no layers"}));
+  EXPECT_EQ(graph.layers().size(), 2u);
+}
+
 // A residual block whose shortcut is its input, as it is or through a layer; tanh, so that nothing has a kink.
 Graph residual(Activation behind, bool projected) {
   Graph graph({6, 5, 3});

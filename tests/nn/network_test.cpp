@@ -296,7 +296,7 @@ TEST(Execution, RefusesWhatDoesNotFit) {
   EXPECT_TRUE(refuses([&] { forward({5, 8, 8, 1}); }, "Execution", {"(5, 8, 8, 1)", "at most 4"}));
   EXPECT_TRUE(refuses([&] { forward({2, 8, 7, 1}); }, "Execution", {"(2, 8, 7, 1)", "(8, 8, 1)"}));
   EXPECT_TRUE(refuses([&] { forward({2, 64}); }, "Execution", {"(2, 64)", "(8, 8, 1)"}));
-  EXPECT_TRUE(refuses([&] { execution.forward({}); }, "Execution", {"()"}));
+  EXPECT_TRUE(refuses([&] { execution.forward(TensorView<const float>()); }, "Execution", {"()"}));
   EXPECT_THROW(execution.loss_and_gradients(samples.x(), std::vector<std::int32_t>{0, 1, 2}), std::invalid_argument);
   EXPECT_THROW(execution.loss_and_gradients(samples.x(), std::vector<std::int32_t>{0, 1, 2, 4}), std::invalid_argument);
   forward({3, 8, 8, 1});

@@ -514,3 +514,32 @@ def test_concatenation_and_squeeze_and_excitation():
         return conv(channels_last(t), w, "out")
 
     compare_graph(image, x, forward, images(3, 8, 6, 4))
+
+
+def test_several_inputs_and_outputs():
+    """A trunk whose features are an output and feed two heads, one of which takes a second input too."""
+    image, place = hubel.Input((9, 7, 4)), hubel.Input(3)
+    trunk = hubel.Conv2D(5, 3, activation="tanh", name="trunk")(image)
+    pooled = hubel.GlobalAvgPool2D()(trunk)
+    box = hubel.Dense(4, name="box")(hubel.Concatenate()([pooled, place]))
+    classes = hubel.Dense(6, "softmax", name="classes")(pooled)
+    model = hubel.Model([image, place], [classes, trunk, box])
+    xs = [images(3, 9, 7, 4), images(3, 3, seed=1)]
+    douts = [images(3, *shape, seed=2) for shape in model.output_shape]
+    outputs, dxs, gradients = model.gradients(xs, douts)
+
+    txs = [torch.from_numpy(x).requires_grad_() for x in xs]
+    w = {name: torch.from_numpy(value).requires_grad_() for name, value in model.parameters().items()}
+    features = F.conv2d(channels_first(txs[0]), w["trunk.kernel"].permute(3, 2, 0, 1), w["trunk.bias"])
+    features = channels_last(torch.tanh(features))
+    means = features.mean(dim=(1, 2))
+    torch_box = torch.cat([means, txs[1]], dim=1) @ w["box.kernel"] + w["box.bias"]
+    torch_classes = torch.softmax(means @ w["classes.kernel"] + w["classes.bias"], dim=1)
+    torch_outputs = (torch_classes, features, torch_box)
+    sum((y * torch.from_numpy(d)).sum() for y, d in zip(torch_outputs, douts)).backward()
+    for got, wanted in zip(outputs, torch_outputs):
+        close(got, wanted, "output")
+    for got, tx in zip(dxs, txs):
+        close(got, tx.grad, "dx")
+    for name, value in w.items():
+        close(gradients[name], value.grad, name)
