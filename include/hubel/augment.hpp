@@ -22,7 +22,8 @@ struct Augmentation {
   // Geometry: all of it is one resampling, bilinear, or an exact copy where pixels come to lie on pixels. A part of the
   // image takes its place, which is sheared, zoomed and turned about its middle, moved, and mirrored.
   //
-  // The random part, spread over the image's own size (Szegedy et al. 2015; torchvision's RandomResizedCrop, whose
+  // The random part, spread over the image's own size so that its outermost pixels come to lie on the image's, and none
+  // is mixed with the border (Szegedy et al. 2015; torchvision's RandomResizedCrop, whose pixels' edges meet, and whose
   // defaults are 0.08, 1, 3/4 and 4/3): an area uniform in [crop_area_min, crop_area_max] of the image's, a width
   // beside the height log-uniform in [crop_ratio_min, crop_ratio_max], in whole pixels, anywhere in the image. One that
   // does not fit is drawn again, up to ten times; then it is the largest in the middle whose ratio is in the range.
