@@ -28,7 +28,7 @@ class Augmentation:
     crop_area, crop_ratio : (float, float)
         A random part of the image, spread over its whole size so that its outermost pixels come to lie on the image's: an
         area uniform in crop_area of the image's, a width beside the height log-uniform in crop_ratio (Szegedy et al. 2015;
-        torchvision's RandomResizedCrop, whose pixels' edges meet instead, and whose scale is (0.08, 1)). With crop_area (1, 1) there
+        torchvision's RandomResizedCrop, whose pixels' edges meet instead, and whose scale is (0.08, 1)). With (1, 1) there
         is none. One that does not fit is drawn again, up to ten times; then it is the largest in the middle whose ratio is
         in the range.
     shear : float
