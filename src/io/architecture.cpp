@@ -323,7 +323,7 @@ Architecture read_architecture(std::string_view text, std::string_view who) {
     Graph graph = graph_of_inputs(object, who);
     for (std::size_t i = 0; i < layers.size(); ++i)
       add_from_json(graph, layers[i], detail::formatted("{}: layer {}", who, i + 1));
-    if (has("outputs"))
+    if (object.contains("outputs"))
       graph.set_outputs(
           values_from_json(graph, object["outputs"], detail::formatted("{}: 'outputs'", who), "its layers"));
     NetworkPlan plan = plan_network(graph);
