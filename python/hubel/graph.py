@@ -201,7 +201,9 @@ def _values(name: str, given: Any) -> List[Value]:
     values = list(given) if isinstance(given, (list, tuple)) else [given]
     for value in values:
         if not isinstance(value, Value):
-            raise TypeError(f"Model: {name} must be a value or a list of values, from hubel.Input or calling layers, got {value!r}")
+            raise TypeError(
+                f"Model: {name} must be a value or a list of values, from hubel.Input or calling layers, got {value!r}"
+            )
     if not values:
         raise ValueError(f"Model: {name} is empty, there must be one at least")
     if len({value._number for value in values}) < len(values):
