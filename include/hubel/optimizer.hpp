@@ -77,9 +77,9 @@ struct LAMB {
   double weight_decay = 0.01;
 };
 
-// Adam with Nesterov's momentum (Dozat 2016). With c = momentum_decay, mu_t = beta_1 (1 - 0.96^(c t) / 2) and p_t =
-// mu_1
-// ... mu_t: w -= lr (mu_(t+1) m / (1 - p_(t+1)) + (1 - mu_t) g / (1 - p_t)) / (sqrt(v / (1 - beta_2^t)) + epsilon).
+// Adam with Nesterov's momentum (Dozat 2016). With c = momentum_decay, mu_t = beta_1 (1 - 0.96^(c t) / 2) and
+// p_t = mu_1 ... mu_t:
+//   w -= lr (mu_(t+1) m / (1 - p_(t+1)) + (1 - mu_t) g / (1 - p_t)) / (sqrt(v / (1 - beta_2^t)) + epsilon).
 // Keras's momentum_decay is 1; the paper's and PyTorch's is 0.004. Decoupled weight decay.
 struct Nadam {
   double learning_rate = 1e-3;
