@@ -52,7 +52,7 @@ void for_each_product(const Conv& s, Visit visit) {
       for (Index x = 0; x < s.columns.windows; ++x)
         for (Index a = 0; a < s.kh; ++a)
           for (Index b = 0; b < s.kw; ++b)
-            for (Index group = 0; group < s.n / s.group_out; ++group)
+            for (Index group = 0; group * s.group_out < s.n; ++group)
               for (Index k = 0; k < s.group_in; ++k)
                 for (Index o = group * s.group_out; o < (group + 1) * s.group_out; ++o)
                   visit(i, y, x, o, y * s.sh + a * s.dh, x * s.sw + b * s.dw, a, b, k, group * s.group_in + k);

@@ -80,7 +80,7 @@ class Graph {
   // Adds a layer that takes x, or several; unless set_outputs has said otherwise the last one added is the network's
   // output. Without a name it is called by its kind and its number among its kind, or the next free one: "conv2d_1".
   // Throws std::invalid_argument, its message beginning with the layer's name, when the layer does not fit its inputs,
-  // or for a name that is taken, empty, longer than 200 characters or has characters other than printable ASCII.
+  // or for a name that is taken, empty, longer than 200 characters, or not of printable ASCII but freeze's *.
   Value operator()(const Layer& layer, Value x, std::string_view name = {});
   Value operator()(const Layer& layer, std::initializer_list<Value> xs, std::string_view name = {});
   Value operator()(const Layer& layer, std::span<const Value> xs, std::string_view name = {});

@@ -756,8 +756,8 @@ class Model:
         inputs, outputs = len(self._input_names), len(self._output_names)
         if inputs > 1 or outputs > 1:
             raise ValueError(
-                f"{who}: the model has {inputs} inputs and {outputs} outputs, and fit and evaluate take models with one of "
-                "each; `gradients` takes any"
+                f"{who}: fit and evaluate take models with one input and one output, this one has {inputs} and {outputs}; "
+                "`gradients` takes any"
             )
 
     def predict(self, x: Any, batch_size: int = 256, out: Any = None, *, steps: Optional[int] = None) -> Any:
@@ -805,6 +805,8 @@ class Model:
         outs = each("predict", "out", out, self._output_names)
         for array, shape in zip(outs, self._output_shapes):
             _check_out(array, (count, *shape))
+        if any(np.may_share_memory(a, b) for i, a in enumerate(outs) for b in outs[:i]):
+            raise ValueError("predict: arrays in out share memory, each output needs its own")
         xs = [
             array.copy() if isinstance(array, np.ndarray) and any(np.may_share_memory(array, o) for o in outs) else array
             for array in (x if isinstance(x, list) else [x])

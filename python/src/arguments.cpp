@@ -7,15 +7,17 @@ namespace hubel::python {
 
 namespace {
 
-// Longer texts are cut in messages and names: no name of Hubel's comes near it.
+// Longer texts are cut in messages, and where one of Hubel's own names is wanted: none comes near it.
 constexpr Py_ssize_t kMaxText = 60;
+// Names that users give, patterns of them and options behind a colon: a milestone for each of a thousand epochs fits.
+constexpr Py_ssize_t kMaxFreeText = 10'000;
 
 std::string type_text(nb::handle value) { return Py_TYPE(value.ptr())->tp_name; }
 
-// Text as UTF-8, cut to kMaxText characters; what UTF-8 cannot say (lone surrogates) is escaped.
-std::string clipped(nb::handle str) {
-  const bool cut = PyUnicode_GetLength(str.ptr()) > kMaxText;
-  nb::object part = cut ? nb::steal(PyUnicode_Substring(str.ptr(), 0, kMaxText)) : nb::borrow(str);
+// Text as UTF-8, cut to so many characters; what UTF-8 cannot say (lone surrogates) is escaped.
+std::string clipped(nb::handle str, Py_ssize_t most = kMaxText) {
+  const bool cut = PyUnicode_GetLength(str.ptr()) > most;
+  nb::object part = cut ? nb::steal(PyUnicode_Substring(str.ptr(), 0, most)) : nb::borrow(str);
   if (!part.is_valid()) throw nb::python_error();
   nb::object bytes = nb::steal(PyUnicode_AsEncodedString(part.ptr(), "utf-8", "backslashreplace"));
   if (!bytes.is_valid()) throw nb::python_error();
@@ -154,6 +156,16 @@ std::string utf8(nb::handle str) {
 std::string text(const Context& context, nb::handle value) {
   if (!PyUnicode_Check(value.ptr())) raise_type_error(context, value);
   return clipped(value);
+}
+
+std::string free_text(const Context& context, nb::handle value) {
+  if (!PyUnicode_Check(value.ptr())) raise_type_error(context, value);
+  if (PyUnicode_GetLength(value.ptr()) > kMaxFreeText) {
+    throw nb::value_error(detail::formatted("{}: {} has {} characters, it may have {}", context.who, context.name,
+                                            PyUnicode_GetLength(value.ptr()), kMaxFreeText)
+                              .c_str());
+  }
+  return clipped(value, kMaxFreeText);
 }
 
 Padding padding(const char* who, nb::handle value) {

@@ -39,8 +39,10 @@ double real(const Context& context, nb::handle value);
 bool boolean(const Context& context, nb::handle value);
 // All of a str; UnicodeEncodeError, a ValueError, for what UTF-8 cannot say (os.fsdecode's lone surrogates).
 std::string utf8(nb::handle str);
-// A str, clipped: names are short, and a message should be too.
+// A str that should be one of Hubel's own names, clipped: they are short, and a message should be too.
 std::string text(const Context& context, nb::handle value);
+// A str with what a user makes up, whole; ValueError for one of more than ten thousand characters.
+std::string free_text(const Context& context, nb::handle value);
 
 // "same", "valid", p, (ph, pw) or ((top, bottom), (left, right)).
 Padding padding(const char* who, nb::handle value);

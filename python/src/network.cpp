@@ -74,13 +74,14 @@ Graph graph_of(nb::handle inputs, nb::handle layers, nb::handle outputs) {
   for (nb::handle input : nb::borrow<nb::sequence>(inputs)) {
     const nb::tuple t = nb::cast<nb::tuple>(input);
     const Shape shape = shape_argument("Model", t[0]);
-    t[1].is_none() ? graph.add_input(shape) : graph.add_input(shape, text({"Model", "name", "a str"}, t[1]));
+    t[1].is_none() ? graph.add_input(shape) : graph.add_input(shape, free_text({"Model", "name", "a str"}, t[1]));
   }
   for (nb::handle layer : nb::borrow<nb::sequence>(layers)) {
     const nb::tuple t = nb::cast<nb::tuple>(layer);
     const Layer description =
         layer_from_python("Model", nb::cast<nb::str>(t[0]).c_str(), nb::cast<nb::dict>(nb::object(t[1])));
-    const std::string name = t[2].is_none() ? graph.default_name(description) : text({"Model", "name", "a str"}, t[2]);
+    const std::string name =
+        t[2].is_none() ? graph.default_name(description) : free_text({"Model", "name", "a str"}, t[2]);
     graph(description, values(t[3]), name);
   }
   if (!outputs.is_none()) graph.set_outputs(values(outputs));
@@ -435,7 +436,7 @@ nb::tuple PythonNetwork::gradients(const nb::list& xs, const nb::list& douts, st
 }
 
 void set_frozen(PythonNetwork& self, nb::handle pattern, bool frozen) {
-  const std::string name = text({frozen ? "freeze" : "unfreeze", "names", "a str"}, pattern);
+  const std::string name = free_text({frozen ? "freeze" : "unfreeze", "names", "a str"}, pattern);
   if (frozen) {
     self.network().freeze(name);
   } else {

@@ -217,8 +217,8 @@ TrainOptions train_options(const nb::dict& settings) {
   options.optimizer = optimizer_options(optimizer, optimizer_values);
   const auto [loss, loss_values] = described("loss");
   options.loss = loss_options(loss, loss_values);
-  options.schedule =
-      schedule_from_text(text({kFit, "schedule", "a name such as 'one_cycle'"}, settings["schedule"]), "fit: schedule");
+  options.schedule = schedule_from_text(
+      free_text({kFit, "schedule", "a name such as 'one_cycle'"}, settings["schedule"]), "fit: schedule");
   options.shuffle = boolean({kFit, "shuffle", "True or False"}, settings["shuffle"]);
   options.seed = static_cast<std::uint64_t>(integer({kFit, "seed", "an integer"}, settings["seed"]));
   options.keep_best = nb::cast<bool>(settings["keep_best"]);

@@ -42,7 +42,7 @@ void freeze_layers(Network<float>& network, const std::vector<std::string>& patt
       network.freeze(pattern);
     } catch (const std::invalid_argument&) {
       throw std::runtime_error(detail::formatted(
-          "--freeze {}: no layer has that name; `hubel summary --model` prints the names", printable(pattern)));
+          "--freeze {}: no layer has that name; `hubel summary MODEL` prints the names", printable(pattern)));
     }
   }
   std::int64_t learning = 0;

@@ -257,6 +257,16 @@ void add_from_json(Graph& graph, const json& object, std::string_view who) {
 // More layers than in any published network, and little memory.
 constexpr std::size_t kMaxLayers = 10'000;
 
+// What is written can be read.
+void check_size(const Graph& graph) {
+  std::size_t widest = std::max(graph.inputs().size(), graph.outputs().size());
+  for (const GraphLayer& layer : graph.layers()) widest = std::max(widest, layer.inputs.size());
+  if (graph.layers().size() <= kMaxLayers && widest <= kMaxInputs) return;
+  throw std::invalid_argument(detail::formatted(
+      "architecture: JSON and files take networks of up to {} layers, and {} inputs, outputs or inputs of a layer",
+      kMaxLayers, kMaxInputs));
+}
+
 Shape input_shape_from_json(const json& value, std::string_view where) {
   const bool fits = value.is_array() && !value.empty() && value.size() < Shape::kMaxRank &&
                     std::all_of(value.begin(), value.end(), [](const json& e) { return is_size(e) && e != 0; });
@@ -336,6 +346,7 @@ Architecture read_architecture(std::string_view text, std::string_view who) {
 }  // namespace detail
 
 std::string architecture_to_json(const Graph& graph) {
+  check_size(graph);
   json object;
   inputs_to_json(graph, object);
   object["layers"] = json::array();

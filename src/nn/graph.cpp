@@ -32,10 +32,10 @@ Graph::Graph(const Shape& input_shape, std::span<const Layer> layers) : Graph(in
 // Of a new layer or input.
 void Graph::check_name(std::string_view name) const {
   constexpr std::size_t kLongest = 200;
-  const bool printable = std::all_of(name.begin(), name.end(), [](char c) { return c >= ' ' && c <= '~'; });
-  if (!printable || name.empty() || name.size() > kLongest) {
+  const auto allowed = [](char c) { return c >= ' ' && c <= '~' && c != '*'; };
+  if (!std::all_of(name.begin(), name.end(), allowed) || name.empty() || name.size() > kLongest) {
     throw std::invalid_argument(
-        detail::formatted("Network: a layer's name must be 1 to {} printable ASCII characters", kLongest));
+        detail::formatted("Network: a layer's name must be 1 to {} printable ASCII characters other than *", kLongest));
   }
   if (find(name))
     throw std::invalid_argument(detail::formatted("Network: there is something named '{}' already", name));

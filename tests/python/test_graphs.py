@@ -85,6 +85,38 @@ def test_what_a_model_cannot_be_called_on():
         hubel.Model(image, base(image, name="ä"))
 
 
+def test_long_names_are_kept_whole():
+    image = hubel.Input(2, name="what_the_camera_of_the_robot_sees_" * 5)
+    features = "projection_of_the_image_features_" * 3
+    base = hubel.Model(image, hubel.Dense(2, name=features)(image), name="pretrained_backbone_of_student", seed=1)
+    base.freeze()
+    whole = hubel.Model(image, hubel.Dense(2)(base(image)), seed=9)
+    name = f"{base.name}/{features}"
+    assert whole.layer_names[0] == name and whole.frozen == [f"{name}.kernel", f"{name}.bias"]
+    x = np.random.default_rng(3).normal(size=(5, 2)).astype(np.float32)
+    np.testing.assert_array_equal(whole.layer_output(x, name), base.predict(x))
+    whole.unfreeze()
+    whole.freeze(name)
+    again = pickle.loads(pickle.dumps(whole))
+    assert again.layer_names == whole.layer_names and again.frozen == whole.frozen
+    np.testing.assert_array_equal(again.predict({"what_the_camera_of_the_robot_sees_" * 5: x}), whole.predict(x))
+    with pytest.raises(ValueError, match="200 printable ASCII characters other than"):
+        hubel.Model(image, hubel.Dense(2, name="d" * 201)(image))
+    with pytest.raises(ValueError, match="name has 10001 characters, it may have 10000"):
+        hubel.Model(image, hubel.Dense(2, name="d" * 10001)(image))
+    with pytest.raises(ValueError, match=r"other than \*"):
+        hubel.Model(image, hubel.Dense(2, name="dense_*")(image))
+
+
+def test_what_a_file_cannot_take_is_not_written(tmp_path):
+    image = hubel.Input(3)
+    model = hubel.Model(image, [hubel.Activation("relu")(image) for _ in range(1001)])
+    for write in (lambda: model.save(tmp_path / "wide.safetensors"), model.to_json):
+        with pytest.raises(ValueError, match="up to 10000 layers, and 1000 inputs, outputs"):
+            write()
+    assert not (tmp_path / "wide.safetensors").exists()
+
+
 def two_and_three(seed=0):
     """An image and a place; a box, the trunk's features and classes."""
     image, place = hubel.Input((8, 8, 1), name="image"), hubel.Input(2)
@@ -136,6 +168,10 @@ def test_results_of_several_outputs_are_written_where_they_are_wanted():
         model.predict(xs, out=out[:2])
     with pytest.raises(ValueError, match=r"out has shape \(5, 4\), it must be \(5, 3\)"):
         model.predict(xs, out=[out[0], out[1], out[0]])
+    value = hubel.Input(2)
+    twins, buffer = hubel.Model(value, [hubel.Dense(3)(value), hubel.Dense(3)(value)]), np.zeros((6, 3), np.float32)
+    with pytest.raises(ValueError, match="arrays in out share memory"):
+        twins.predict(xs[1], out=[buffer[:5], buffer[1:]])
 
 
 def test_one_input_and_several_outputs_in_batches():

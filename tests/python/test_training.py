@@ -440,6 +440,7 @@ def test_learning_rates_of_schedules_with_options():
         "constant": [0.5] * 4,
         "step:every=2,gamma=0.5": [0.5, 0.5, 0.25, 0.25],
         "milestones:at=1/3,gamma=0.5": [0.5, 0.25, 0.25, 0.125],
+        f"milestones:at={'/'.join(map(str, range(1, 41)))},gamma=0.5": [0.5, 0.25, 0.125, 0.0625],
     }.items():
         history = model.fit(x, y, epochs=4, verbose=0, schedule=schedule)
         assert history.history["learning_rate"] == wanted
