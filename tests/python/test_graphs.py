@@ -247,7 +247,7 @@ def test_a_model_of_several_as_part_of_another():
 def test_training_takes_one_of_each():
     model, xs = two_and_three(), batch_of_two()
     for call in (lambda: model.fit(xs, [0] * 5), lambda: model.evaluate(xs, [0] * 5)):
-        with pytest.raises(ValueError, match="(fit|evaluate): the model has 2 inputs and 3 outputs"):
+        with pytest.raises(ValueError, match="(fit|evaluate): .*one input and one output, this one has 2 and 3"):
             call()
     with pytest.raises(ValueError, match="class_names: they are of one output"):
         model.class_names = ["a"]
