@@ -158,7 +158,7 @@ class Model:
 
     @property
     def class_names(self) -> List[str]:
-        """The classes' names, as many as outputs, or none; saved with the model."""
+        """The classes' names, as many as outputs, or none; saved with the model. A copy: assign another to change them."""
         return self._network.class_names
 
     @class_names.setter
@@ -173,7 +173,7 @@ class Model:
 
     @property
     def notes(self) -> Dict[str, str]:
-        """Free text by key, saved with the model."""
+        """Free text by key, saved with the model. A copy: assign another to change it."""
         return {key: value for key, value in self._network.notes.items() if key != _NAME_NOTE}
 
     @notes.setter
@@ -764,9 +764,9 @@ class Model:
         """The output for each sample, (m, ...output_shape), float32: probabilities when the model ends in softmax.
 
         Of several outputs a list of such, in the order of `output_names`. out, if given, is a C-contiguous float32 array
-        of that shape that the result is written to, or a list of them. x may be an image folder's part, or an iterable of
-        batches x or (x, y), which goes without out and with one input: see the class. steps is how many batches are taken
-        of an iterable; without it all are.
+        of that shape that the result is written to, or a list of them that share no memory. x may be an image folder's
+        part, or an iterable of batches x or (x, y), which goes without out and with one input: see the class. steps is how
+        many batches are taken of an iterable; without it all are.
         """
         with self._lock:
             if len(self._input_names) == 1 and (gives_batches(x) or steps is not None):
