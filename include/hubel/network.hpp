@@ -129,6 +129,20 @@ class Network {
 extern template class Network<float>;
 extern template class Network<double>;
 
+// What an output of a network is to come to in a batch: its loss (loss.hpp), what that is taken of, which is targets
+// where they are given and labels where not, and how much it counts in the sum of all outputs' losses.
+template <class T>
+struct OutputAim {
+  const Loss* loss = nullptr;
+  double weight = 1;
+  std::span<const std::int32_t> labels = {};
+  TensorView<const T> targets = {};
+  std::span<const float> sample_weights = {};  // see compute_loss
+  // Of the cross-entropy of labels: see CrossEntropyOptions, whose losses row_losses are.
+  double skip_above = 1;
+  std::span<float> row_losses = {};
+};
+
 // What executes a network: memory for the activations (and, for training, gradients) of up to max_batch samples, laid
 // out once in one block. Its calls allocate nothing but, the first time, the scratch memory that the operations keep
 // for each thread. It keeps a reference to the network, which must outlive it and stay where it is, and (but for
@@ -137,9 +151,9 @@ extern template class Network<double>;
 //
 // x is (m, ...input_shape), 0 <= m <= max_batch, else std::invalid_argument; of several inputs there is one x for each,
 // of the same m. Views that are returned are valid until the next call, and so must x be until then for backward() and
-// layer_output(). Losses are of networks with one input and one output, else std::invalid_argument. Unless one is given
-// the loss is the mean cross-entropy over the batch; it asks for an output of (classes) per sample, or an image of one
-// pixel (1, 1, classes), else std::invalid_argument.
+// layer_output(). loss() and loss_and_gradients() are for networks with one input and one output, else
+// std::invalid_argument. Unless one is given the loss is the mean cross-entropy over the batch; it asks for an output
+// of (classes) per sample, or an image of one pixel (1, 1, classes), else std::invalid_argument.
 template <class T>
 class Execution {
  public:
@@ -181,6 +195,13 @@ class Execution {
                                 std::span<const float> sample_weights = {});
   LossResult loss_and_gradients(TensorView<const T> x, const Loss& loss, TensorView<const T> targets,
                                 std::span<const float> sample_weights = {});
+
+  // The loss of each output, without its weight, in the outputs' order; there is an aim for each, else
+  // std::invalid_argument. Losses are taken as by loss(). What is returned is valid until the next batch.
+  std::span<const LossResult> losses(std::span<const TensorView<const T>> xs, std::span<const OutputAim<T>> aims);
+  // Mode::training only. The same, and backward: afterwards gradients() holds the gradient of the sum of weight * loss.
+  std::span<const LossResult> losses_and_gradients(std::span<const TensorView<const T>> xs,
+                                                   std::span<const OutputAim<T>> aims);
 
   // Mode::training only. After forward(x), and once for each: backward from dout = dL/d(output), (m, ...output_shape).
   // The gradients are replaced. Returns dL/dx. Throws std::invalid_argument where there are several outputs.

@@ -1,6 +1,7 @@
 // Training and evaluating a network on samples with labels or targets.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -18,6 +19,18 @@
 #include "hubel/training_state.hpp"
 
 namespace hubel {
+
+// What a sample has for an output of the network: so many labels, or targets of that shape.
+struct AnswerKind {
+  std::int64_t labels = 1;  // as SampleSource::labels_per_sample; 0 where there are targets
+  Shape target = {};        // of rank 0 where there are labels
+};
+
+// Room for what the samples of a batch have for an output: labels (n, labels) or targets (n, ...target).
+struct AnswerRoom {
+  std::int32_t* labels = nullptr;
+  float* targets = nullptr;
+};
 
 // Where labelled samples come from; a data set implements it.
 class SampleSource {
@@ -45,6 +58,19 @@ class SampleSource {
   virtual std::int64_t weights_per_sample() const { return 0; }
   // Writes those of samples indices[0..n), which have been gathered just before, to weights (n, weights_per_sample).
   virtual void gather_weights(const std::int32_t* /*indices*/, std::int64_t /*n*/, float* /*weights*/) const {}
+
+  // The same for a network of any number of inputs and outputs, which is what training and evaluation ask: here there
+  // is one of each; a JointSource has several. One sample's shape for each input, and what it has for each output.
+  virtual std::vector<Shape> input_shapes() const { return {sample_shape()}; }
+  virtual std::vector<AnswerKind> answer_kinds() const { return {{labels_per_sample(), {}}}; }
+  // Writes samples indices[0..n): for each input to xs[i] (n, ...), for each output to answers[i]. Called from one
+  // thread.
+  virtual void gather_batch(const std::int32_t* indices, std::int64_t n, std::span<float* const> xs,
+                            std::span<const AnswerRoom> answers) const {
+    gather(indices, n, xs[0], answers[0].labels);
+  }
+  // See TargetSource::all_targets.
+  virtual TensorView<const float> known_targets(std::size_t /*output*/) const { return {}; }
 };
 
 // Where samples come from that have targets in place of labels: what a regression is to come to, or probabilities of
@@ -60,15 +86,51 @@ class TargetSource : public SampleSource {
   virtual TensorView<const float> all_targets() const { return {}; }
   // There are no labels: std::logic_error.
   void gather(const std::int32_t* indices, std::int64_t n, float* out, std::int32_t* labels) const final;
+
+  std::vector<AnswerKind> answer_kinds() const final { return {{0, target_shape()}}; }
+  void gather_batch(const std::int32_t* indices, std::int64_t n, std::span<float* const> xs,
+                    std::span<const AnswerRoom> answers) const final {
+    gather_targets(indices, n, xs[0], answers[0].targets);
+  }
+  TensorView<const float> known_targets(std::size_t /*output*/) const final { return all_targets(); }
+};
+
+// Where samples come from for networks of several inputs or outputs: labels for some outputs, targets for others, in
+// the order of the network's. Weights, if there are any, are the same for all outputs.
+class JointSource : public SampleSource {
+ public:
+  std::vector<Shape> input_shapes() const override = 0;
+  std::vector<AnswerKind> answer_kinds() const override = 0;
+  void gather_batch(const std::int32_t* indices, std::int64_t n, std::span<float* const> xs,
+                    std::span<const AnswerRoom> answers) const override = 0;
+
+  // The first input's.
+  Shape sample_shape() const final { return input_shapes().at(0); }
+  // There is more than one input with its labels: std::logic_error.
+  void gather(const std::int32_t* indices, std::int64_t n, float* out, std::int32_t* labels) const final;
+};
+
+// What an output of a network is to come to, and how much that counts: what is learned from is the sum of weight * loss
+// over the outputs.
+struct OutputLoss {
+  Loss loss = CrossEntropy{};
+  double weight = 1;  // finite, at least 0
+};
+
+// What there is of each output, in the network's order: the loss without its weight, and the accuracy as in Evaluation.
+struct OutputResult {
+  double loss = 0, accuracy = 0;
 };
 
 // Means over the samples, of the loss as compute_loss weights it. The accuracy, in [0, 1], goes without weights of
 // samples: it is of rows whose largest output is the label, or the largest target's class, and with BinaryCrossEntropy
-// and BinaryFocal of elements on their target's side of 1/2 (of logits: 0); other losses have none, and it is 0.
+// and BinaryFocal of elements on their target's side of 1/2 (of logits: 0); other losses have none, and it is 0. Of
+// several outputs the loss is the weighted sum of theirs, and they have an accuracy each, but none together: it is 0.
 struct Evaluation {
   double loss = 0, accuracy = 0;
   double top_k_accuracy = 0;  // where it was asked for
   std::int64_t count = 0;
+  std::vector<OutputResult> outputs = {};
 };
 
 // What a training reports after every step.
@@ -81,14 +143,17 @@ struct TrainProgress {
   double seconds = 0;                  // spent training in this epoch
   std::int64_t all_steps = 0;          // from the beginning of the training on
   double gradient_norm = 0;            // before it was clipped to clip_norm; with that only
+  // Running means of each output; valid during the call.
+  std::span<const OutputResult> outputs = {};
 };
 
-// What a batch came to, for what is measured beside loss and accuracy. It has labels, or targets; the views are valid
-// during the call.
+// What a batch came to, for what is measured beside loss and accuracy: of several outputs each is told of, in order. It
+// has labels, or targets; the views are valid during the call.
 struct BatchResult {
   TensorView<const float> outputs;  // (m, ...output_shape): of training, those that were learned from
   std::span<const std::int32_t> labels;
   TensorView<const float> targets;
+  std::size_t output = 0;  // which of the network's
 };
 
 struct EpochResult {
@@ -99,6 +164,7 @@ struct EpochResult {
   double learning_rate = 0;
   double seconds = 0;         // training only, without validation
   double top_k_accuracy = 0;  // with top_k
+  std::vector<OutputResult> outputs = {};
 };
 
 struct TrainOptions {
@@ -120,7 +186,8 @@ struct TrainOptions {
   // CrossEntropyOptions. 1 skips none. Like hard_share it goes with the cross-entropy of one label a sample only.
   double skip_above = 1;
   // With a validation source: at the end the weights are those of the epoch with the highest validation accuracy (the
-  // lower loss, on a tie), also when training was stopped. Without one it has no effect.
+  // lower loss, on a tie; of several outputs, which have no accuracy together, the lowest loss), also when training was
+  // stopped. Without one it has no effect.
   bool keep_best = false;
   // Called after every step and every epoch; false stops training (the weights stay as they are, or go back to the best
   // with keep_best).
@@ -132,7 +199,10 @@ struct TrainOptions {
   // Called for every batch that was trained on, before on_step, and for every one of a validation.
   std::function<void(const BatchResult&)> on_batch = {}, on_validation_batch = {};
 
-  Loss loss = CrossEntropy{};
+  Loss loss = CrossEntropy{};  // of every output
+  // Unless empty, in its place: one for each output of the network, in their order. hard_share, skip_above, top_k and
+  // goals of an accuracy are for networks with one output.
+  std::vector<OutputLoss> losses = {};
   // The gradients are bounded, element by element, then each parameter's by its norm (Keras's clipnorm), then all by
   // their norm together; 0 is without. See clip.hpp.
   double clip_value = 0, clip_parameter_norm = 0, clip_norm = 0;
@@ -191,7 +261,8 @@ Evaluation evaluate(const Network<float>& network, const SampleSource& source, s
 struct EvaluateOptions {
   std::int64_t batch_size = 256;
   Loss loss = CrossEntropy{};
-  std::int64_t top_k = 0;  // unless 0: top_k_accuracy too; with labels, or rows of targets of classes
+  std::vector<OutputLoss> losses = {};  // as TrainOptions has them; of several outputs there is no top_k and confusion
+  std::int64_t top_k = 0;               // unless 0: top_k_accuracy too; with labels, or rows of targets of classes
   std::vector<std::int64_t>* confusion = nullptr;
   std::function<bool(std::int64_t)> on_progress = {};
   std::function<void(const BatchResult&)> on_batch = {};  // called for every batch
@@ -200,8 +271,8 @@ struct EvaluateOptions {
 // The same with any loss.
 Evaluation evaluate(const Network<float>& network, const SampleSource& source, const EvaluateOptions& options);
 
-// The network's output for x (m, ...input_shape) -> (m, ...output_shape), computed batch by batch. Throws
-// std::invalid_argument when x does not fit or batch_size is below 1.
+// The network's output for x (m, ...input_shape) -> (m, ...output_shape), computed batch by batch; for networks with
+// one input and one output. Throws std::invalid_argument when x does not fit or batch_size is below 1.
 Tensor<float> predict(const Network<float>& network, TensorView<const float> x, std::int64_t batch_size = 256);
 
 }  // namespace hubel

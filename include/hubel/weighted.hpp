@@ -23,7 +23,7 @@ class SampleWeights {
   std::int64_t each_ = 1;
 };
 
-// Labelled samples.
+// Any samples: Weighted(JointSource) serves several inputs and outputs, WeightedTargets what asks for a TargetSource.
 class Weighted : public SampleSource {
  public:
   // `source` must outlive this. Throws as SampleWeights does.
@@ -37,6 +37,13 @@ class Weighted : public SampleSource {
   void gather(const std::int32_t* indices, std::int64_t n, float* out, std::int32_t* labels) const override {
     source_.gather(indices, n, out, labels);
   }
+  std::vector<Shape> input_shapes() const override { return source_.input_shapes(); }
+  std::vector<AnswerKind> answer_kinds() const override { return source_.answer_kinds(); }
+  void gather_batch(const std::int32_t* indices, std::int64_t n, std::span<float* const> xs,
+                    std::span<const AnswerRoom> answers) const override {
+    source_.gather_batch(indices, n, xs, answers);
+  }
+  TensorView<const float> known_targets(std::size_t output) const override { return source_.known_targets(output); }
   std::int64_t weights_per_sample() const override { return weights_.each(); }
   void gather_weights(const std::int32_t* indices, std::int64_t n, float* weights) const override {
     weights_.gather(indices, n, weights);

@@ -15,8 +15,11 @@ _Parts = Tuple[
     Tuple[AnyArray, AnyArray], Tuple[AnyArray, AnyArray], Tuple[AnyArray, AnyArray], List[str], str, List[str]
 ]
 
-# Samples, their labels or targets, and their weights. Images of a folder and streams come without labels.
-_Samples = Tuple[Union[AnyArray, FolderPart, Stream], Optional[AnyArray], Optional[AnyArray]]
+# Samples, their labels or targets, and their weights; of several inputs or outputs lists. Images of a folder and streams
+# come without labels.
+_Samples = Tuple[
+    Union[AnyArray, List[AnyArray], FolderPart, Stream], Union[AnyArray, List[AnyArray], None], Optional[AnyArray]
+]
 
 def num_threads() -> int: ...
 def set_num_threads(n: int, /) -> None: ...
@@ -123,7 +126,7 @@ class Network:
     def layer_output(self, x: Union[AnyArray, List[AnyArray]], batch_size: int, layer: int, /) -> Array: ...
     def evaluate(
         self, samples: _Samples, settings: Dict[str, Any], /
-    ) -> Tuple[float, float, float]: ...
+    ) -> Tuple[float, List[Tuple[float, float]], float]: ...
     def fit(
         self,
         samples: _Samples,

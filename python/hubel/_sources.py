@@ -12,8 +12,9 @@ from .data import FolderImages
 
 # Samples, their labels or targets, and their weights or None.
 Batch = Tuple[Any, Any, Optional[Any]]
-# Makes such ready: (who, x, y, weights) -> arrays that _core reads. A folder's images come without labels.
-Ready = Callable[[str, Any, Any, Any], Batch]
+# Makes such ready: (who, x, y, weights, whether they are a batch's) -> arrays that _core reads, or lists of them of
+# several inputs or outputs. A folder's images come without labels.
+Ready = Callable[[str, Any, Any, Any, bool], Batch]
 
 _NOTHING = object()
 _UNKNOWN = 2**31 - 1  # samples, where their number shows at the end
@@ -23,8 +24,8 @@ _UNKNOWN = 2**31 - 1  # samples, where their number shows at the end
 class Source:
     """Samples, as _core.Network takes them."""
 
-    x: Any  # an array, _core.FolderPart or _core.Stream
-    y: Optional[Any]  # an array, of the first only
+    x: Any  # an array, or a list of one for each input, _core.FolderPart or _core.Stream
+    y: Optional[Any]  # an array or list, of the first only
     weights: Optional[Any] = None  # an array, but of a stream
     largest: Optional[int] = None  # samples of a stream's batch to train on
 
@@ -34,7 +35,12 @@ class Source:
 
     def __getitem__(self, samples: slice) -> Source:
         """Some of arrays."""
-        return Source(*(None if array is None else array[samples] for array in self.parts))
+        return Source(*(_some_of(part, samples) for part in self.parts))
+
+    @property
+    def count(self) -> int:
+        """The samples; not of a stream."""
+        return _count(self.x)
 
     @property
     def is_stream(self) -> bool:
@@ -50,15 +56,15 @@ def gives_batches(x: Any) -> bool:
     return hasattr(x, "__iter__") or (hasattr(x, "__getitem__") and hasattr(x, "__len__"))
 
 
-def source_of(who: str, samples: Batch, ready: Ready, steps: Optional[int], classes: int) -> Source:
+def source_of(who: str, samples: Batch, ready: Ready, steps: Optional[int]) -> Source:
     """Samples to evaluate; steps is the number of batches that are taken, or None for all."""
     if _come_in_batches(who, samples):
         batches = Batches(who, samples[0], ready, steps, training=False)
-        return Source(_core.Stream(batches, _UNKNOWN, batches.first), None, None, len(batches.first[0]))
-    return _by_number(who, samples, ready, steps, classes)
+        return Source(_core.Stream(batches, _UNKNOWN, batches.first), None, None, _count(batches.first[0]))
+    return _by_number(who, samples, ready, steps)
 
 
-def validation_source_of(who: str, samples: Batch, ready: Ready, steps: Optional[int], classes: int) -> Source:
+def validation_source_of(who: str, samples: Batch, ready: Ready, steps: Optional[int]) -> Source:
     """The same, epoch after epoch: an iterator, which may have no end, must come with a number of steps."""
     x = samples[0]
     if steps is None and _come_in_batches(who, samples) and hasattr(x, "__next__") and _length(x) is None:
@@ -66,11 +72,11 @@ def validation_source_of(who: str, samples: Batch, ready: Ready, steps: Optional
             f"{who}: validation_data is an iterator, which may have no end and can be gone through only once, so "
             "validation_steps must tell how many batches a validation has"
         )
-    return source_of(who, samples, ready, steps, classes)
+    return source_of(who, samples, ready, steps)
 
 
 def training_source_of(
-    who: str, samples: Batch, ready: Ready, steps: Optional[int], classes: int, batch_size: Optional[int]
+    who: str, samples: Batch, ready: Ready, steps: Optional[int], batch_size: Optional[int]
 ) -> Source:
     """Samples to train on; steps is the number of batches of an epoch, or None for all."""
     if _come_in_batches(who, samples):
@@ -78,7 +84,7 @@ def training_source_of(
         assert batches.steps is not None and batches.largest is not None
         stream = _core.Stream(batches, batches.steps * batches.largest, batches.first)
         return Source(stream, None, None, batches.largest)
-    return _by_number(who, samples, ready, steps, classes)
+    return _by_number(who, samples, ready, steps)
 
 
 def _come_in_batches(who: str, samples: Batch) -> bool:
@@ -92,20 +98,17 @@ def _come_in_batches(who: str, samples: Batch) -> bool:
     return True
 
 
-def _by_number(who: str, samples: Batch, ready: Ready, steps: Optional[int], classes: int) -> Source:
+def _by_number(who: str, samples: Batch, ready: Ready, steps: Optional[int]) -> Source:
     """Samples that can be asked for by their numbers."""
     x, y, weights = samples
     if steps is not None:
         raise ValueError(f"{who}: a number of steps goes with batches only, from an iterable")
-    if not isinstance(x, FolderImages):
-        if y is None:
-            raise TypeError(f"{who}: y is missing; x alone may be batches (x, y) or a folder's images, got {type(x)}")
-        return Source(*ready(who, x, y, weights))
-    if y is not None:
-        raise TypeError(f"{who}: y must be left out, the folder's images have their labels")
-    if len(x.class_names) > classes:
-        raise ValueError(f"{who}: the folder has {len(x.class_names)} classes, the model has {classes} outputs")
-    return Source(*ready(who, x._part, None, weights))
+    if isinstance(x, FolderImages):
+        if y is not None:
+            raise TypeError(f"{who}: y must be left out, the folder's images have their labels")
+    elif y is None:
+        raise TypeError(f"{who}: y is missing; x alone may be batches (x, y) or a folder's images, got {type(x)}")
+    return Source(*ready(who, x, y, weights, False))
 
 
 class Batches:
@@ -145,7 +148,7 @@ class Batches:
         assert batch is not None
         self.first = self._held = batch
         if self._training and self.largest is None:
-            self.largest = len(batch[0])
+            self.largest = _count(batch[0])
 
     def __call__(self) -> Optional[Batch]:
         if self._held is not None:
@@ -194,14 +197,15 @@ class Batches:
         if not isinstance(raw, (tuple, list)) or len(raw) not in (2, 3):
             got = f"{len(raw)} of them" if isinstance(raw, (tuple, list)) else type(raw).__name__
             raise TypeError(f"{who}: a batch must be (x, y) or (x, y, sample_weight), got {got}")
-        x, y, weights = self._ready(who, np.asanyarray(raw[0]), *raw[1:], *(None,) * (3 - len(raw)))
-        if len(x) == 0:
+        x, y, weights = self._ready(who, raw[0], raw[1], raw[2] if len(raw) == 3 else None, True)
+        count = _count(x)
+        if count == 0:
             raise ValueError(f"{who}: the batch has no samples")
-        if self.largest is not None and len(x) > self.largest:
+        if self.largest is not None and count > self.largest:
             raise ValueError(
-                f"{who}: the batch has {len(x)} samples, there may be {self.largest}: the first batch's, or batch_size"
+                f"{who}: the batch has {count} samples, there may be {self.largest}: the first batch's, or batch_size"
             )
-        if self.first[1] is not None and y.dtype != self.first[1].dtype:
+        if self.first[1] is not None and _types(y) != _types(self.first[1]):
             raise ValueError(f"{who}: one batch has labels, another rows of targets")
         if self.first[1] is not None and _rank(weights) != _rank(self.first[2]):
             raise ValueError(f"{who}: one batch has other weights than another: none, one for each sample, or each row")
@@ -224,6 +228,21 @@ def raw_samples(who: str, source: Any, steps: Optional[int]) -> Iterator[Tuple[s
 
 def _iterator_of(source: Any) -> Iterator[Any]:
     return iter(source) if hasattr(source, "__iter__") else (source[i] for i in range(len(source)))
+
+
+def _count(x: Any) -> int:
+    """Samples of an array, or of a list of one for each input."""
+    return len(x[0] if isinstance(x, list) else x)
+
+
+def _some_of(part: Any, samples: slice) -> Any:
+    if isinstance(part, list):
+        return [array[samples] for array in part]
+    return None if part is None else part[samples]
+
+
+def _types(y: Any) -> Any:
+    return [array.dtype for array in y] if isinstance(y, list) else y.dtype
 
 
 def _rank(weights: Optional[Any]) -> int:

@@ -20,8 +20,20 @@ A model may have several inputs and outputs:
 
 >>> place = hubel.Input(2, name="place")
 >>> both = hubel.Concatenate()([base(image), place])
->>> hubel.Model([image, place], [hubel.Dense(10, "softmax")(both), hubel.Dense(4, name="box")(both)])
+>>> kind, box = hubel.Dense(10, "softmax", name="kind")(both), hubel.Dense(4, name="box")(both)
+>>> model = hubel.Model([image, place], [kind, box])
+>>> model
 <hubel.Model 'model', [(32, 32, 3), (2,)] -> [(10,), (4,)], 714 parameters>
+
+Each output is trained with a loss of its own:
+
+>>> import numpy as np
+>>> losses = {"kind": "sparse_categorical_crossentropy", "box": "mse"}
+>>> model.compile("adam", losses, loss_weights={"kind": 1, "box": 0.5})
+>>> images, places = np.zeros((8, 32, 32, 3)), np.zeros((8, 2))
+>>> history = model.fit([images, places], [np.zeros(8), np.ones((8, 4))], verbose=0)
+>>> list(history.history)
+['loss', 'kind_loss', 'box_loss', 'kind_accuracy', 'learning_rate']
 """
 
 from __future__ import annotations

@@ -7,7 +7,6 @@ in: a call from a second thread waits until the first is done.
 from __future__ import annotations
 
 import os
-import re
 import threading
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple, Union
@@ -15,10 +14,10 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, Optional,
 import numpy as np
 
 from . import _core
-from ._measures import Measured, Measures, Metric
+from ._outputs import ClassWeight, OutputLayer, compiled, outputs_of
 from ._paths import Path, path_bytes
 from ._progress import Progress
-from ._samples import as_labels, as_numbers, as_row_labels, as_samples, as_targets, as_weights
+from ._samples import as_numbers, as_samples, as_weights
 from ._sources import Batch, Source, gives_batches, raw_samples, source_of, training_source_of, validation_source_of
 from .augmentation import Augmentation
 from .callbacks import Callback as CallbackObject
@@ -26,7 +25,7 @@ from .callbacks import LearningRateScheduler, ModelCheckpoint, ReduceLROnPlateau
 from .data import FolderImages
 from .graph import Value, are_values, each, entries_of, inline
 from .layers import Layer, SeparableConv2D, layer_of
-from .losses import Loss, loss_of
+from .losses import Loss
 from .optimizers import Optimizer, optimizer_of
 
 if TYPE_CHECKING:
@@ -95,7 +94,10 @@ class Model:
     exception of the iterable's own passes through as it is.
 
     With several inputs x is a list of arrays in their order, or a dict by their names, `input_names`; with several
-    outputs `predict` returns a list of arrays. `fit` and `evaluate` take models with one of each.
+    outputs `predict` returns a list of arrays, and y of `fit` and `evaluate` is a list or a dict by their names,
+    `output_names`. sample_weight is then (m,), for all outputs; what is logged of an output has its name before it, as
+    in "box_loss". Image folders and augmentation go with one input and one output, class_weight, hard_share and
+    skip_above with one output.
     """
 
     def __init__(
@@ -116,7 +118,13 @@ class Model:
         self._network = network
         self._input_shapes, self._input_names = map(list, zip(*network.inputs()))
         infos = network.info()
-        self._output_names, self._output_shapes = map(list, zip(*((infos[i][0], infos[i][2]) for i in network.outputs())))
+        entries = network.layers()
+        self._output_layers = [
+            OutputLayer(infos[i][0], infos[i][2], entries[i][1].get("activation") == "softmax")
+            for i in network.outputs()
+        ]
+        self._output_names = [layer.name for layer in self._output_layers]
+        self._output_shapes = [layer.shape for layer in self._output_layers]
         self._lock = threading.RLock()
         self._next_seed = next_seed  # of the next fit's order of samples
         self.name = name
@@ -311,8 +319,9 @@ class Model:
     def compile(
         self,
         optimizer: Union[str, Optimizer] = "adam",
-        loss: Union[str, Loss] = "sparse_categorical_crossentropy",
-        metrics: Union[Metric, Sequence[Metric], None] = ("accuracy",),
+        loss: Any = "sparse_categorical_crossentropy",
+        metrics: Any = ("accuracy",),
+        loss_weights: Union[Sequence[float], Dict[str, float], None] = None,
     ) -> None:
         """Chooses what training goes by. A model that was not compiled trains with the defaults.
 
@@ -322,7 +331,8 @@ class Model:
             "sgd", "adam", "adamw", "rmsprop", "adagrad", "lamb", "nadam", "adamax", "adadelta", "lion", or an object
             such as ``hubel.SGD(0.1, momentum=0.9)``.
         loss : str or Loss
-            A name of Keras's, such as "mse", or an object such as ``hubel.losses.Huber(0.5)``: see `hubel.losses`.
+            A name of Keras's, such as "mse", or an object such as ``hubel.losses.Huber(0.5)``: see `hubel.losses`. Of
+            several outputs a list of one for each, a dict by their names, or one for all.
         metrics : str, function or sequence of them
             "accuracy" (or as Keras has it for the loss, "sparse_categorical_accuracy", "categorical_accuracy"), which
             is reported whenever the loss has one, and by the name it is asked for; "top_5_accuracy", or with another
@@ -334,24 +344,14 @@ class Model:
             alone, (n,), and their outputs, (n, classes). As in Keras what is reported is the mean over the batches,
             weighted by their samples (or those labels): of an area under a curve that is not the area of all. It goes
             without weights of samples; of an epoch that is gone on with after its middle it is of the steps since.
+            Of several outputs one for all, a list with an entry for each, which is None, a metric or a list of them,
+            or a dict of such entries by names; "top_5_accuracy" goes with one output only.
+        loss_weights : list or dict of float, optional
+            What each output's loss counts in the sum that is learned from; finite and at least 0. Without them 1.
         """
-        chosen, of_loss = optimizer_of(optimizer), loss_of(loss)
-        top_k = 0
-        others: List[Metric] = []
-        for metric in _metric_list(metrics):
-            match = re.fullmatch(r"top_([1-9]\d{0,8})_accuracy", metric) if isinstance(metric, str) else None
-            if not match:
-                others.append(metric)
-                continue
-            if top_k:
-                raise ValueError(
-                    f"compile: there may be one top-k accuracy, metrics have top_{top_k}_accuracy and {metric}"
-                )
-            if not of_loss.has_classes:
-                raise ValueError(f"compile: {metric} goes with losses of classes, not with {of_loss.name}")
-            top_k = int(match[1])
-        measures = Measures(others)
-        self._optimizer, self._loss, self._top_k, self._metrics = chosen, of_loss, top_k, measures
+        chosen = optimizer_of(optimizer)
+        self._outputs = compiled(self._output_layers, loss, loss_weights, metrics)
+        self._optimizer = chosen
 
     @property
     def optimizer(self) -> Optimizer:
@@ -363,13 +363,14 @@ class Model:
         self._optimizer = optimizer_of(optimizer)
 
     @property
-    def loss(self) -> Loss:
-        """`compile`'s, also to be set by name."""
-        return self._loss
+    def loss(self) -> Any:
+        """`compile`'s, also to be set by name; of several outputs a list."""
+        return _one_or_all(self._outputs.losses)
 
     @loss.setter
-    def loss(self, loss: Union[str, Loss]) -> None:
-        self._loss = loss_of(loss)
+    def loss(self, loss: Any) -> None:
+        own = self._outputs
+        self._outputs = compiled(self._output_layers, loss, own.weights, dict(zip(self._output_names, own.metrics)))
 
     def fit(
         self,
@@ -389,7 +390,7 @@ class Model:
         skip_above: float = 1.0,
         callbacks: Union[Callback, Sequence[Callback], None] = None,
         restore_best_weights: bool = False,
-        class_weight: Optional[Union[Dict[int, float], Sequence[float]]] = None,
+        class_weight: Optional[ClassWeight] = None,
         sample_weight: Any = None,
         clipnorm: float = 0.0,
         clipvalue: float = 0.0,
@@ -446,7 +447,8 @@ class Model:
             one ends the training; in on_train_begin and on_epoch_begin before the next step, and in on_train_batch_end
             after that step, so that the epoch has no end.
         restore_best_weights : bool
-            At the end the weights are those of the epoch with the best validation accuracy.
+            At the end the weights are those of the epoch with the best validation accuracy; of several outputs, which
+            have none together, with the lowest validation loss.
         class_weight : {class: weight} or sequence
             A factor for the loss of each class's samples, 1 for those a dict leaves out. The mean is a weighted one.
             For the categorical cross-entropies and focal loss, and "nll".
@@ -503,11 +505,11 @@ class Model:
         has the weights trained so far (the best so far, with restore_best_weights), and the last checkpoint stays. Each
         fit starts with fresh moments of the optimizer.
         """
-        self._check_one_each("fit")
+        self._outputs.check_names("fit")
         with self._lock:
-            classes, size = self.output_shape[-1], _optional_size("batch_size", batch_size)
+            size = _optional_size("batch_size", batch_size)
             steps = _optional_size("steps_per_epoch", steps_per_epoch)
-            train = training_source_of("fit", (x, y, sample_weight), self._ready, steps, classes, size)
+            train = training_source_of("fit", (x, y, sample_weight), self._ready, steps, size)
             steps = _optional_size("validation_steps", validation_steps)
             train, validation = self._split(train, validation_split, validation_data, steps)
             if train.is_stream or (validation is not None and validation.is_stream):
@@ -530,8 +532,7 @@ class Model:
                 "epochs": epochs,
                 "batch_size": train.largest or size or 32,
                 "optimizer": self.optimizer.as_tuple(),
-                "loss": _weighted(self.loss, class_weight, self.output_shape[-1]),
-                "top_k": self._top_k,
+                **self._outputs.settings(class_weight),
                 "schedule": schedule,
                 "warmup": warmup,
                 "hard_share": hard_share,
@@ -564,28 +565,42 @@ class Model:
         callbacks: _Callbacks,
         verbose: Union[int, str],
     ) -> History:
-        progress = Progress(verbose, settings["epochs"], (*self._metrics.accuracies, *self._metrics.names))
+        outputs = self._outputs
+        measured = {prefix: outputs.begin() for prefix in ("", "val_")}
+        names = outputs.scores("", 0, [(0, 0)] * len(outputs.names), [of.means() for of in measured[""]])
+        progress = Progress(verbose, settings["epochs"], tuple(names)[1:])
         history = self.history = History()
         self.stop_training = False
-        measured = {prefix: self._begin_metrics() for prefix in ("", "val_")}
 
         def on_epoch_begin(epoch: int) -> bool:
             callbacks.call("on_epoch_begin", epoch - 1, {})
             return not self.stop_training
 
         def on_step(
-            epoch: int, step: int, steps: int, samples: int, loss: float, accuracy: float, seconds: float
+            epoch: int,
+            step: int,
+            steps: int,
+            samples: int,
+            loss: float,
+            results: List[Tuple[float, float]],
+            seconds: float,
         ) -> bool:
-            logs = {**self._named({"loss": loss, "accuracy": accuracy}), **measured[""].means()}
+            logs = outputs.scores("", loss, results, [of.means() for of in measured[""]])
             if progress.wants_steps:
                 progress.step(epoch, step, steps, samples, logs, seconds)
             callbacks.call("on_train_batch_end", step - 1, logs)
             return not self.stop_training
 
         def on_epoch(result: Dict[str, Any]) -> bool:
-            result = self._named(result, measured)
-            progress.epoch(result)
-            logs = {key: value for key, value in result.items() if key not in _NOT_LOGGED}
+            numbers = {"epoch": result["epoch"], "samples": result["samples"]}
+            for prefix in ("", "val_"):
+                if prefix + "loss" in result:
+                    loss, results, top_k = (result[prefix + key] for key in ("loss", "outputs", "top_k"))
+                    others = [of.take() for of in measured[prefix]]
+                    numbers.update(outputs.scores(prefix, loss, results, others, top_k))
+            numbers.update({key: result[key] for key in ("learning_rate", "seconds")})
+            progress.epoch(numbers)
+            logs = {key: value for key, value in numbers.items() if key not in _NOT_LOGGED}
             epoch = result["epoch"] - 1
             history._add(epoch, logs)
             known = set(logs)
@@ -597,8 +612,8 @@ class Model:
             **settings,
             "on_epoch_begin": on_epoch_begin,
             "every_step": callbacks.have("on_train_batch_end"),
-            "on_batch": measured[""].add if self._metrics.names else None,
-            "on_validation_batch": measured["val_"].add if self._metrics.names else None,
+            "on_batch": outputs.adding_to(measured[""]),
+            "on_validation_batch": outputs.adding_to(measured["val_"]),
         }
         try:
             callbacks.call("on_train_begin")
@@ -610,75 +625,28 @@ class Model:
             callbacks.call("on_train_end")
         return history
 
-    def _begin_metrics(self) -> Measured:
-        return self._metrics.begin(getattr(self.loss, "ignore_class", None))
+    def _ready(self, who: str, x: Any, y: Any, weights: Any, of_batch: bool = False) -> Batch:
+        """Samples, their labels or targets, and their weights or None, as _core reads them: lists of several inputs or
+        outputs. A folder's have no y. A batch's samples may be anything that NumPy makes an array of."""
+        if isinstance(x, FolderImages):
+            self._check_folder(who, x)
+            return x._part, None, None if weights is None else as_weights(who, weights, len(x), self.output_shape[:-1])
+        if of_batch:
+            x = _one_or_all([np.asanyarray(part) for part in each(who, "x", x, self._input_names)])
+        x = self._samples(who, x)
+        xs = x if isinstance(x, list) else [x]
+        ys = self._outputs.answers(who, y, len(xs[0]))
+        if weights is not None:
+            rows = self._output_shapes[0][:-1] if len(ys) == 1 else ()
+            weights = as_weights(who, weights, len(xs[0]), rows)
+        return (xs[0], ys[0], weights) if len(xs) == len(ys) == 1 else (xs, ys, weights)
 
-    def _named(self, result: Dict[str, Any], measured: Optional[Dict[str, Measured]] = None) -> Dict[str, Any]:
-        """An epoch's numbers by the names they go by, without those that this loss does not have.
-
-        What was measured besides, by its prefix, comes after its like, and is forgotten.
-        """
-        named = {}
-        for key, value in result.items():
-            if key.endswith("top_k"):
-                if self._top_k:
-                    named[key.replace("top_k", f"top_{self._top_k}_accuracy")] = value
-                own = (measured or {}).get(key[: -len("top_k")])
-                if own is not None:
-                    named.update({key[: -len("top_k")] + name: mean for name, mean in own.take().items()})
-            elif not key.endswith("accuracy"):
-                named[key] = value
-            elif self.loss.has_accuracy:
-                named.update({key[: -len("accuracy")] + name: value for name in self._metrics.accuracies})
-        return named
-
-    def _answers(self, who: str, y: Any, x: AnyArray) -> AnyArray:
-        """Labels of int32 or targets of float32, as the loss takes them, one for each sample of x."""
-        answers = self._labels_or_targets(who, y)
-        if len(answers) != len(x):
-            kind = "targets" if answers.dtype == np.float32 else "labels"
-            raise ValueError(f"{who}: x has {len(x)} samples but y has {len(answers)} {kind}")
-        return answers
-
-    def _labels_or_targets(self, who: str, y: Any) -> AnyArray:
-        rows, classes = self.output_shape[:-1], self.output_shape[-1]
-        if self.loss.name == "cross_entropy" and classes == 1:
-            raise ValueError(
-                f"{who}: {type(self.loss).__name__} tells at least two classes apart, but the model has one output; for "
-                "one probability, as of Dense(1, 'sigmoid'), compile it with loss=hubel.losses.BinaryCrossentropy()"
-            )
-        if classes == 1 and self._network.layers()[-1][1].get("activation") == "softmax":
-            raise ValueError(
-                f"{who}: the softmax of a single output is always 1; for one probability end the model in sigmoid"
-            )
-        if self.loss.takes == "targets":
-            return self._targets(who, y, self.output_shape)
-        ignored = getattr(self.loss, "ignore_class", None)
-        spread = any(extent != 1 for extent in rows)
-        if spread and self.loss.takes == "either":
-            y = as_numbers(who, "labels", y)
-            if y.shape[1:] == self.output_shape:
-                return self._targets(who, y, self.output_shape)
-        if spread or ignored is not None:
-            return as_row_labels(who, y, rows if spread else (), classes, ignored)
-        if self.loss.takes == "either":
-            values = np.asarray(y)
-            if values.ndim == 2 and values.shape[1] == classes > 1 and values.dtype.kind == "f":
-                return self._targets(who, values, (classes,))
-        return as_labels(who, y, classes)
-
-    def _targets(self, who: str, y: Any, shape: Tuple[int, ...]) -> AnyArray:
-        """Targets that the loss is of: probabilities, of a loss of such."""
-        targets = as_targets(who, y, shape)
-        _core.check_targets(who, *self.loss.as_tuple(), targets)
-        return targets
-
-    def _ready(self, who: str, x: Any, y: Any, weights: Any) -> Batch:
-        """Samples, their labels or targets, and their weights or None, as _core reads them. A folder's have no y."""
-        if not isinstance(x, _core.FolderPart):
-            x = as_samples(who, x, self.input_shape)
-            y = self._answers(who, y, x)
-        return x, y, None if weights is None else as_weights(who, weights, len(x), self.output_shape[:-1])
+    def _check_folder(self, who: str, images: FolderImages) -> None:
+        if len(self._input_names) > 1 or len(self._output_names) > 1:
+            raise ValueError(f"{who}: a folder's images go with one input and one output, and the model has several")
+        names, classes = images.class_names, self.output_shape[-1]
+        if len(names) > classes:
+            raise ValueError(f"{who}: the folder has {len(names)} classes, the model has {classes} outputs")
 
     def _split(self, train: Source, fraction: float, data: Any, steps: Optional[int]) -> Tuple[Source, Optional[Source]]:
         """What is trained on, and what of it, or besides it, is for validation."""
@@ -695,8 +663,8 @@ class Model:
                 raise TypeError(
                     "fit: validation_data must be (x, y) or (x, y, sample_weight), a folder's images or batches"
                 )
-            validation = validation_source_of("fit (validation)", samples, self._ready, steps, self.output_shape[-1])
-            if not validation.is_stream and len(validation.x) == 0:
+            validation = validation_source_of("fit (validation)", samples, self._ready, steps)
+            if not validation.is_stream and validation.count == 0:
                 raise ValueError("fit: validation_data has no samples")
             return train, validation
         if steps is not None:
@@ -709,7 +677,7 @@ class Model:
             return train, None
         if train.y is None:
             raise ValueError("fit: validation_split goes with arrays only; give validation_data")
-        count = len(train.x)
+        count = train.count
         kept = count - int(count * fraction)
         if kept == count:
             raise ValueError(f"fit: validation_split = {fraction} of {count} samples is less than one")
@@ -730,35 +698,26 @@ class Model:
         """[loss, accuracy] over the samples, of which there must be one at least, or a dict of them.
 
         There is no accuracy where the loss has none. After it come a top-k accuracy and then the other metrics that
-        `compile` was told of, in their order there; a dict tells which is which.
+        `compile` was told of, in their order there; a dict tells which is which. Of several outputs it is the sum of
+        their losses, weighted by loss_weights, then the loss of each, then what else there is of each.
         x may be an image folder's part or an iterable of batches, without y: see the class. sample_weight are factors
         of the loss, as in `fit`. steps is how many batches are taken of an iterable; without it all are.
         """
-        self._check_one_each("evaluate")
         with self._lock:
             size, as_dict = _size("evaluate", batch_size), _flag("evaluate", "return_dict", return_dict)
             taken = _optional_size("steps", steps, "evaluate")
-            source = source_of("evaluate", (x, y, sample_weight), self._ready, taken, self.output_shape[-1])
-            if not source.is_stream and len(x) == 0:
+            source = source_of("evaluate", (x, y, sample_weight), self._ready, taken)
+            if not source.is_stream and source.count == 0:
                 raise ValueError("evaluate: x has no samples")
-            measured = self._begin_metrics()
+            measured = self._outputs.begin()
             settings = {
                 "batch_size": min(size, source.largest or size),
-                "loss": self.loss.as_tuple(),
-                "top_k": self._top_k,
-                "on_batch": measured.add if self._metrics.names else None,
+                **self._outputs.settings(),
+                "on_batch": self._outputs.adding_to(measured),
             }
-            loss, accuracy, top_k = self._network.evaluate(source.parts, settings)
-        results = self._named({"loss": loss, "accuracy": accuracy, "top_k": top_k}, {"": measured})
-        return results if as_dict else list(results.values())
-
-    def _check_one_each(self, who: str) -> None:
-        inputs, outputs = len(self._input_names), len(self._output_names)
-        if inputs > 1 or outputs > 1:
-            raise ValueError(
-                f"{who}: fit and evaluate take models with one input and one output, this one has {inputs} and {outputs}; "
-                "`gradients` takes any"
-            )
+            loss, results, top_k = self._network.evaluate(source.parts, settings)
+        scores = self._outputs.scores("", loss, results, [of.take() for of in measured], top_k)
+        return scores if as_dict else list(scores.values())
 
     def predict(self, x: Any, batch_size: int = 256, out: Any = None, *, steps: Optional[int] = None) -> Any:
         """The output for each sample, (m, ...output_shape), float32: probabilities when the model ends in softmax.
@@ -946,9 +905,9 @@ class Model:
                 "class_names": self.class_names,
                 "notes": self.notes,
                 "optimizer": self.optimizer,
-                "loss": self.loss,
-                "top_k": self._top_k,
-                "metrics": self._metrics.metrics,
+                "loss": self._outputs.losses,
+                "loss_weights": self._outputs.weights,
+                "metrics": self._outputs.metrics,
                 "next_seed": self._next_seed,
             }
 
@@ -960,8 +919,13 @@ class Model:
         if state["frozen"]:
             self.freeze(*state["frozen"])
         self.class_names, self.notes = state["class_names"], state["notes"]
-        self._optimizer, self._loss, self._top_k = state["optimizer"], state["loss"], state["top_k"]
-        self._metrics = Measures(state.get("metrics", ()))  # older pickles have none
+        self._optimizer = state["optimizer"]
+        count, losses, metrics = len(self._output_names), state["loss"], state.get("metrics")
+        if isinstance(losses, Loss):  # an older pickle, which has the top-k accuracy by itself
+            top_k = [f"top_{state['top_k']}_accuracy"] if state["top_k"] else []
+            losses, metrics = [losses] * count, [[*(metrics or ()), *top_k]] * count
+        weights = state.get("loss_weights", [1.0] * count)
+        self._outputs = outputs_of(self._output_layers, losses, weights, metrics or [[]] * count)
 
 
 class Sequential(Model):
@@ -1180,42 +1144,6 @@ def _augmentation_options(augmentation: Optional[Augmentation]) -> Optional[Dict
     if not isinstance(augmentation, Augmentation):
         raise TypeError(f"fit: augmentation must be a hubel.Augmentation or None, got {augmentation!r}")
     return augmentation._options()
-
-
-def _weighted(
-    loss: Loss, class_weight: Optional[Union[Dict[int, float], Sequence[float]]], classes: int
-) -> Tuple[str, Dict[str, Any]]:
-    """The loss as ``hubel._core`` takes it, with weights of the classes."""
-    name, values = loss.as_tuple()
-    if class_weight is None:
-        return name, values
-    if name not in ("cross_entropy", "nll", "categorical_focal_crossentropy"):
-        raise ValueError(
-            "fit: class_weight goes with losses of classes, cross_entropy, nll and categorical_focal_crossentropy, not "
-            f"with {name}; sample_weight goes with all"
-        )
-    if isinstance(class_weight, (str, bytes)) or not isinstance(class_weight, Iterable):
-        raise TypeError(f"fit: class_weight must be a dict or a sequence of numbers, got {class_weight!r}")
-    if isinstance(class_weight, dict):
-        unknown = [c for c in class_weight if c not in range(classes)]
-        if unknown:
-            raise ValueError(f"fit: class_weight has the class {unknown[0]!r}, there are {classes}")
-        class_weight = [class_weight.get(c, 1.0) for c in range(classes)]
-    for weight in class_weight:
-        if not isinstance(weight, (int, float, np.number)):
-            raise TypeError(f"fit: class_weight must have numbers, got {weight!r}")
-    return name, {**values, "class_weights": [float(weight) for weight in class_weight]}
-
-
-def _metric_list(metrics: Any) -> List[Metric]:
-    """compile's metrics: None, one, or a sequence of them."""
-    if metrics is None:
-        return []
-    if isinstance(metrics, str) or callable(metrics):
-        return [metrics]
-    if not isinstance(metrics, (list, tuple)):
-        raise TypeError(f"compile: metrics must be a name, a function or a list of them, got {metrics!r}")
-    return list(metrics)
 
 
 def _size(who: str, size: int, name: str = "batch_size") -> int:

@@ -3,23 +3,25 @@
 
 #include <stdexcept>
 
+#include "samples.hpp"
+
 namespace hubel::python {
 
 namespace {
 
 // Whether a sample has one label, or one row of targets.
-bool has_one_row(const SampleSource& source) {
-  const auto* targets = dynamic_cast<const TargetSource*>(&source);
-  if (!targets) return source.labels_per_sample() == 1;
-  return targets->target_shape().elements() == targets->target_shape().back();
+bool has_one_row(const AnswerKind& answer) {
+  return answer.labels > 0 ? answer.labels == 1 : answer.target.elements() == answer.target.back();
 }
 
 }  // namespace
 
 void ChangedSource::change(const Augmentation& options, std::int64_t classes) {
   const SampleSource& source = get();
+  if (is_joint(source))
+    throw std::invalid_argument("fit: augmentation goes with networks that have one input and one output");
   check_augmentation("fit (augmentation)", options, source.sample_shape());
-  if (!has_one_row(source)) {
+  if (!has_one_row(source.answer_kinds()[0])) {
     throw std::invalid_argument(
         "fit: augmentation moves the images alone, but here each pixel has a label or target, which would have to be "
         "moved with it");

@@ -95,18 +95,20 @@ nb::object copy_of(TensorView<const T> tensor) {
   return array.object;
 }
 
-// on_batch(answers, outputs) in Python, for a batch's labels (m) or (m, ...) or its targets, if `on_batch` is not None.
+// on_batch(output, answers, outputs) in Python, for what a batch came to for one of the network's outputs: its labels
+// (m) or (m, ...) or its targets, if `on_batch` is not None.
 std::function<void(const BatchResult&)> batch_callback(nb::handle on_batch, Watch& watch) {
   if (on_batch.is_none()) return {};
   return [on_batch, &watch](const BatchResult& batch) {
     watch.call([&] {
       if (batch.labels.empty()) {
-        on_batch(copy_of(batch.targets), copy_of(batch.outputs));
+        on_batch(batch.output, copy_of(batch.targets), copy_of(batch.outputs));
         return;
       }
       const Shape& outputs = batch.outputs.shape();
       const Shape shape(std::span<const std::int64_t>(outputs.begin(), outputs.rank() - 1));
-      on_batch(copy_of(TensorView<const std::int32_t>(batch.labels.data(), shape)), copy_of(batch.outputs));
+      on_batch(batch.output, copy_of(TensorView<const std::int32_t>(batch.labels.data(), shape)),
+               copy_of(batch.outputs));
     });
   };
 }
@@ -196,6 +198,13 @@ nb::list list_of(std::span<const nb::object> objects) {
   return list;
 }
 
+// [(loss, accuracy)] of each output.
+nb::list python_results(std::span<const OutputResult> outputs) {
+  nb::list list;
+  for (const OutputResult& output : outputs) list.append(nb::make_tuple(output.loss, output.accuracy));
+  return list;
+}
+
 class PythonNetwork {
  public:
   explicit PythonNetwork(Model model) : model_(std::move(model)) {}
@@ -223,15 +232,14 @@ class PythonNetwork {
     return run(x, batch_size, {&shape, 1}, nb::none(), Execution<float>::Mode::inspection, choose)[0];
   }
 
-  // (loss, accuracy, top-k accuracy) of samples (x, y, weights), as source_of takes them. `settings` holds batch_size,
-  // loss (name, values), top_k and on_batch: see batch_callback.
+  // (loss, [(loss, accuracy) of each output], top-k accuracy) of samples (x, y, weights), as source_of takes them.
+  // `settings` holds batch_size, losses: see output_losses, top_k and on_batch: see batch_callback.
   nb::tuple evaluate(const nb::tuple& samples, const nb::dict& settings) {
     Watch watch;
     const std::unique_ptr<SampleSource> source = source_of(samples[0], samples[1], samples[2], watch, OnFailure::end);
-    const nb::tuple loss = nb::cast<nb::tuple>(settings["loss"]);
     EvaluateOptions options;
     options.batch_size = nb::cast<std::int64_t>(settings["batch_size"]);
-    options.loss = loss_options(nb::cast<nb::str>(loss[0]), nb::cast<nb::dict>(nb::object(loss[1])));
+    options.losses = output_losses(settings);
     options.top_k = nb::cast<std::int64_t>(settings["top_k"]);
     options.on_progress = [&](std::int64_t) { return watch.glance(); };
     options.on_batch = batch_callback(settings["on_batch"], watch);
@@ -241,7 +249,7 @@ class PythonNetwork {
       result = hubel::evaluate(network(), *source, options);
     }
     watch.rethrow();
-    return nb::make_tuple(result.loss, result.accuracy, result.top_k_accuracy);
+    return nb::make_tuple(result.loss, python_results(result.outputs), result.top_k_accuracy);
   }
 
   void fit(const nb::tuple& samples, nb::handle validation_samples, const nb::dict& settings, nb::handle on_step,
@@ -304,11 +312,11 @@ nb::dict python_epoch(const EpochResult& result) {
   logs["epoch"] = result.epoch;
   logs["samples"] = result.samples;
   logs["loss"] = result.loss;
-  logs["accuracy"] = result.accuracy;
+  logs["outputs"] = python_results(result.outputs);
   logs["top_k"] = result.top_k_accuracy;
   if (result.validation) {
     logs["val_loss"] = result.validation->loss;
-    logs["val_accuracy"] = result.validation->accuracy;
+    logs["val_outputs"] = python_results(result.validation->outputs);
     logs["val_top_k"] = result.validation->top_k_accuracy;
   }
   logs["learning_rate"] = result.learning_rate;
@@ -348,8 +356,8 @@ void set_callbacks(const nb::dict& settings, Watch& watch, TrainOptions& options
 // Trains on samples (x, y, weights), as source_of takes them, and validates with such, or None; train_options() and
 // set_callbacks() say what `settings` holds, besides checkpoint (a path, or None), checkpoint_epochs, resume_from (a
 // path, or None), augmentation (its options, or None) and every_step. on_step(epoch, step, steps, samples, loss,
-// accuracy, seconds) is called now and then, or with every_step after each, if not None; on_epoch(logs) after each
-// epoch. Both say whether to go on.
+// [(loss, accuracy) of each output], seconds) is called now and then, or with every_step after each, if not None;
+// on_epoch(logs) after each epoch: see python_epoch. Both say whether to go on.
 void PythonNetwork::fit(const nb::tuple& samples, nb::handle validation_samples, const nb::dict& settings,
                         nb::handle on_step, nb::handle on_epoch) {
   Watch watch;
@@ -383,7 +391,7 @@ void PythonNetwork::fit(const nb::tuple& samples, nb::handle validation_samples,
   options.on_step = [&](const TrainProgress& p) {
     const auto report = [&] {
       return on_step.is_none() ||
-             nb::cast<bool>(on_step(p.epoch, p.step, p.steps, p.samples, p.loss, p.accuracy, p.seconds));
+             nb::cast<bool>(on_step(p.epoch, p.step, p.steps, p.samples, p.loss, python_results(p.outputs), p.seconds));
     };
     return watch.glance(report, every_step);
   };

@@ -11,6 +11,11 @@
 
 namespace hubel::python {
 
+// Whether it is for several inputs or outputs.
+inline bool is_joint(const SampleSource& source) {
+  return source.input_shapes().size() > 1 || source.answer_kinds().size() > 1;
+}
+
 // images is an array (m, ...) of uint8, float32 or float64 and labels one of int32 (m, ...), or None; both
 // C-contiguous, aligned, in native byte order: hubel/_samples.py sees to it, and here it is checked. Bytes mean [0, 1],
 // as in Dataset. Keeps a reference to both.

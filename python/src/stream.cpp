@@ -3,10 +3,12 @@
 
 #include <algorithm>
 #include <numeric>
+#include <span>
 #include <stdexcept>
 #include <utility>
 #include <vector>
 
+#include "samples.hpp"
 #include "training.hpp"
 
 namespace hubel::python {
@@ -64,54 +66,70 @@ class Batches {
   std::vector<std::int32_t> indices_;
 };
 
-class LabelStream final : public SampleSource {
+// Base is the kind of source that the batches are.
+template <class Base>
+class StreamOf : public Base {
  public:
-  LabelStream(std::int64_t count, Batches batches) : count_(count), batches_(std::move(batches)) {}
+  StreamOf(std::int64_t count, Batches batches) : count_(count), batches_(std::move(batches)) {}
 
   std::int64_t count() const override { return count_; }
-  Shape sample_shape() const override { return batches_.batch().sample_shape(); }
-  std::int64_t labels_per_sample() const override { return batches_.batch().labels_per_sample(); }
-  std::int64_t weights_per_sample() const override { return batches_.batch().weights_per_sample(); }
+  std::int64_t weights_per_sample() const override { return batch().weights_per_sample(); }
   std::int64_t begin_batch(std::int64_t n) const override { return batches_.begin(n); }
-  void gather(const std::int32_t*, std::int64_t n, float* out, std::int32_t* labels) const override {
-    batches_.batch().gather(batches_.indices(n), n, out, labels);
-  }
   void gather_weights(const std::int32_t*, std::int64_t n, float* weights) const override {
-    batches_.batch().gather_weights(batches_.indices(n), n, weights);
+    batch().gather_weights(indices(n), n, weights);
   }
+
+ protected:
+  const SampleSource& batch() const { return batches_.batch(); }
+  const std::int32_t* indices(std::int64_t n) const { return batches_.indices(n); }
 
  private:
   std::int64_t count_;
   mutable Batches batches_;
 };
 
-class TargetStream final : public TargetSource {
+class LabelStream final : public StreamOf<SampleSource> {
  public:
-  TargetStream(std::int64_t count, Batches batches) : count_(count), batches_(std::move(batches)) {}
+  using StreamOf::StreamOf;
 
-  std::int64_t count() const override { return count_; }
-  Shape sample_shape() const override { return batches_.batch().sample_shape(); }
-  Shape target_shape() const override { return batch().target_shape(); }
-  std::int64_t weights_per_sample() const override { return batches_.batch().weights_per_sample(); }
-  std::int64_t begin_batch(std::int64_t n) const override { return batches_.begin(n); }
-  void gather_targets(const std::int32_t*, std::int64_t n, float* out, float* targets) const override {
-    batch().gather_targets(batches_.indices(n), n, out, targets);
+  Shape sample_shape() const override { return batch().sample_shape(); }
+  std::int64_t labels_per_sample() const override { return batch().labels_per_sample(); }
+  void gather(const std::int32_t*, std::int64_t n, float* out, std::int32_t* labels) const override {
+    batch().gather(indices(n), n, out, labels);
   }
-  void gather_weights(const std::int32_t*, std::int64_t n, float* weights) const override {
-    batches_.batch().gather_weights(batches_.indices(n), n, weights);
+};
+
+class TargetStream final : public StreamOf<TargetSource> {
+ public:
+  using StreamOf::StreamOf;
+
+  Shape sample_shape() const override { return batch().sample_shape(); }
+  Shape target_shape() const override { return targets().target_shape(); }
+  void gather_targets(const std::int32_t*, std::int64_t n, float* out, float* targets_) const override {
+    targets().gather_targets(indices(n), n, out, targets_);
   }
 
  private:
-  const TargetSource& batch() const { return dynamic_cast<const TargetSource&>(batches_.batch()); }
+  const TargetSource& targets() const { return dynamic_cast<const TargetSource&>(batch()); }
+};
 
-  std::int64_t count_;
-  mutable Batches batches_;
+class JointStream final : public StreamOf<JointSource> {
+ public:
+  using StreamOf::StreamOf;
+
+  std::vector<Shape> input_shapes() const override { return batch().input_shapes(); }
+  std::vector<AnswerKind> answer_kinds() const override { return batch().answer_kinds(); }
+  void gather_batch(const std::int32_t*, std::int64_t n, std::span<float* const> xs,
+                    std::span<const AnswerRoom> answers) const override {
+    batch().gather_batch(indices(n), n, xs, answers);
+  }
 };
 
 }  // namespace
 
 std::unique_ptr<SampleSource> stream_source(const PythonStream& stream, Watch& watch, OnFailure on_failure) {
   Batches batches(stream, watch, on_failure);
+  if (is_joint(batches.batch())) return std::make_unique<JointStream>(stream.count, std::move(batches));
   if (dynamic_cast<const TargetSource*>(&batches.batch()))
     return std::make_unique<TargetStream>(stream.count, std::move(batches));
   return std::make_unique<LabelStream>(stream.count, std::move(batches));

@@ -55,33 +55,95 @@ class Values {
   const nb::dict& values_;
 };
 
+// The shape of a C-contiguous array of that type; what else there is must not come here.
+Shape array_shape(nb::handle array, int type) {
+  if (!PyArray_Check(array.ptr()) || !PyArray_ISCARRAY_RO(as_array(array)) || PyArray_TYPE(as_array(array)) != type ||
+      PyArray_NDIM(as_array(array)) > static_cast<int>(Shape::kMaxRank))
+    throw std::logic_error("an array must be C-contiguous and of its type");
+  std::vector<std::int64_t> extents;
+  for (int i = 0; i < PyArray_NDIM(as_array(array)); ++i) extents.push_back(PyArray_DIM(as_array(array), i));
+  return Shape(std::span<const std::int64_t>(extents));
+}
+
+bool holds_targets(nb::handle y) { return PyArray_Check(y.ptr()) && PyArray_TYPE(as_array(y)) == NPY_FLOAT; }
+
+// What `count` samples have for an output, one along each first axis: labels of int32, or float32 targets.
+class ArrayAnswers {
+ public:
+  ArrayAnswers(nb::handle array, std::int64_t count) : array_(nb::borrow(array)), has_targets_(holds_targets(array)) {
+    const Shape shape = array_shape(array, has_targets_ ? NPY_FLOAT : NPY_INT32);
+    if (shape.rank() < (has_targets_ ? 2 : 1) || shape[0] != count)
+      throw std::logic_error("answers must be an array with a row for each sample");
+    each_ = shape.without_first();
+  }
+
+  AnswerKind kind() const { return has_targets_ ? AnswerKind{0, each_} : AnswerKind{each_.elements(), {}}; }
+  void gather(const std::int32_t* indices, std::int64_t n, AnswerRoom room) const {
+    has_targets_ ? copy(indices, n, room.targets) : copy(indices, n, room.labels);
+  }
+
+ private:
+  template <class T>
+  void copy(const std::int32_t* indices, std::int64_t n, T* out) const {
+    const auto* all = static_cast<const T*>(PyArray_DATA(as_array(array_)));
+    const std::int64_t size = each_.elements();
+    for (std::int64_t i = 0; i < n; ++i) out = std::copy_n(all + indices[i] * size, size, out);
+  }
+
+  nb::object array_;
+  bool has_targets_;
+  Shape each_;
+};
+
 // Float32 targets beside the samples.
 class ArrayTargets final : public TargetSource {
  public:
-  ArrayTargets(nb::handle images, nb::handle targets) : images_(images, nb::none()), targets_(nb::borrow(targets)) {
-    if (!PyArray_ISCARRAY_RO(as_array(targets_)) || PyArray_NDIM(as_array(targets_)) < 2 ||
-        PyArray_NDIM(as_array(targets_)) > static_cast<int>(Shape::kMaxRank) ||
-        PyArray_DIM(as_array(targets_), 0) != images_.count())
-      throw std::logic_error("targets must be a C-contiguous array, a row for each sample");
-    std::vector<std::int64_t> extents;
-    for (int i = 1; i < PyArray_NDIM(as_array(targets_)); ++i) extents.push_back(PyArray_DIM(as_array(targets_), i));
-    shape_ = Shape(std::span<const std::int64_t>(extents));
-  }
+  ArrayTargets(nb::handle images, nb::handle targets)
+      : images_(images, nb::none()), targets_(targets, images_.count()) {}
 
   std::int64_t count() const override { return images_.count(); }
   Shape sample_shape() const override { return images_.sample_shape(); }
-  Shape target_shape() const override { return shape_; }
+  Shape target_shape() const override { return targets_.kind().target; }
   void gather_targets(const std::int32_t* indices, std::int64_t n, float* out, float* targets) const override {
     images_.gather(indices, n, out, nullptr);
-    const auto* all = static_cast<const float*>(PyArray_DATA(as_array(targets_)));
-    const std::int64_t size = shape_.elements();
-    for (std::int64_t i = 0; i < n; ++i) std::copy_n(all + indices[i] * size, size, targets + i * size);
+    targets_.gather(indices, n, {nullptr, targets});
   }
 
  private:
   ArraySource images_;
-  nb::object targets_;
-  Shape shape_{1};
+  ArrayAnswers targets_;
+};
+
+// An array for each input and for each output.
+class JointArrays final : public JointSource {
+ public:
+  JointArrays(const nb::list& xs, const nb::list& ys) {
+    for (nb::handle x : xs) inputs_.emplace_back(x, nb::none());
+    for (nb::handle y : ys) answers_.emplace_back(y, count());
+    for (const ArraySource& input : inputs_)
+      if (input.count() != count()) throw std::logic_error("all inputs must have as many samples");
+  }
+
+  std::int64_t count() const override { return inputs_.at(0).count(); }
+  std::vector<Shape> input_shapes() const override {
+    std::vector<Shape> shapes;
+    for (const ArraySource& input : inputs_) shapes.push_back(input.sample_shape());
+    return shapes;
+  }
+  std::vector<AnswerKind> answer_kinds() const override {
+    std::vector<AnswerKind> kinds;
+    for (const ArrayAnswers& answers : answers_) kinds.push_back(answers.kind());
+    return kinds;
+  }
+  void gather_batch(const std::int32_t* indices, std::int64_t n, std::span<float* const> xs,
+                    std::span<const AnswerRoom> answers) const override {
+    for (std::size_t i = 0; i < inputs_.size(); ++i) inputs_[i].gather(indices, n, xs[i], nullptr);
+    for (std::size_t i = 0; i < answers_.size(); ++i) answers_[i].gather(indices, n, answers[i]);
+  }
+
+ private:
+  std::vector<ArraySource> inputs_;
+  std::vector<ArrayAnswers> answers_;
 };
 
 // Weights beside the samples, which it owns. Base is Weighted or WeightedTargets, Source what it takes.
@@ -95,11 +157,8 @@ class WithWeights final : public Base {
 
  private:
   static std::span<const float> values(nb::handle weights) {
-    if (!PyArray_Check(weights.ptr()) || !PyArray_ISCARRAY_RO(as_array(weights)) ||
-        PyArray_TYPE(as_array(weights)) != NPY_FLOAT)
-      throw std::logic_error("weights must be a C-contiguous float32 array");
-    return {static_cast<const float*>(PyArray_DATA(as_array(weights))),
-            static_cast<std::size_t>(PyArray_SIZE(as_array(weights)))};
+    const Shape shape = array_shape(weights, NPY_FLOAT);
+    return {static_cast<const float*>(PyArray_DATA(as_array(weights))), static_cast<std::size_t>(shape.elements())};
   }
 
   std::unique_ptr<const SampleSource> source_;
@@ -108,7 +167,8 @@ class WithWeights final : public Base {
 
 std::unique_ptr<SampleSource> unweighted(nb::handle x, nb::handle y) {
   if (nb::isinstance<FolderDataset>(x)) return std::make_unique<FolderDataset>(nb::cast<FolderDataset>(x));
-  if (PyArray_Check(y.ptr()) && PyArray_TYPE(as_array(y)) == NPY_FLOAT) return std::make_unique<ArrayTargets>(x, y);
+  if (nb::isinstance<nb::list>(x)) return std::make_unique<JointArrays>(nb::borrow<nb::list>(x), nb::cast<nb::list>(y));
+  if (holds_targets(y)) return std::make_unique<ArrayTargets>(x, y);
   return std::make_unique<ArraySource>(x, y);
 }
 
@@ -127,14 +187,8 @@ PlateauOptions plateau_options(const nb::dict& values) {
 
 // Of float32 targets, a sample along each first axis.
 void check_targets(const nb::str& who, const nb::str& name, const nb::dict& values, nb::handle targets) {
-  if (!PyArray_Check(targets.ptr()) || !PyArray_ISCARRAY_RO(as_array(targets)) ||
-      PyArray_TYPE(as_array(targets)) != NPY_FLOAT ||
-      PyArray_NDIM(as_array(targets)) > static_cast<int>(Shape::kMaxRank))
-    throw std::logic_error("targets must be a C-contiguous float32 array");
-  std::vector<std::int64_t> extents;
-  for (int i = 0; i < PyArray_NDIM(as_array(targets)); ++i) extents.push_back(PyArray_DIM(as_array(targets), i));
-  const TensorView<const float> view(static_cast<const float*>(PyArray_DATA(as_array(targets))),
-                                     Shape(std::span<const std::int64_t>(extents)));
+  const Shape shape = array_shape(targets, NPY_FLOAT);
+  const TensorView<const float> view(static_cast<const float*>(PyArray_DATA(as_array(targets))), shape);
   check_target_values(loss_options(name, values), view, utf8(who));
 }
 
@@ -205,18 +259,23 @@ Loss loss_options(const nb::str& name, const nb::dict& values) {
   return loss;
 }
 
+std::vector<OutputLoss> output_losses(const nb::dict& settings) {
+  std::vector<OutputLoss> losses;
+  for (nb::handle loss : nb::cast<nb::list>(settings["losses"])) {
+    const nb::tuple of = nb::cast<nb::tuple>(loss);
+    losses.push_back({loss_options(nb::cast<nb::str>(of[0]), nb::cast<nb::dict>(nb::object(of[1]))),
+                      nb::cast<double>(nb::object(of[2]))});
+  }
+  return losses;
+}
+
 TrainOptions train_options(const nb::dict& settings) {
-  const auto described = [&](const char* key) {
-    const nb::tuple pair = nb::cast<nb::tuple>(settings[key]);
-    return std::pair(nb::cast<nb::str>(pair[0]), nb::cast<nb::dict>(nb::object(pair[1])));
-  };
   TrainOptions options;
   options.epochs = integer({kFit, "epochs", "an integer"}, settings["epochs"]);
   options.batch_size = integer({kFit, "batch_size", "an integer"}, settings["batch_size"]);
-  const auto [optimizer, optimizer_values] = described("optimizer");
-  options.optimizer = optimizer_options(optimizer, optimizer_values);
-  const auto [loss, loss_values] = described("loss");
-  options.loss = loss_options(loss, loss_values);
+  const nb::tuple optimizer = nb::cast<nb::tuple>(settings["optimizer"]);
+  options.optimizer = optimizer_options(nb::cast<nb::str>(optimizer[0]), nb::cast<nb::dict>(nb::object(optimizer[1])));
+  options.losses = output_losses(settings);
   options.schedule = schedule_from_text(
       free_text({kFit, "schedule", "a name such as 'one_cycle'"}, settings["schedule"]), "fit: schedule");
   options.shuffle = boolean({kFit, "shuffle", "True or False"}, settings["shuffle"]);

@@ -4,6 +4,7 @@
 #include <nanobind/nanobind.h>
 
 #include <memory>
+#include <vector>
 
 #include "hubel/trainer.hpp"
 #include "stream.hpp"
@@ -17,11 +18,15 @@ namespace nb = nanobind;
 OptimizerOptions optimizer_options(const nb::str& name, const nb::dict& values);
 Loss loss_options(const nb::str& name, const nb::dict& values);
 
+// The settings' losses, (name, values, weight) of each output.
+std::vector<OutputLoss> output_losses(const nb::dict& settings);
+
 // From the settings of hubel.Model.fit; without callbacks.
 TrainOptions train_options(const nb::dict& settings);
 
 // Samples x with y: labels of int32, (m) or with more axes, or float32 targets, (m, ...). Both are kept. Or x is a
-// hubel._core.FolderPart, without y. `weights` are None or float32 (m) or (m, ...), and kept too.
+// hubel._core.FolderPart, without y. Or both are lists, of an array for each input and each output. `weights` are None
+// or float32 (m) or (m, ...), and kept too.
 std::unique_ptr<SampleSource> source_of(nb::handle x, nb::handle y, nb::handle weights);
 // The same, or x is a hubel._core.Stream, without y and weights: see stream_source.
 std::unique_ptr<SampleSource> source_of(nb::handle x, nb::handle y, nb::handle weights, Watch& watch,

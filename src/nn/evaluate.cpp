@@ -29,29 +29,31 @@ void count_predictions(TensorView<const float> logits, std::span<const std::int3
 
 Evaluation evaluate(const Network<float>& network, const SampleSource& source, const EvaluateOptions& options) {
   detail::check_batch_size("evaluate", options.batch_size);
-  detail::check_source("evaluate", network, source, options.loss, options.top_k);
+  detail::OutputScores scores(detail::output_losses("evaluate", network, options.loss, options.losses),
+                              detail::output_whos("evaluate", network), options.top_k);
+  detail::check_source("evaluate", network, source, scores.losses(), options.top_k);
+  if (options.confusion && scores.losses().size() > 1)
+    throw std::invalid_argument("evaluate: a confusion matrix is of one output, but the network has several");
   const std::int64_t count = source.count(), classes = network.output_shape().back();
   if (options.confusion) options.confusion->assign(static_cast<std::size_t>(classes * classes), 0);
   const std::int64_t size = std::clamp<std::int64_t>(count, 1, options.batch_size);
   detail::Batch batch(source, size);
   Execution<float> execution(network, size, Mode::frozen);
   std::vector<std::int32_t> indices(static_cast<std::size_t>(size));
-  detail::Totals totals;
-  while (totals.count < count) {
-    const std::int64_t begin = totals.count, n = source.begin_batch(std::min(size, count - begin));
+  while (scores.count() < count) {
+    const std::int64_t begin = scores.count(), n = source.begin_batch(std::min(size, count - begin));
     if (n == 0) break;
     std::iota(indices.begin(), indices.end(), static_cast<std::int32_t>(begin));
     batch.gather(std::span(indices).first(static_cast<std::size_t>(n)));
-    const LossResult loss = batch.has_targets()
-                                ? execution.loss(batch.x(), options.loss, batch.targets(), batch.weights())
-                                : execution.loss(batch.x(), options.loss, batch.labels(), batch.weights());
-    detail::check_outputs("evaluate", options.loss, execution);
-    detail::add_batch(totals, loss, batch, options.loss, options.top_k, execution);
-    if (options.confusion) count_predictions(execution.logits(), batch.labels(), *options.confusion);
-    if (options.on_batch) options.on_batch(detail::batch_result(batch, execution));
-    if (options.on_progress && !options.on_progress(totals.count)) break;
+    const std::span<const LossResult> losses = execution.losses(batch.xs(), scores.aims(batch));
+    scores.check_outputs(execution);
+    scores.add(losses, batch, execution, options.on_batch);
+    if (options.confusion) count_predictions(execution.logits(), batch.labels(0), *options.confusion);
+    if (options.on_progress && !options.on_progress(scores.count())) break;
   }
-  return {totals.mean_loss(), totals.accuracy(), totals.top_k_accuracy(), totals.count};
+  const std::span<const OutputResult> outputs = scores.results();
+  return {
+      scores.mean_loss(), scores.accuracy(), scores.top_k_accuracy(), scores.count(), {outputs.begin(), outputs.end()}};
 }
 
 Evaluation evaluate(const Network<float>& network, const SampleSource& source, std::int64_t batch_size,
@@ -65,7 +67,7 @@ Evaluation evaluate(const Network<float>& network, const SampleSource& source, s
 
 Tensor<float> predict(const Network<float>& network, TensorView<const float> x, std::int64_t batch_size) {
   detail::check_batch_size("predict", batch_size);
-  detail::check_one_each("predict", network);
+  detail::check_numbers_of("predict", network, 1, 1);
   const Shape& sample = network.input_shape();
   const std::int64_t count = x.shape().rank() > 0 ? x.shape()[0] : 0;
   if (!(x.shape() == detail::batch_shape(count, sample))) {

@@ -16,6 +16,7 @@
 #include "nn/execution_plan.hpp"
 #include "ops/loss_rows.hpp"
 #include "ops/parallel.hpp"
+#include "ops/pieces.hpp"
 #include "ops/weight_gradient.hpp"
 #include "ops/workspace.hpp"
 #include "text/formatted.hpp"
@@ -53,33 +54,46 @@ struct Execution<T>::Impl {
 
   using Views = std::span<const TensorView<const T>>;
 
+  // What an output is held against. Without `loss` it is the cross-entropy of labels, with these options.
+  struct Aim {
+    const Loss* loss = nullptr;
+    CrossEntropyOptions entropy = {};
+    double weight = 1;
+    std::span<const std::int32_t> labels = {};
+    TensorView<const T> targets = {};
+    std::span<const float> sample_weights = {};
+
+    bool of_logits() const { return !loss || std::holds_alternative<CrossEntropy>(*loss); }
+    LossResult compute(TensorView<const T> out, TensorView<T> d) const {
+      if (!loss) return softmax_cross_entropy(out, labels, d, entropy);
+      if (targets.shape().rank() > 0) return compute_loss(*loss, out, targets, d, sample_weights);
+      return compute_loss(*loss, out, labels, d, sample_weights);
+    }
+  };
+
   void check_batch(Views xs, std::int64_t count) const;
   void begin_batch(Views xs);
   void run(Views xs);
-  void run_for_loss(TensorView<const T> x);
   void forward(const Segment& segment);
   void forward(const Segment& segment, Samples samples);
   void finish_outputs();
   Views outputs();
   TensorView<const T> output(std::size_t i) const { return plan.maker(plan.outputs.at(i).value).view_y(0, m); }
   TensorView<const T> logits(std::size_t output) const;
-  TensorView<const T> classifier_logits() const;
-  template <class Answers>
-  LossResult loss(const Loss& loss, const Answers& answers, std::span<const float> sample_weights);
 
-  template <class Learn>
-  LossResult learn_from(TensorView<const T> x, const Learn& learn);
+  Impl& aim(const OutputAim<T>& one);
+  Impl& aim(std::span<const OutputAim<T>> given);
+  Impl& aim_at_classes(std::span<const std::int32_t> labels, const CrossEntropyOptions& options);
+  std::span<const LossResult> losses(Views xs);
+  std::span<const LossResult> learn(Views xs);
+  LossResult loss_of(std::size_t output, T* gradient);
+  void scale_gradient(TensorView<T> d, double weight) const;
   bool heads_by_sample() const;
-  LossResult run_and_backpropagate(std::span<const std::int32_t> labels, const CrossEntropyOptions& options);
-  template <class Answers>
-  LossResult run_and_backpropagate(const Loss& loss, const Answers& answers, std::span<const float> sample_weights);
-  template <class Compute>
-  LossResult backpropagate_loss(bool from_logits, const Compute& compute);
-  LossResult head(std::span<const std::int32_t> labels, const CrossEntropyOptions& options);
-  void head(std::span<const std::int32_t> labels, double divisor, const CrossEntropyOptions& options, Samples samples,
-            T* part);
+  void learn_by_sample();
+  LossResult head();
+  void head(double divisor, Samples samples, T* part);
   void check_gradients(Views douts) const;
-  void begin_backward(bool to_input, bool past_activation);
+  void begin_backward(bool to_input);
   void backpropagate(std::size_t segment_count);
   void backward(const Segment& segment);
   void backward_by_sample(const Segment& segment);
@@ -101,16 +115,17 @@ struct Execution<T>::Impl {
     return std::span(plan.gradients).subspan(node.first_parameter, node.parameter_count);
   }
   // From d = dL/d(softmax's input) on, its own backward is past.
-  bool is_past(const Node<T>& node) const { return past_activation && node.put_off; }
+  bool is_past(const Node<T>& node) const { return node.put_off && node.past_softmax; }
   std::size_t lowest(const Segment& segment) const;
   void require_training(const char* who) const {
     if (!plan.training()) throw std::logic_error(detail::formatted("Execution::{}: made without Mode::training", who));
   }
   void require_one_output() const {
     if (plan.outputs.size() == 1) return;
-    throw std::invalid_argument(detail::formatted(
-        "Execution: the network has {} outputs, and a loss is of one; go backward from the gradient of each",
-        plan.outputs.size()));
+    throw std::invalid_argument(
+        detail::formatted("Execution: the network has {} outputs, and a loss is of one; losses and "
+                          "losses_and_gradients take one for each",
+                          plan.outputs.size()));
   }
   void require_batch(const char* who) const {
     if (!has_run) throw std::logic_error(detail::formatted("Execution::{}: no batch has been run", who));
@@ -120,12 +135,14 @@ struct Execution<T>::Impl {
   DropoutKey key;
   std::vector<const T*> now;                                      // where each value of the batch lies
   std::vector<TensorView<const T>> outputs_now, input_gradients;  // room for what is returned
-  std::vector<detail::RowLoss> losses;
-  std::int64_t m = 0;                              // samples of the batch
-  bool has_run = false;                            // forward is done, and what backward needs is there
-  bool has_output = false;                         // the outputs, or the logits, are there
-  bool outputs_are_due = false;                    // what was put off in the last batch was not made up for since
-  bool to_input = false, past_activation = false;  // of the backward pass under way
+  std::vector<Aim> aims;                                          // of each output
+  std::vector<LossResult> results;                                // room for what is returned
+  std::vector<detail::RowLoss> row_losses;
+  std::int64_t m = 0;            // samples of the batch
+  bool has_run = false;          // forward is done, and what backward needs is there
+  bool has_output = false;       // the outputs, or the logits, are there
+  bool outputs_are_due = false;  // what was put off in the last batch was not made up for since
+  bool to_input = false;         // of the backward pass under way
 };
 
 template <class T>
@@ -133,8 +150,10 @@ Execution<T>::Impl::Impl(const Network<T>& network, std::int64_t max_batch, Mode
     : plan(network, max_batch, mode),
       now(plan.values.size()),
       outputs_now(plan.outputs.size()),
-      input_gradients(plan.input_count()) {
-  if (plan.training()) losses.resize(static_cast<std::size_t>(max_batch));
+      input_gradients(plan.input_count()),
+      aims(plan.outputs.size()),
+      results(plan.outputs.size()) {
+  if (plan.training()) row_losses.resize(static_cast<std::size_t>(max_batch));
 }
 
 // ---- Forward ---------------------------------------------------------------------------------------------------
@@ -175,12 +194,6 @@ void Execution<T>::Impl::run(Views xs) {
   begin_batch(xs);
   for (const Segment& segment : plan.segments) forward(segment);
   has_run = has_output = outputs_are_due = true;
-}
-
-template <class T>
-void Execution<T>::Impl::run_for_loss(TensorView<const T> x) {
-  require_one_output();
-  run(Views(&x, 1));
 }
 
 template <class T>
@@ -227,25 +240,80 @@ TensorView<const T> Execution<T>::Impl::logits(std::size_t output) const {
 }
 
 template <class T>
-TensorView<const T> Execution<T>::Impl::classifier_logits() const {
-  detail::class_count(plan.network->output_shape(), "Execution");
-  return logits(0);
-}
-
-// After run: the cross-entropy is of the logits, any other loss of the output.
-template <class T>
-template <class Answers>
-LossResult Execution<T>::Impl::loss(const Loss& loss, const Answers& answers, std::span<const float> sample_weights) {
-  if (std::holds_alternative<CrossEntropy>(loss)) return compute_loss(loss, logits(0), answers, {}, sample_weights);
-  finish_outputs();
-  return compute_loss(loss, output(0), answers, {}, sample_weights);
-}
-
-template <class T>
 double Execution<T>::Impl::forward_flops(const Segment& segment) const {
   double flops = 0;
   for (std::size_t i = segment.begin; i < segment.end; ++i) flops += plan.nodes[i].forward_flops();
   return flops;
+}
+
+// ---- Losses ----------------------------------------------------------------------------------------------------
+
+template <class T>
+auto Execution<T>::Impl::aim(const OutputAim<T>& one) -> Impl& {
+  require_one_output();
+  return aim(std::span(&one, 1));
+}
+
+template <class T>
+auto Execution<T>::Impl::aim_at_classes(std::span<const std::int32_t> labels, const CrossEntropyOptions& options)
+    -> Impl& {
+  require_one_output();
+  detail::class_count(plan.network->output_shape(), "Execution");
+  aims[0] = {};
+  aims[0].entropy = options;
+  aims[0].labels = labels;
+  return *this;
+}
+
+template <class T>
+auto Execution<T>::Impl::aim(std::span<const OutputAim<T>> given) -> Impl& {
+  if (given.size() != aims.size()) {
+    throw std::invalid_argument(
+        detail::formatted("Execution: the network has {} outputs, {} aims given", aims.size(), given.size()));
+  }
+  for (std::size_t i = 0; i < given.size(); ++i) {
+    const OutputAim<T>& of = given[i];
+    if (!of.loss) throw std::invalid_argument(detail::formatted("Execution: the aim of output {} has no loss", i));
+    Aim& own = aims[i];
+    own = {of.loss, {}, of.weight, of.labels, of.targets, of.sample_weights};
+    const auto* entropy = std::get_if<CrossEntropy>(of.loss);
+    if (!entropy || of.targets.shape().rank() > 0) continue;
+    own.loss = nullptr;
+    own.entropy = detail::cross_entropy_options(*entropy, of.sample_weights);
+    own.entropy.skip_above = of.skip_above;
+    own.entropy.losses = of.row_losses;
+  }
+  return *this;
+}
+
+template <class T>
+std::span<const LossResult> Execution<T>::Impl::losses(Views xs) {
+  run(xs);
+  for (std::size_t i = 0; i < aims.size(); ++i) results[i] = loss_of(i, nullptr);
+  return results;
+}
+
+// After the forward pass: the cross-entropy is of the logits, any other loss of the output. `gradient`, unless it is
+// null, gets that of weight * loss.
+template <class T>
+LossResult Execution<T>::Impl::loss_of(std::size_t i, T* gradient) {
+  const Aim& aim = aims[i];
+  if (!aim.of_logits()) finish_outputs();
+  const TensorView<const T> out = aim.of_logits() ? logits(i) : output(i);
+  if (!gradient) return aim.compute(out, {});
+  const LossResult result = aim.compute(out, {gradient, out.shape()});
+  scale_gradient({gradient, out.shape()}, aim.weight);
+  return result;
+}
+
+template <class T>
+void Execution<T>::Impl::scale_gradient(TensorView<T> d, double weight) const {
+  if (weight == 1) return;
+  const T factor = static_cast<T>(weight);
+  detail::parallel_for(detail::piece_count(d.size()), static_cast<double>(d.size()), [&](std::int64_t piece) {
+    const std::int64_t begin = piece * detail::kPiece, end = std::min(begin + detail::kPiece, d.size());
+    for (std::int64_t k = begin; k < end; ++k) d[k] *= factor;
+  });
 }
 
 // ---- Backward --------------------------------------------------------------------------------------------------
@@ -302,88 +370,62 @@ void Execution<T>::Impl::check_gradients(Views douts) const {
 }
 
 template <class T>
-void Execution<T>::Impl::begin_backward(bool to_input_, bool past_activation_) {
+void Execution<T>::Impl::begin_backward(bool to_input_) {
   to_input = to_input_;
-  past_activation = past_activation_;
+  for (const detail::Output& output : plan.outputs)
+    if (output.softmax) plan.nodes[*output.softmax].past_softmax = false;
   std::fill_n(plan.sums, part_count() * plan.part_size, T(0));
 }
 
-// learn() runs the batch and returns its loss.
+// Forward, the losses, and backward.
 template <class T>
-template <class Learn>
-LossResult Execution<T>::Impl::learn_from(TensorView<const T> x, const Learn& learn) {
+std::span<const LossResult> Execution<T>::Impl::learn(Views xs) {
   require_training("loss_and_gradients");
-  require_one_output();
-  begin_batch(Views(&x, 1));
+  begin_batch(xs);
   outputs_are_due = true;
-  const LossResult result = learn();
+  begin_backward(false);
+  for (std::size_t i = 0; i < aims.size(); ++i)
+    if (const auto softmax = plan.outputs[i].softmax) plan.nodes[*softmax].past_softmax = aims[i].of_logits();
+  if (heads_by_sample()) {
+    learn_by_sample();
+  } else {
+    for (const Segment& segment : plan.segments) forward(segment);
+    for (std::size_t i = 0; i < aims.size(); ++i) results[i] = loss_of(i, plan.values[plan.outputs[i].value].gradient);
+    backpropagate(plan.segments.size());
+  }
+  finish_gradients();
   has_output = true;
-  return result;
+  return results;
 }
 
-// Whether what the loss is of comes from the last segment, sample by sample.
+// Whether there is one loss, the cross-entropy of a label for each sample, and what it is of comes from the last
+// segment, sample by sample: that then does all three in one.
 template <class T>
 bool Execution<T>::Impl::heads_by_sample() const {
+  if (aims.size() > 1 || aims[0].loss || logits(0).shape().rank() != 2) return false;
   const Segment& last = plan.segments.back();
   return last.by_sample && plan.outputs[0].softmax.value_or(last.begin) >= last.begin;
 }
 
-// Forward, the loss, and backward, after begin_batch. The last segment, if it goes by sample, does all three in one.
 template <class T>
-LossResult Execution<T>::Impl::run_and_backpropagate(std::span<const std::int32_t> labels,
-                                                     const CrossEntropyOptions& options) {
-  if (!heads_by_sample()) {
-    return backpropagate_loss(
-        true, [&](TensorView<const T> out, TensorView<T> d) { return softmax_cross_entropy(out, labels, d, options); });
-  }
-  detail::check_labels(classifier_logits().shape(), labels, options);
-  begin_backward(false, true);
+void Execution<T>::Impl::learn_by_sample() {
+  detail::check_labels(logits(0).shape(), aims[0].labels, aims[0].entropy);
   const std::size_t last = plan.segments.size() - 1;
   for (const Segment& segment : std::span(plan.segments).first(last)) forward(segment);
-  const LossResult result = head(labels, options);
+  results[0] = head();
   backpropagate(last);
-  finish_gradients();
-  return result;
 }
 
 template <class T>
-template <class Answers>
-LossResult Execution<T>::Impl::run_and_backpropagate(const Loss& loss, const Answers& answers,
-                                                     std::span<const float> sample_weights) {
-  const CrossEntropy* entropy = std::get_if<CrossEntropy>(&loss);
-  if constexpr (std::is_same_v<Answers, std::span<const std::int32_t>>) {
-    if (entropy && logits(0).shape().rank() == 2)
-      return run_and_backpropagate(answers, detail::cross_entropy_options(*entropy, sample_weights));
-  }
-  return backpropagate_loss(entropy != nullptr, [&](TensorView<const T> out, TensorView<T> d) {
-    return compute_loss(loss, out, answers, d, sample_weights);
-  });
-}
-
-// Forward and backward with the loss of the whole batch in between, compute(outputs, room for their gradient): of the
-// logits, past the final softmax, or of the output.
-template <class T>
-template <class Compute>
-LossResult Execution<T>::Impl::backpropagate_loss(bool from_logits, const Compute& compute) {
-  begin_backward(false, from_logits);
-  for (const Segment& segment : plan.segments) forward(segment);
-  if (!from_logits) finish_outputs();
-  const TensorView<const T> out = from_logits ? logits(0) : output(0);
-  const LossResult result = compute(out, TensorView<T>(plan.values[plan.outputs[0].value].gradient, out.shape()));
-  backpropagate(plan.segments.size());
-  finish_gradients();
-  return result;
-}
-
-template <class T>
-LossResult Execution<T>::Impl::head(std::span<const std::int32_t> labels, const CrossEntropyOptions& options) {
+LossResult Execution<T>::Impl::head() {
   const Segment& last = plan.segments.back();
-  const double divisor = detail::loss_divisor(labels, options.class_weights, options.ignore_label);
+  const CrossEntropyOptions& options = aims[0].entropy;
+  const double divisor = detail::loss_divisor(aims[0].labels, options.class_weights, options.ignore_label);
   for_each_part(static_cast<double>(m) * (forward_flops(last) + backward_flops(last)),
-                [&](Samples samples, T* part) { head(labels, divisor, options, samples, part); });
+                [&](Samples samples, T* part) { head(divisor, samples, part); });
   detail::LossSum sum;
   for (std::int64_t i = 0; i < m; ++i) {
-    const detail::RowLoss& row = losses[static_cast<std::size_t>(i)];
+    const detail::RowLoss& row = row_losses[static_cast<std::size_t>(i)];
     if (!options.losses.empty()) options.losses[static_cast<std::size_t>(i)] = static_cast<float>(row.loss);
     sum.add(row);
   }
@@ -391,18 +433,19 @@ LossResult Execution<T>::Impl::head(std::span<const std::int32_t> labels, const 
 }
 
 template <class T>
-void Execution<T>::Impl::head(std::span<const std::int32_t> labels, double divisor, const CrossEntropyOptions& options,
-                              Samples samples, T* part) {
+void Execution<T>::Impl::head(double divisor, Samples samples, T* part) {
   const Segment& segment = plan.segments.back();
+  const Aim& aim = aims[0];
   forward(segment, samples);
   const TensorView<const T> all = logits(0);
   const std::int64_t classes = all.shape()[1];
   const auto [d, other] = group_flow<T>(plan.widest);
   for (std::int64_t i = samples.begin; i < samples.end; ++i) {
-    losses[static_cast<std::size_t>(i)] =
-        detail::row_cross_entropy(all.data() + i * classes, classes, labels[static_cast<std::size_t>(i)], i, divisor,
-                                  d + (i - samples.begin) * classes, options);
+    row_losses[static_cast<std::size_t>(i)] =
+        detail::row_cross_entropy(all.data() + i * classes, classes, aim.labels[static_cast<std::size_t>(i)], i,
+                                  divisor, d + (i - samples.begin) * classes, aim.entropy);
   }
+  scale_gradient({d, Shape{samples.count(), classes}}, aim.weight);
   if (lowest(segment) < segment.end) backward(segment, samples, d, other, part);
 }
 
@@ -538,44 +581,54 @@ std::span<const TensorView<const T>> Execution<T>::forward(std::span<const Tenso
 
 template <class T>
 LossResult Execution<T>::loss(TensorView<const T> x, std::span<const std::int32_t> labels) {
-  impl_->run_for_loss(x);
-  return softmax_cross_entropy(impl_->classifier_logits(), labels);
+  return impl_->aim_at_classes(labels, {}).losses({&x, 1}).front();
 }
 
 template <class T>
 LossResult Execution<T>::loss(TensorView<const T> x, const Loss& loss, std::span<const std::int32_t> labels,
                               std::span<const float> sample_weights) {
-  impl_->run_for_loss(x);
-  return impl_->loss(loss, labels, sample_weights);
+  const OutputAim<T> aim = {.loss = &loss, .labels = labels, .sample_weights = sample_weights};
+  return impl_->aim(aim).losses({&x, 1}).front();
 }
 
 template <class T>
 LossResult Execution<T>::loss(TensorView<const T> x, const Loss& loss, TensorView<const T> targets,
                               std::span<const float> sample_weights) {
-  impl_->run_for_loss(x);
-  return impl_->loss(loss, targets, sample_weights);
+  const OutputAim<T> aim = {.loss = &loss, .targets = targets, .sample_weights = sample_weights};
+  return impl_->aim(aim).losses({&x, 1}).front();
 }
 
 template <class T>
 LossResult Execution<T>::loss_and_gradients(TensorView<const T> x, std::span<const std::int32_t> labels,
                                             const CrossEntropyOptions& options) {
-  return impl_->learn_from(x, [&] {
-    impl_->classifier_logits();
-    return impl_->run_and_backpropagate(labels, options);
-  });
+  return impl_->aim_at_classes(labels, options).learn({&x, 1}).front();
 }
 
 template <class T>
 LossResult Execution<T>::loss_and_gradients(TensorView<const T> x, const Loss& loss,
                                             std::span<const std::int32_t> labels,
                                             std::span<const float> sample_weights) {
-  return impl_->learn_from(x, [&] { return impl_->run_and_backpropagate(loss, labels, sample_weights); });
+  const OutputAim<T> aim = {.loss = &loss, .labels = labels, .sample_weights = sample_weights};
+  return impl_->aim(aim).learn({&x, 1}).front();
 }
 
 template <class T>
 LossResult Execution<T>::loss_and_gradients(TensorView<const T> x, const Loss& loss, TensorView<const T> targets,
                                             std::span<const float> sample_weights) {
-  return impl_->learn_from(x, [&] { return impl_->run_and_backpropagate(loss, targets, sample_weights); });
+  const OutputAim<T> aim = {.loss = &loss, .targets = targets, .sample_weights = sample_weights};
+  return impl_->aim(aim).learn({&x, 1}).front();
+}
+
+template <class T>
+std::span<const LossResult> Execution<T>::losses(std::span<const TensorView<const T>> xs,
+                                                 std::span<const OutputAim<T>> aims) {
+  return impl_->aim(aims).losses(xs);
+}
+
+template <class T>
+std::span<const LossResult> Execution<T>::losses_and_gradients(std::span<const TensorView<const T>> xs,
+                                                               std::span<const OutputAim<T>> aims) {
+  return impl_->aim(aims).learn(xs);
 }
 
 template <class T>
@@ -598,7 +651,7 @@ std::span<const TensorView<const T>> Execution<T>::backward(std::span<const Tens
   impl.check_gradients(douts);
   impl.finish_outputs();
   impl.has_run = false;
-  impl.begin_backward(true, false);
+  impl.begin_backward(true);
   for (std::size_t i = 0; i < douts.size(); ++i)
     std::copy(douts[i].begin(), douts[i].end(), impl.plan.values[impl.plan.outputs[i].value].gradient);
   impl.backpropagate(impl.plan.segments.size());

@@ -33,9 +33,11 @@ struct Node {
   std::optional<FrozenConv<T>> frozen;  // a convolution, with the batch normalisation that it absorbs
   std::optional<std::size_t> adds_to;   // the value that a frozen convolution, which absorbs an Add, adds to in place
   std::optional<SmallDense> dense;      // a dense layer whose weights stay in the cache
-  bool training = false;     // does what it does in training only: all layers, but a norm whose statistics are frozen
-  bool learns = false;       // has parameters that are not frozen
-  bool put_off = false;      // its activation is the softmax of an output: the loss wants what goes into it
+  bool training = false;  // does what it does in training only: all layers, but a norm whose statistics are frozen
+  bool learns = false;    // has parameters that are not frozen
+  bool put_off = false;   // its activation is the softmax of an output: the loss wants what goes into it
+  // Of such a node: whether the backward pass under way begins with dL/d(what goes into it).
+  bool past_softmax = false;
   std::uint64_t number = 0;  // among the layers
   // A few samples may pass through it, and through its neighbours, while others wait. Its gradients with respect to
   // parameters are then finished later: `sums` of a pair and `dz` of a dense layer hold what they are made of.

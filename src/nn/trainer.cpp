@@ -57,15 +57,28 @@ void check_learning_rate(const TrainOptions& options) {
 }
 
 // Both select samples by the losses of a classifier.
-void check_selection(const SampleSource& train, const TrainOptions& options) {
-  const bool by_label = std::holds_alternative<CrossEntropy>(options.loss) &&
-                        !dynamic_cast<const TargetSource*>(&train) && train.labels_per_sample() == 1;
+void check_selection(const SampleSource& train, std::span<const OutputLoss> losses, const TrainOptions& options) {
+  const bool by_label =
+      losses.size() == 1 && std::holds_alternative<CrossEntropy>(losses[0].loss) && train.answer_kinds()[0].labels == 1;
   if (by_label || (options.hard_share == 1 && options.skip_above == 1)) return;
   throw std::invalid_argument(detail::formatted("fit: {} goes with the cross-entropy of one label a sample only",
                                                 options.hard_share < 1 ? "hard_share" : "skip_above"));
 }
 
+// Several outputs have no accuracy together.
+void check_goals(std::span<const OutputLoss> losses, const TrainOptions& options) {
+  const bool of_accuracy = (options.early_stopping && options.early_stopping->goal == Goal::maximum) ||
+                           (options.plateau && options.plateau->goal == Goal::maximum);
+  if (losses.size() > 1 && of_accuracy)
+    throw std::invalid_argument(
+        "fit: early stopping and plateau can watch the accuracy of one output only; of several they watch the loss");
+}
+
 }  // namespace
+
+void JointSource::gather(const std::int32_t*, std::int64_t, float*, std::int32_t*) const {
+  throw std::logic_error("JointSource: its samples are for several inputs or outputs");
+}
 
 void TargetSource::gather(const std::int32_t*, std::int64_t, float*, std::int32_t*) const {
   throw std::logic_error("TargetSource: its samples have targets, not labels");
@@ -76,10 +89,12 @@ TrainResult fit(Network<float>& network, const SampleSource& train, const TrainO
   check_numbers(options);
   check_averages(options);
   check_learning_rate(options);
-  detail::check_source("fit", network, train, options.loss, options.top_k);
-  check_selection(train, options);
+  const std::vector<OutputLoss> losses = detail::output_losses("fit", network, options.loss, options.losses);
+  detail::check_source("fit", network, train, losses, options.top_k);
+  check_selection(train, losses, options);
+  check_goals(losses, options);
   if (train.count() < 1) throw std::invalid_argument("fit: there are no samples to train on");
-  if (validation) detail::check_source("fit (validation)", network, *validation, options.loss, options.top_k);
+  if (validation) detail::check_source("fit (validation)", network, *validation, losses, options.top_k);
   detail::Training training(network, train, options, validation);
   if (options.resume) training.resume(*options.resume);
   return training.run();

@@ -26,8 +26,9 @@ std::string_view remedy(const Batch& batch) {
   const auto finite = [](TensorView<const float> values) {
     return std::all_of(values.begin(), values.end(), [](float value) { return std::isfinite(value); });
   };
-  if (!finite(batch.x())) return "there are samples with nan or infinite values";
-  if (batch.has_targets() && !finite(batch.targets())) return "there are targets with nan or infinite values";
+  if (!std::ranges::all_of(batch.xs(), finite)) return "there are samples with nan or infinite values";
+  for (std::size_t i = 0; i < batch.outputs(); ++i)
+    if (batch.has_targets(i) && !finite(batch.targets(i))) return "there are targets with nan or infinite values";
   return "a lower learning rate usually helps";
 }
 
@@ -65,6 +66,7 @@ Training::Training(Network<float>& network, const SampleSource& train, const Tra
       batch_size_(std::min(options.batch_size, count_)),
       length_(length()),
       batch_(train, batch_size_),
+      scores_(output_losses("fit", network, options.loss, options.losses), output_whos("fit", network), options.top_k),
       execution_(network, batch_size_, Execution<float>::Mode::training),
       optimizer_(options.optimizer, std::as_const(network).parameters()),
       accumulated_(execution_.gradients(), std::as_const(network).parameters(), options.accumulation_steps),
@@ -73,8 +75,6 @@ Training::Training(Network<float>& network, const SampleSource& train, const Tra
   for (std::size_t i = 0; i < parameters.size(); ++i)
     if (parameters[i].role != ParameterRole::statistic && !parameters[i].frozen)
       clipped_.push_back(execution_.gradients()[i]);
-  const auto* entropy = std::get_if<CrossEntropy>(&options.loss);
-  if (entropy && !batch_.has_targets() && train.labels_per_sample() == 1) by_sample_ = cross_entropy_options(*entropy);
   epoch_rate_ = hubel::learning_rate(options.optimizer);
   if (options.average) average_.emplace(parameters, *options.average);
   if (options.swa_start > 0) average_.emplace(parameters, AverageOptions{.equal = true});
@@ -170,31 +170,40 @@ bool Training::run_epoch() {
   return true;
 }
 
-TrainProgress Training::progress() const {
+TrainProgress Training::progress() {
   TrainProgress p;
   p.epoch = epoch_;
   p.epochs = options_.epochs;
   p.step = step_;
   p.steps = steps_of(std::ssize(order_));
-  p.samples = totals_.count;
-  p.loss = totals_.mean_loss();
-  p.accuracy = totals_.accuracy();
+  p.samples = scores_.count();
+  p.loss = scores_.mean_loss();
+  p.accuracy = scores_.accuracy();
   p.learning_rate = learning_rate_;
   p.seconds = seconds_;
   p.all_steps = batches_done();
   p.gradient_norm = norm_;
+  p.outputs = scores_.results();
   return p;
 }
 
 // Validation and what follows from it, with the average in the weights' place. False when a callback stopped training.
 bool Training::judge_epoch(TrainResult& result) {
-  EpochResult epoch{epoch_,         totals_.count, totals_.mean_loss(),     totals_.accuracy(), std::nullopt,
-                    learning_rate_, seconds_,      totals_.top_k_accuracy()};
+  const std::span<const OutputResult> outputs = scores_.results();
+  EpochResult epoch{epoch_,
+                    scores_.count(),
+                    scores_.mean_loss(),
+                    scores_.accuracy(),
+                    std::nullopt,
+                    learning_rate_,
+                    seconds_,
+                    scores_.top_k_accuracy(),
+                    {outputs.begin(), outputs.end()}};
   if (options_.swa_start > 0 && epoch_ >= options_.swa_start) average_->update(std::as_const(network_).parameters());
   const InPlace average(average_, network_);
   if (validation_) {
     EvaluateOptions how;
-    how.loss = options_.loss;
+    how.losses = {scores_.losses().begin(), scores_.losses().end()};
     how.top_k = options_.top_k;
     how.on_batch = options_.on_validation_batch;
     epoch.validation = evaluate(network_, *validation_, how);
@@ -210,7 +219,7 @@ bool Training::end_epoch(TrainResult& result) {
   const bool due = is_due(true);
   ++epoch_;
   step_ = 0;
-  totals_ = {};
+  scores_.clear();
   seconds_ = 0;
   if (goes_on && due) save();
   return goes_on;
@@ -230,19 +239,15 @@ bool Training::watch(const EpochResult& epoch) {
 
 // ---- A step ----------------------------------------------------------------------------------------------------
 
-LossResult Training::learn(std::span<const std::int32_t> indices) {
+std::span<const LossResult> Training::learn(std::span<const std::int32_t> indices) {
   batch_.gather(indices);
   execution_.set_dropout(options_.seed, static_cast<std::uint64_t>(batches_done()));
-  if (batch_.has_targets())
-    return execution_.loss_and_gradients(batch_.x(), options_.loss, batch_.targets(), batch_.weights());
-  if (!by_sample_) return execution_.loss_and_gradients(batch_.x(), options_.loss, batch_.labels(), batch_.weights());
-  CrossEntropyOptions options = *by_sample_;
-  options.skip_above = options_.skip_above;
-  options.losses = losses_.room(std::ssize(indices));
-  options.sample_weights = batch_.weights();
-  const LossResult loss = execution_.loss_and_gradients(batch_.x(), batch_.labels(), options);
+  const std::span<OutputAim<float>> aims = scores_.aims(batch_);
+  aims[0].skip_above = options_.skip_above;
+  aims[0].row_losses = losses_.room(std::ssize(indices));
+  const std::span<const LossResult> losses = execution_.losses_and_gradients(batch_.xs(), aims);
   losses_.note(indices);
-  return loss;
+  return losses;
 }
 
 // Returns the gradients' norm, or 0 where it was not asked for.
@@ -277,17 +282,17 @@ bool Training::run_step() {
   const std::int64_t begin = step_ * batch_size_;
   const std::int64_t n = source_.begin_batch(std::min(batch_size_, std::ssize(order_) - begin));
   if (n == 0) return false;
-  const LossResult loss =
+  const std::span<const LossResult> losses =
       learn(std::span(order_).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(n)));
-  check_outputs("fit", options_.loss, execution_);
-  if (!std::isfinite(loss.loss)) {
+  scores_.check_outputs(execution_);
+  const double loss = scores_.sum([&](std::size_t i) { return losses[i].loss; });
+  if (!std::isfinite(loss)) {
     throw std::runtime_error(detail::formatted("training diverged: the loss is {} at epoch {}, step {}; {}",
-                                               std::isnan(loss.loss) ? "nan" : "infinite", epoch_, step_ + 1,
+                                               std::isnan(loss) ? "nan" : "infinite", epoch_, step_ + 1,
                                                remedy(batch_)));
   }
   step();
-  add_batch(totals_, loss, batch_, options_.loss, options_.top_k, execution_);
-  if (options_.on_batch) options_.on_batch(batch_result(batch_, execution_));
+  scores_.add(losses, batch_, execution_, options_.on_batch);
   ++step_;
   return true;
 }

@@ -8,10 +8,10 @@
 #include "hubel/trainer.hpp"
 #include "nn/accumulated_gradients.hpp"
 #include "nn/best_weights.hpp"
+#include "nn/output_scores.hpp"
 #include "nn/sample_losses.hpp"
 #include "nn/state_numbers.hpp"
 #include "nn/train_batch.hpp"
-#include "ops/loss_rows.hpp"
 
 namespace hubel::detail {
 
@@ -41,10 +41,10 @@ class Training {
   bool run_epoch();
   bool run_step();
   void step();
-  LossResult learn(std::span<const std::int32_t> indices);
+  std::span<const LossResult> learn(std::span<const std::int32_t> indices);
   double clip();
   double learning_factor() const;
-  TrainProgress progress() const;
+  TrainProgress progress();
   bool judge_epoch(TrainResult& result);
   bool end_epoch(TrainResult& result);
   bool watch(const EpochResult& epoch);
@@ -67,11 +67,11 @@ class Training {
   std::int64_t count_, later_count_, batch_size_;  // later_count_: samples of an epoch after the first
   TrainingLength length_;
   Batch batch_;
+  OutputScores scores_;  // of this epoch
   Execution<float> execution_;
   Optimizer<float> optimizer_;
   AccumulatedGradients accumulated_;
   std::vector<TensorView<float>> clipped_;  // the gradients that are: not the statistics' steps, nor what is frozen
-  std::optional<CrossEntropyOptions> by_sample_;  // the loss's, where it is a classifier's cross-entropy by labels
   SampleLosses losses_;
   std::optional<WeightAverage<float>> average_;
   std::optional<EarlyStopping> early_stopping_;
@@ -82,7 +82,6 @@ class Training {
 
   // Where it is.
   std::int64_t epoch_ = 1, step_ = 0;  // steps done of this epoch
-  Totals totals_;                      // of this epoch
   double epoch_rate_ = 0;              // with options.learning_rate: of this epoch
   double learning_rate_ = 0, norm_ = 0, seconds_ = 0;
   bool stopped_early_ = false;

@@ -4,10 +4,12 @@
 #include <algorithm>
 #include <cstring>
 #include <ranges>
+#include <span>
 #include <string_view>
 #include <type_traits>
 #include <vector>
 
+#include "nn/train_batch.hpp"
 #include "text/formatted.hpp"
 
 namespace hubel::detail {
@@ -116,34 +118,37 @@ std::string fingerprint(const SampleSource& source, std::uint64_t seed) {
   std::uint64_t hash = 0xcbf29ce484222325;
   source.begin_epoch(1, seed);
   const std::int64_t count = source.count(), n = std::min(count, kSamples);
-  const auto* targets_of = dynamic_cast<const TargetSource*>(&source);
-  std::vector<float> x(static_cast<std::size_t>(source.sample_shape().elements()));
-  std::vector<float> targets(static_cast<std::size_t>(targets_of ? targets_of->target_shape().elements() : 0));
-  std::vector<std::int32_t> labels(static_cast<std::size_t>(targets_of ? 0 : source.labels_per_sample()));
-  std::vector<float> weights(static_cast<std::size_t>(source.weights_per_sample()));
+  Batch sample(source, 1);
   for (std::int64_t i = 0; i < n; ++i) {
     const auto index = static_cast<std::int32_t>(i * count / n);
-    if (targets_of) {
-      targets_of->gather_targets(&index, 1, x.data(), targets.data());
-    } else {
-      source.gather(&index, 1, x.data(), labels.data());
+    sample.gather({&index, 1});
+    for (const TensorView<const float>& x : sample.xs()) add_words(hash, x.data(), x.size());
+    for (std::size_t output = 0; output < sample.outputs(); ++output) {
+      const std::span<const std::int32_t> labels = sample.labels(output);
+      if (sample.has_targets(output)) add_words(hash, sample.targets(output).data(), sample.targets(output).size());
+      add_words(hash, labels.data(), std::ssize(labels));
     }
-    add_words(hash, x.data(), std::ssize(x));
-    add_words(hash, targets.data(), std::ssize(targets));
-    add_words(hash, labels.data(), std::ssize(labels));
-    source.gather_weights(&index, 1, weights.data());
-    add_words(hash, weights.data(), std::ssize(weights));
+    add_words(hash, sample.weights().data(), std::ssize(sample.weights()));
   }
   return detail::formatted("{:016x}", hash);
 }
 
+std::string losses_text(std::span<const OutputLoss> losses) {
+  std::string text;
+  for (const OutputLoss& of : losses) {
+    if (!text.empty()) text += ", ";
+    text += std::visit([&](const auto& o) { return loss_text(loss_name(of.loss), o); }, of.loss);
+    if (of.weight != 1) text += formatted(" times {}", of.weight);
+  }
+  return text;
+}
+
 }  // namespace
 
-std::map<std::string, std::string> training_settings(const TrainOptions& options, const SampleSource& train,
-                                                     const SampleSource* validation) {
+std::map<std::string, std::string> training_settings(const TrainOptions& options, std::span<const OutputLoss> losses,
+                                                     const SampleSource& train, const SampleSource* validation) {
   const auto optimizer = [&](const auto& o) { return optimizer_text(optimizer_name(options.optimizer), o); };
   const auto schedule = [&](const auto& o) { return schedule_text(schedule_name(options.schedule), o); };
-  const auto loss = [&](const auto& o) { return loss_text(loss_name(options.loss), o); };
   std::map<std::string, std::string> settings = {
       {"epochs", text_of(options.epochs)},
       {"batch_size", text_of(options.batch_size)},
@@ -155,7 +160,7 @@ std::map<std::string, std::string> training_settings(const TrainOptions& options
       {"hard_share", text_of(options.hard_share)},
       {"skip_above", text_of(options.skip_above)},
       {"keep_best", text_of(options.keep_best)},
-      {"loss", std::visit(loss, options.loss)},
+      {"loss", losses_text(losses)},
       {"clip_value", text_of(options.clip_value)},
       {"clip_norm", text_of(options.clip_norm)},
       {"average", watcher_text(options.average)},

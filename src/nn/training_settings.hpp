@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -13,7 +14,8 @@ namespace hubel::detail {
 // What ends the names "samples' fingerprint" and "validation samples' fingerprint", behind what they are of.
 inline constexpr std::string_view kFingerprint = "' fingerprint";
 
-std::map<std::string, std::string> training_settings(const TrainOptions& options, const SampleSource& train,
-                                                     const SampleSource* validation);
+// `losses`: of each output.
+std::map<std::string, std::string> training_settings(const TrainOptions& options, std::span<const OutputLoss> losses,
+                                                     const SampleSource& train, const SampleSource* validation);
 
 }  // namespace hubel::detail

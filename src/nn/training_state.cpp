@@ -79,14 +79,19 @@ class NumberWriter {
   std::map<std::string, double> numbers;
 };
 
+// The sums of an output; the first one's names go without its number.
+std::string sum_name(const char* name, std::size_t output) {
+  return output == 0 ? std::string(name) : formatted("{} of output {}", name, output);
+}
+
 template <class Visitor, class Of>
-void visit_totals(Visitor& v, Of&& totals) {
-  v.read("loss", totals.loss);
-  v.read("weight", totals.weight);
-  v.read("correct", totals.correct);
-  v.read("top_k", totals.top_k);
-  v.read("answers", totals.answers);
-  v.read("samples", totals.count);
+void visit_totals(Visitor& v, std::size_t output, Of&& totals) {
+  v.read(sum_name("loss", output).c_str(), totals.loss);
+  v.read(sum_name("weight", output).c_str(), totals.weight);
+  v.read(sum_name("correct", output).c_str(), totals.correct);
+  v.read(sum_name("top_k", output).c_str(), totals.top_k);
+  v.read(sum_name("answers", output).c_str(), totals.answers);
+  v.read(sum_name("samples", output).c_str(), totals.count);
 }
 
 template <class Visitor, class Of>
@@ -134,7 +139,7 @@ void check_plateau(const StateNumbers& numbers, const PlateauOptions& options, d
 }  // namespace
 
 std::map<std::string, std::string> Training::settings() const {
-  auto settings = training_settings(options_, source_, validation_);
+  auto settings = training_settings(options_, scores_.losses(), source_, validation_);
   std::string frozen;
   for (const Parameter<float>& p : std::as_const(network_).parameters())
     if (p.frozen) frozen += (frozen.empty() ? "" : ", ") + p.name;
@@ -161,7 +166,7 @@ std::map<std::string, double> Training::numbers() const {
   writer.read("seconds", seconds_);
   writer.read("stopped_early", stopped_early_);
   if (options_.learning_rate) writer.read(kEpochRate, epoch_rate_);
-  visit_totals(writer, totals_);
+  for (std::size_t i = 0; i < scores_.totals().size(); ++i) visit_totals(writer, i, scores_.totals()[i]);
   if (early_stopping_) visit_early_stopping(writer, early_stopping_->state());
   if (plateau_) visit_plateau(writer, plateau_->state());
   if (best_) visit_best(writer, best_->epoch(), best_->validation());
@@ -192,7 +197,7 @@ void Training::load_numbers(const StateNumbers& numbers) {
     numbers.read(kEpochRate, epoch_rate_);
     numbers.check_range(kEpochRate, 0, std::numeric_limits<double>::max());
   }
-  visit_totals(numbers, totals_);
+  for (std::size_t i = 0; i < scores_.totals().size(); ++i) visit_totals(numbers, i, scores_.totals()[i]);
   check_position(numbers);
   if (early_stopping_) {
     EarlyStopping::State state;
@@ -219,11 +224,15 @@ void Training::check_position(const StateNumbers& numbers) const {
   const std::int64_t all_steps = batches_done() / options_.accumulation_steps;
   whole("all_steps", all_steps, all_steps);
   const std::int64_t seen = std::min(step_ * batch_size_, samples);
-  whole("samples", seen, seen);
   numbers.check_range("stopped_early", 0, early_stopping_ ? 1 : 0);
-  for (const char* name : {"learning_rate", "seconds", "weight", "correct", "top_k", "answers"})
-    numbers.check_range(name, 0, std::numeric_limits<double>::max());
-  numbers.check_range("loss", std::numeric_limits<double>::lowest(), std::numeric_limits<double>::max());
+  constexpr double kLargest = std::numeric_limits<double>::max();
+  for (const char* name : {"learning_rate", "seconds"}) numbers.check_range(name, 0, kLargest);
+  for (std::size_t i = 0; i < scores_.totals().size(); ++i) {
+    whole(sum_name("samples", i).c_str(), seen, seen);
+    for (const char* name : {"weight", "correct", "top_k", "answers"})
+      numbers.check_range(sum_name(name, i).c_str(), 0, kLargest);
+    numbers.check_range(sum_name("loss", i).c_str(), std::numeric_limits<double>::lowest(), kLargest);
+  }
 }
 
 void Training::load_best(const StateNumbers& numbers, const TrainingState& state) {

@@ -13,7 +13,9 @@
 #include "hubel/moving_average.hpp"
 #include "hubel/pad.hpp"
 #include "hubel/resize.hpp"
+#include "hubel/weighted.hpp"
 #include "nn/check_gradients.hpp"
+#include "nn/joint_testing.hpp"
 #include "nn/nn_testing.hpp"
 
 namespace {
@@ -229,6 +231,33 @@ TEST(Allocation, NoneFromStepToStepOfFit) {
     };
     fit(network, samples, options);
     EXPECT_EQ(steps, 3 * 13);
+  });
+}
+
+TEST(Allocation, NoneFromStepToStepWithSeveralInputsAndOutputs) {
+  with_threads(1, [] {
+    const JointSamples samples = joint_samples(50, 1);
+    const std::vector<float> weights(50, 0.5f);
+    const Weighted weighted(samples, weights);
+    for (const SampleSource* source :
+         {static_cast<const SampleSource*>(&samples), static_cast<const SampleSource*>(&weighted)}) {
+      Network<float> network = joint_network(1);
+      TrainOptions options = joint_options(3);
+      std::int64_t after_first_step = 0, steps = 0;
+      options.on_batch = [](const BatchResult& batch) { EXPECT_EQ(batch.outputs.shape()[0] % 2, 0); };
+      options.on_step = [&](const TrainProgress& progress) {
+        if (progress.step == 1) after_first_step = allocations;
+        // In the first epoch the last batch, being smaller, gets scratch memory that the others have no use for.
+        if (progress.epoch > 1) {
+          EXPECT_EQ(allocations, after_first_step) << "epoch " << progress.epoch << ", step " << progress.step;
+        }
+        EXPECT_EQ(progress.outputs.size(), 3u);
+        ++steps;
+        return true;
+      };
+      fit(network, *source, options);
+      EXPECT_EQ(steps, 3 * 4);
+    }
   });
 }
 

@@ -5,6 +5,7 @@
 #include <limits>
 #include <numeric>
 
+#include "nn/joint_testing.hpp"
 #include "nn/nn_testing.hpp"
 #include "text/formatted.hpp"
 
@@ -65,15 +66,16 @@ struct Outcome {
   TrainResult result;
 };
 
-Outcome uninterrupted(const TrainOptions& o, const SampleSource& train, const SampleSource* validation) {
-  Outcome run{busy_network(), {}};
+Outcome uninterrupted(const TrainOptions& o, const SampleSource& train, const SampleSource* validation,
+                      const Network<float>& start = busy_network()) {
+  Outcome run{start, {}};
   run.result = fit(run.network, train, o, validation);
   return run;
 }
 
 // Stopped after k steps; with `by_saving` as a machine stops that loses its power, having saved every k steps.
 Outcome interrupted(TrainOptions o, std::int64_t k, bool by_saving, const SampleSource& train,
-                    const SampleSource* validation) {
+                    const SampleSource* validation, const Network<float>& start) {
   Kept kept;
   std::int64_t steps = 0;
   o.save_state = [&](const TrainingState& state) { kept = Kept(state); };
@@ -86,7 +88,7 @@ Outcome interrupted(TrainOptions o, std::int64_t k, bool by_saving, const Sample
   } else {
     o.on_step = [&](const TrainProgress&) { return ++steps < k; };
   }
-  Network<float> first = busy_network();
+  Network<float> first = start;
   try {
     fit(first, train, o, validation);
   } catch (const std::runtime_error&) {
@@ -101,12 +103,12 @@ Outcome interrupted(TrainOptions o, std::int64_t k, bool by_saving, const Sample
 }
 
 void expect_same(const TrainOptions& o, const SampleSource& train, const SampleSource* validation,
-                 std::initializer_list<std::int64_t> stops) {
-  const Outcome whole = uninterrupted(o, train, validation);
+                 std::initializer_list<std::int64_t> stops, const Network<float>& start = busy_network()) {
+  const Outcome whole = uninterrupted(o, train, validation, start);
   for (const std::int64_t k : stops) {
     for (const bool by_saving : {false, true}) {
       SCOPED_TRACE(detail::formatted("{} steps, {}", k, by_saving ? "saved" : "stopped"));
-      const Outcome parts = interrupted(o, k, by_saving, train, validation);
+      const Outcome parts = interrupted(o, k, by_saving, train, validation, start);
       EXPECT_TRUE(same_weights(parts.network, whole.network));
       EXPECT_EQ(parts.result.best_epoch, whole.result.best_epoch);
       EXPECT_EQ(parts.result.stopped_early, whole.result.stopped_early);
@@ -116,6 +118,11 @@ void expect_same(const TrainOptions& o, const SampleSource& train, const SampleS
       EXPECT_EQ(a.accuracy, b.accuracy);
       EXPECT_EQ(a.learning_rate, b.learning_rate);
       EXPECT_EQ(a.samples, b.samples);
+      ASSERT_EQ(a.outputs.size(), b.outputs.size());
+      for (std::size_t i = 0; i < a.outputs.size(); ++i) {
+        EXPECT_EQ(a.outputs[i].loss, b.outputs[i].loss);
+        EXPECT_EQ(a.outputs[i].accuracy, b.outputs[i].accuracy);
+      }
     }
   }
 }
@@ -123,6 +130,44 @@ void expect_same(const TrainOptions& o, const SampleSource& train, const SampleS
 TEST(Resume, SameBitsAfterAnyStep) {
   const Samples train = quadrants(72, 1), validation = quadrants(20, 2);  // 5 steps an epoch
   expect_same(busy_options(), train, &validation, {1, 2, 3, 4, 5, 6, 9, 10, 11, 14, 15, 17, 19});
+}
+
+TEST(Resume, SameBitsWithSeveralInputsAndOutputs) {
+  const JointSamples train = joint_samples(72, 1), validation = joint_samples(20, 2);  // 5 steps an epoch
+  TrainOptions o = busy_options();
+  o.losses = joint_options(1).losses;
+  expect_same(o, train, &validation, {1, 3, 4, 5, 6, 9, 10, 14, 17}, joint_network(2));
+  o.accumulation_steps = 3;
+  expect_same(o, train, nullptr, {1, 2, 3, 7, 12}, joint_network(2));
+}
+
+TEST(Resume, RefusesAStateOfOtherLosses) {
+  const JointSamples train = joint_samples(40, 1);
+  TrainOptions o = joint_options(2);
+  Kept kept;
+  o.save_every_steps = 1;
+  o.save_state = [&](const TrainingState& state) { kept = Kept(state); };
+  o.on_step = [](const TrainProgress& progress) { return progress.step < 2; };
+  Network<float> network = joint_network(1);
+  fit(network, train, o);
+  const auto going_on = [&](auto change, const TrainingState& from) {
+    return [&, change] {
+      TrainOptions other = joint_options(2);
+      change(other);
+      other.resume = &from;
+      Network<float> fresh = joint_network(2);
+      fit(fresh, train, other);
+    };
+  };
+  const TrainingState state = kept.state();
+  EXPECT_TRUE(refuses(going_on([](TrainOptions& t) { t.losses[1].weight = 1; }, state), "fit", {"loss", "times 0.5"}));
+  EXPECT_TRUE(refuses(going_on([](TrainOptions& t) { std::swap(t.losses[0], t.losses[1]); }, state), "fit", {"loss"}));
+  TrainingState spoilt = state;
+  spoilt.numbers["samples of output 2"] += 1;
+  EXPECT_TRUE(refuses(going_on([](TrainOptions&) {}, spoilt), "fit", {"samples of output 2"}));
+  spoilt = state;
+  spoilt.numbers.erase("loss of output 1");
+  EXPECT_TRUE(refuses(going_on([](TrainOptions&) {}, spoilt), "fit", {"loss of output 1"}));
 }
 
 TEST(Resume, SameBitsWithStochasticWeightAveraging) {

@@ -339,14 +339,20 @@ TEST(Several, ExecutionSaysWhatDoesNotFit) {
   const std::vector<std::int32_t> labels(3, 0);
   EXPECT_TRUE(refuses([&] { execution.loss(x[0], labels); }, "Execution", {"3 outputs", "a loss is of one"}));
   EXPECT_TRUE(refuses([&] { execution.loss_and_gradients(x[0], labels); }, "Execution", {"3 outputs"}));
+  const Loss mse = MeanSquaredError{};
+  std::vector<OutputAim<float>> aims(2);
+  EXPECT_TRUE(refuses([&] { execution.losses(views_of(x), aims); }, "Execution", {"3 outputs", "2 aims"}));
+  aims.resize(3);
+  aims[0].loss = aims[1].loss = &mse;
+  EXPECT_TRUE(refuses([&] { execution.losses(views_of(x), aims); }, "Execution", {"output 2", "no loss"}));
+  Execution<float> inference(network, 3, Mode::inference);
+  aims[2].loss = &mse;
+  EXPECT_THROW(inference.losses_and_gradients(views_of(x), aims), std::logic_error);
 }
 
-TEST(Several, TrainingRefusesThem) {
-  Network<float> network(of_two(), 1);
-  const Samples samples(Tensor<float>({2, 6, 5, 3}), {0, 1});
-  EXPECT_TRUE(refuses([&] { fit(network, samples, {}); }, "fit", {"2 inputs and 3 outputs"}));
-  EXPECT_TRUE(refuses([&] { evaluate(network, samples); }, "evaluate", {"2 inputs and 3 outputs"}));
-  EXPECT_TRUE(refuses([&] { predict(network, samples.x()); }, "predict", {"2 inputs and 3 outputs"}));
+TEST(Several, PredictTakesOneOfEach) {
+  const Network<float> network(of_two(), 1);
+  EXPECT_TRUE(refuses([&] { predict(network, Tensor<float>({2, 6, 5, 3})); }, "predict", {"2 inputs and 3 outputs"}));
 }
 
 TEST(Several, Summary) {

@@ -543,3 +543,35 @@ def test_several_inputs_and_outputs():
         close(got, tx.grad, "dx")
     for name, value in w.items():
         close(gradients[name], value.grad, name)
+
+
+def test_training_several_outputs():
+    """A step of gradient descent on the weighted sum of three losses, of weighted samples."""
+    image, place = hubel.Input((6, 5, 2)), hubel.Input(3)
+    trunk = hubel.Conv2D(4, 3, activation="tanh", name="trunk")(image)
+    both = hubel.Concatenate()([hubel.GlobalAvgPool2D()(trunk), place])
+    outputs = [hubel.Dense(4, "softmax", name="kind")(both), trunk, hubel.Dense(2, name="box")(both)]
+    model = hubel.Model([image, place], outputs)
+    model.compile(hubel.SGD(0.5), ["sparse_categorical_crossentropy", "mse", "huber"], loss_weights=[1.0, 0.5, 2.0])
+    xs = [images(7, 6, 5, 2), images(7, 3, seed=1)]
+    labels, features, boxes = np.arange(7) % 4, images(7, 4, 3, 4, seed=2), images(7, 2, seed=3)
+    weights = np.linspace(0, 2, 7, dtype="f")
+    w = {name: torch.from_numpy(value).requires_grad_() for name, value in model.parameters().items()}
+    history = model.fit(xs, [labels, features, boxes], batch_size=7, sample_weight=weights, verbose=0).history
+
+    made = F.conv2d(channels_first(torch.from_numpy(xs[0])), w["trunk.kernel"].permute(3, 2, 0, 1), w["trunk.bias"])
+    made = channels_last(torch.tanh(made))
+    joined = torch.cat([made.mean(dim=(1, 2)), torch.from_numpy(xs[1])], dim=1)
+    logits, box = joined @ w["kind.kernel"] + w["kind.bias"], joined @ w["box.kernel"] + w["box.bias"]
+    of_samples = [
+        F.cross_entropy(logits, torch.from_numpy(labels), reduction="none"),
+        ((made - torch.from_numpy(features)) ** 2).mean(dim=(1, 2, 3)),
+        F.huber_loss(box, torch.from_numpy(boxes), reduction="none").mean(dim=1),
+    ]
+    means = [(loss * torch.from_numpy(weights)).mean() for loss in of_samples]
+    total = means[0] + 0.5 * means[1] + 2 * means[2]
+    total.backward()
+    for name, mean in zip(("loss", "kind_loss", "trunk_loss", "box_loss"), (total, *means)):
+        assert history[name][0] == pytest.approx(mean.item(), rel=1e-5)
+    for name, value in model.parameters().items():
+        close(value, w[name] - 0.5 * w[name].grad, name)
