@@ -43,7 +43,8 @@ Callback = Union[Callable[[int, Dict[str, float]], Any], Any]
 class History:
     """What `Model.fit` returns: .epoch, the numbers of the epochs from 0, and .history, a list for each of "loss",
     "accuracy", `compile`'s other metrics, "learning_rate" (of the epoch's last step) and, with validation data,
-    "val_loss", "val_accuracy", ..."""
+    "val_loss", "val_accuracy", ... Of several outputs "loss" is the weighted sum of each one's own, which has its name
+    before it, as "box_loss" and "kind_accuracy" have."""
 
     def __init__(self) -> None:
         self.epoch: List[int] = []
@@ -410,8 +411,9 @@ class Model:
         Parameters
         ----------
         x, y
-            Samples and labels, or without y an image folder's part or an iterable of batches: see the class. Images of
-            uint8 are scaled by 1/255; of any other type they are taken as they are.
+            Samples and labels, or without y an image folder's part or an iterable of batches: see the class. Of several
+            inputs or outputs a list of arrays each, or a dict by names. Images of uint8 are scaled by 1/255; of any
+            other type they are taken as they are.
         batch_size : int, optional
             32 unless it is given. Of an iterable the largest batch, which is the first unless it is given.
         epochs : int
