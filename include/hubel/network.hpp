@@ -104,9 +104,9 @@ class Network {
   // Graph::append. Returns the names of those that it left as they are.
   std::vector<std::string> copy_weights(const Network& other, std::string_view prefix = {});
 
-  // True when that output is a softmax over its classes, or those of each pixel, and nothing else takes it: it is
-  // probabilities, and its training loss is the cross-entropy of them. (Without it the output is logits and the
-  // training loss takes their softmax.)
+  // True when that output is a softmax over its classes, or those of each pixel, or a mean of such (of two heads, of
+  // neighbouring pixels): it is probabilities, and its training loss is the cross-entropy of them. (Without it the
+  // output is logits and the training loss takes their softmax.)
   bool ends_in_softmax(std::size_t output = 0) const;
 
   // hubel::summary of its graph, with what is frozen.

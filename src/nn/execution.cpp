@@ -8,6 +8,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
+#include <limits>
 #include <stdexcept>
 #include <utility>
 
@@ -42,6 +44,21 @@ template <class T>
 std::pair<T*, T*> group_flow(std::int64_t widest) {
   T* memory = detail::scratch<T>(detail::Scratch::flow, static_cast<std::size_t>(2 * detail::kGroup * widest));
   return {memory, memory + detail::kGroup * widest};
+}
+
+// f(i) for each of n elements, of so many floating-point operations.
+template <class F>
+void for_each_element(std::int64_t n, double flops, const F& f) {
+  detail::parallel_for(detail::piece_count(n), flops * static_cast<double>(n), [&](std::int64_t piece) {
+    const std::int64_t begin = piece * detail::kPiece, end = std::min(begin + detail::kPiece, n);
+    for (std::int64_t i = begin; i < end; ++i) f(i);
+  });
+}
+
+template <class T>
+void add_to(TensorView<const T> values, TensorView<T> sum) {
+  const std::array<TensorView<const T>, 2> terms = {values, sum};
+  add_forward(terms, Activation::identity, sum);
 }
 
 }  // namespace
@@ -216,7 +233,7 @@ void Execution<T>::Impl::forward(const Segment& segment, Samples samples) {
 template <class T>
 void Execution<T>::Impl::finish_outputs() {
   if (!outputs_are_due) return;
-  for (const detail::Output& output : plan.outputs) {
+  for (const detail::Output<T>& output : plan.outputs) {
     if (!output.softmax) continue;
     const Node<T>& node = plan.nodes[*output.softmax];
     activation_forward(node.view_z(0, m), node.activation, {node.y, detail::batch_shape(m, node.output)});
@@ -233,8 +250,8 @@ auto Execution<T>::Impl::outputs() -> Views {
 
 template <class T>
 TensorView<const T> Execution<T>::Impl::logits(std::size_t output) const {
-  const auto [value, softmax] = plan.outputs.at(output);
-  const T* logits = softmax ? plan.nodes[*softmax].z_now : plan.maker(value).y_now;
+  const detail::Output<T>& made = plan.outputs.at(output);
+  const T* logits = made.softmax ? plan.nodes[*made.softmax].z_now : plan.maker(made.value).y_now;
   const Shape& shape = plan.network->output_shapes()[output];
   return {logits, shape.elements() == shape.back() ? Shape{m, shape.back()} : detail::batch_shape(m, shape)};
 }
@@ -295,13 +312,23 @@ std::span<const LossResult> Execution<T>::Impl::losses(Views xs) {
 
 // After the forward pass: the cross-entropy is of the logits, any other loss of the output. `gradient`, unless it is
 // null, gets that of weight * loss.
+//
+// Of an output that is probabilities p already the logits are log p, whose softmax p is. What that leaves in dL/dp
+// beside the cross-entropy's own is the same for all classes of a row, which has no effect: all p come from softmaxes.
 template <class T>
 LossResult Execution<T>::Impl::loss_of(std::size_t i, T* gradient) {
   const Aim& aim = aims[i];
   if (!aim.of_logits()) finish_outputs();
-  const TensorView<const T> out = aim.of_logits() ? logits(i) : output(i);
+  const bool of_logarithms = aim.of_logits() && plan.outputs[i].probabilities;
+  const TensorView<const T> p = aim.of_logits() ? logits(i) : output(i);
+  const TensorView<const T> out = of_logarithms ? TensorView<const T>(plan.outputs[i].logarithms, p.shape()) : p;
+  constexpr T kLeast = std::numeric_limits<T>::min();  // what has come to 0 in a softmax has no logarithm
+  if (of_logarithms)
+    for_each_element(p.size(), 20,
+                     [&](std::int64_t k) { plan.outputs[i].logarithms[k] = std::log(std::max(p[k], kLeast)); });
   if (!gradient) return aim.compute(out, {});
   const LossResult result = aim.compute(out, {gradient, out.shape()});
+  if (of_logarithms) for_each_element(p.size(), 4, [&](std::int64_t k) { gradient[k] /= std::max(p[k], kLeast); });
   scale_gradient({gradient, out.shape()}, aim.weight);
   return result;
 }
@@ -310,10 +337,7 @@ template <class T>
 void Execution<T>::Impl::scale_gradient(TensorView<T> d, double weight) const {
   if (weight == 1) return;
   const T factor = static_cast<T>(weight);
-  detail::parallel_for(detail::piece_count(d.size()), static_cast<double>(d.size()), [&](std::int64_t piece) {
-    const std::int64_t begin = piece * detail::kPiece, end = std::min(begin + detail::kPiece, d.size());
-    for (std::int64_t k = begin; k < end; ++k) d[k] *= factor;
-  });
+  for_each_element(d.size(), 1, [&](std::int64_t k) { d[k] *= factor; });
 }
 
 // ---- Backward --------------------------------------------------------------------------------------------------
@@ -372,7 +396,7 @@ void Execution<T>::Impl::check_gradients(Views douts) const {
 template <class T>
 void Execution<T>::Impl::begin_backward(bool to_input_) {
   to_input = to_input_;
-  for (const detail::Output& output : plan.outputs)
+  for (const detail::Output<T>& output : plan.outputs)
     if (output.softmax) plan.nodes[*output.softmax].past_softmax = false;
   std::fill_n(plan.sums, part_count() * plan.part_size, T(0));
 }
@@ -402,7 +426,7 @@ std::span<const LossResult> Execution<T>::Impl::learn(Views xs) {
 // segment, sample by sample: that then does all three in one.
 template <class T>
 bool Execution<T>::Impl::heads_by_sample() const {
-  if (aims.size() > 1 || aims[0].loss || logits(0).shape().rank() != 2) return false;
+  if (aims.size() > 1 || aims[0].loss || plan.outputs[0].probabilities || logits(0).shape().rank() != 2) return false;
   const Segment& last = plan.segments.back();
   return last.by_sample && plan.outputs[0].softmax.value_or(last.begin) >= last.begin;
 }

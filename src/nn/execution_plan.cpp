@@ -84,7 +84,7 @@ template <class T>
 void ExecutionPlan<T>::find_outputs() {
   const Graph& graph = network->graph();
   for (const Graph::Value output : graph.outputs()) {
-    outputs.push_back({graph.position(output.layer()), softmax_layer(graph, output)});
+    outputs.push_back({graph.position(output.layer()), softmax_layer(graph, output), averages_softmax(graph, output)});
     values[outputs.back().value].consumers.push_back(nodes.size());
     if (const auto softmax = outputs.back().softmax) nodes[*softmax].put_off = true;
   }
@@ -107,7 +107,7 @@ void ExecutionPlan<T>::absorb(std::size_t i) {
   nodes[i].output = next.output;
   if (!std::exchange(next.put_off, false)) return;
   nodes[i].put_off = true;
-  for (Output& output : outputs)
+  for (Output<T>& output : outputs)
     if (output.softmax == next.number) output.softmax = i;
 }
 
@@ -219,6 +219,7 @@ void ExecutionPlan<T>::make_segments() {
       segment_of_[i] = segments.size() - 1;
       Node<T>& absorbed = nodes[i];
       if (!absorbed.absorbed) continue;
+  node.own_activation = node.own_activation && !node.put_off;
       absorbed.by_sample = node.by_sample;
       absorbed.output = node.output;
       absorbed.in_size = absorbed.out_size = node.out_size;
@@ -234,7 +235,12 @@ void ExecutionPlan<T>::place_values() {
   memory_of_.resize(values.size());
   for (std::size_t s = 0; s < segments.size(); ++s)
     for (std::size_t i = segments[s].begin; i < segments[s].end; ++i) place_node(s, i);
-  for (const Output& output : outputs) keep(output.value, end_time());
+  for (Output<T>& output : outputs) {
+    keep(output.value, end_time());
+    if (output.probabilities)
+      arena_.place(output.logarithms, max_batch, maker(output.value).output, backward_time(segments.size() - 1),
+                   end_time());
+  }
   if (mode != Mode::inspection) return;
   for (std::size_t value = input_count(); value < values.size(); ++value) keep(value, end_time());
 }
@@ -303,7 +309,8 @@ template <class T>
 void ExecutionPlan<T>::place_gradients() {
   flow_.resize(values.size());
   const auto last = static_cast<std::int64_t>(segments.size() - 1);
-  for (const Output& output : outputs) {  // where what is asked for, or the loss, is written before anything goes back
+  for (const Output<T>& output :
+       outputs) {  // where what is asked for, or the loss, is written before anything goes back
     const std::size_t value = output.value;
     flow_[value] = arena_.place(values[value].gradient, max_batch, maker(value).output, last, last);
   }

@@ -57,6 +57,8 @@ struct Output {
   std::size_t value;
   std::optional<std::size_t> softmax;  // the node whose activation is put off, if any
 };
+  bool probabilities = false;          // it is such, and there is no such node (averages_softmax)
+  T* logarithms = nullptr;             // of those: room for them
 
 template <class T>
 struct ExecutionPlan {
@@ -79,7 +81,7 @@ struct ExecutionPlan {
   std::vector<Node<T>> nodes;
   std::vector<Value<T>> values;
   std::vector<Segment<T>> segments;
-  std::vector<Output> outputs;
+  std::vector<Output<T>> outputs;
   std::int64_t widest = 0;  // elements of a sample's largest activation within segments that go by sample
   std::int64_t part_size = 0, most_parts = 1;  // of the pairs' gradients
   T* sums = nullptr;

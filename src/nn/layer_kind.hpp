@@ -124,6 +124,12 @@ struct LayerTraits {
   static bool reads_inputs(const L&) {
     return true;
   }
+  // Whether each number it makes is a mean of such of the same channel, or one of them: rows of probabilities stay
+  // such.
+  template <class L>
+  static bool averages(const L&) {
+    return false;
+  }
   // Only in training; else its output is its input.
   static constexpr bool kTrainingOnly = false;
   template <class L>

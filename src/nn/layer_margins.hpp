@@ -49,6 +49,7 @@ struct LayerKind<Cropping2D> : LayerTraits {
 
   static std::string_view name(const Cropping2D&) { return kNames[0]; }
   static bool reads_inputs(const Cropping2D&) { return false; }
+  static bool averages(const Cropping2D&) { return true; }
   static Cropping2D of_name(std::string_view) { return {}; }
   template <class Self, class F>
   static void fields(Self& layer, F&& f) {

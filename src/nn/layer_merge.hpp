@@ -13,6 +13,7 @@ struct LayerKind<Merge> : LayerTraits {
   static constexpr bool kJoins = true;
 
   static std::string_view name(const Merge& layer) { return merge_mode_name(layer.mode); }
+  static bool averages(const Merge& layer) { return layer.mode == MergeMode::average; }
   static bool reads_inputs(const Merge& layer) {
     return layer.mode == MergeMode::maximum || layer.mode == MergeMode::minimum;
   }

@@ -12,6 +12,12 @@ template <class L>
 struct PoolTraits : LayerTraits {
   static std::string_view name(const L& layer) { return LayerKind<L>::kNames[layer.mode == PoolMode::max ? 0 : 1]; }
   static bool reads_inputs(const L& layer) { return layer.mode == PoolMode::max; }
+  static bool averages(const L& layer) {
+    if constexpr (requires { layer.count_include_pad; }) {
+      if (layer.count_include_pad) return false;
+    }
+    return layer.mode == PoolMode::avg;
+  }
   static L of_name(std::string_view name) {
     L layer;
     layer.mode = name == LayerKind<L>::kNames[0] ? PoolMode::max : PoolMode::avg;

@@ -12,6 +12,7 @@ template <class L>
 struct ResizingKind : LayerTraits {
   static L of_name(std::string_view) { return {}; }
   static bool reads_inputs(const L&) { return false; }
+  static bool averages(const L&) { return true; }
   template <class Self, class F>
   static void fields(Self& layer, F&& f) {
     f.optional("size", layer.size);

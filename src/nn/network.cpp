@@ -166,7 +166,8 @@ std::string Network<T>::summary() const {
 
 template <class T>
 bool Network<T>::ends_in_softmax(std::size_t output) const {
-  return detail::softmax_layer(graph_, graph_.outputs().at(output)).has_value();
+  const Graph::Value value = graph_.outputs().at(output);
+  return detail::softmax_layer(graph_, value) || detail::averages_softmax(graph_, value);
 }
 
 template class Network<float>;

@@ -50,6 +50,31 @@ std::optional<std::size_t> softmax_layer(const Graph& graph, Graph::Value output
   return over_classes && is_softmax ? std::optional(static_cast<std::size_t>(i)) : std::nullopt;
 }
 
+namespace {
+
+// Whether what a layer makes is probabilities over the last axis; `before`: of each value before it.
+bool makes_probabilities(const Graph& graph, const GraphLayer& placed, const Shape& made,
+                         const std::vector<bool>& before) {
+  return with_kind(placed.layer, [&](auto kind, const auto& l) {
+    if (layer_activation(l) == Activation::softmax) return true;
+    const bool same_rows = kind.kReshapes && made.back() == graph.shape(graph.value(placed.inputs[0])).back();
+    if (layer_activation(l) != Activation::identity || !(same_rows || kind.averages(l))) return false;
+    return std::ranges::all_of(placed.inputs, [&](std::int64_t input) { return before[graph.position(input)]; });
+  });
+}
+
+}  // namespace
+
+bool averages_softmax(const Graph& graph, Graph::Value output) {
+  if (softmax_layer(graph, output)) return false;
+  std::vector<bool> probabilities(graph.inputs().size(), false);  // of each value
+  for (std::int64_t i = 0; i <= output.layer(); ++i) {
+    const GraphLayer& placed = graph.layers()[static_cast<std::size_t>(i)];
+    probabilities.push_back(makes_probabilities(graph, placed, graph.shape(graph.value(i)), probabilities));
+  }
+  return probabilities.back();
+}
+
 std::int64_t class_count(const Shape& output, std::string_view who) {
   if (output.elements() == output.back()) return output.back();
   throw std::invalid_argument(detail::formatted(

@@ -39,6 +39,10 @@ std::optional<std::size_t> softmax_layer(const Graph& graph, Graph::Value output
 std::int64_t class_count(const Shape& output, std::string_view who);
 
 // hubel::summary of a network with these layers (summary.cpp).
+// Whether that output of the network is probabilities over the last axis that softmax_layer does not find: a softmax
+// that layers take too, or a mean of softmaxes, as of two heads or behind an average pooling.
+bool averages_softmax(const Graph& graph, Graph::Value output);
+
 std::string summary_of(const Graph& graph, std::span<const LayerInfo> layers, std::int64_t bytes_per_number);
 
 // One sample's shape with a batch axis before it.

@@ -25,7 +25,7 @@ template <class T>
 struct Node {
   const Layer* layer = nullptr;
   Activation activation = Activation::identity;
-  bool own_activation = false;          // the kind does the activation, forward and backward
+  bool own_activation = false;          // the kind does the activation, forward and backward, unless it is put off
   bool reshapes = false;                // no linear part: z is the input, seen in the output's shape
   std::optional<ConvPoolPlan<T>> pair;  // runs as one with the pooling that it absorbs
   std::size_t absorbs = 0;              // layers behind it that run with it, whose last has y for its output
@@ -212,7 +212,7 @@ void Node<T>::backward(Parameters parameters, Gradients gradients, std::int64_t 
     BackwardPass<T> pass;
     static_cast<ForwardPass<T>&>(pass) =
         forward_pass(parameters, by_sample ? std::span(&some, 1) : std::span(xs), begin, key);
-    pass.activation = activation;
+    pass.activation = own_activation ? activation : Activation::identity;
     pass.d = view_d;
     pass.y = view_y(begin, count);
     pass.dx = dx;

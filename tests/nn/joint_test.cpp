@@ -76,6 +76,52 @@ TEST(Joint, LossesAreThoseOfTheOutputs) {
   }
 }
 
+TEST(Joint, GradientsWhereASoftmaxFeedsOthersToo) {
+  Graph graph({4, 3, 2});
+  const auto pixels =
+      graph(Conv2D{.filters = 3, .kernel_size = {1, 1}, .activation = Activation::softmax}, graph.input());
+  const auto flat = graph(Flatten{}, pixels);
+  const auto classes = graph(Dense{.units = 4, .activation = Activation::softmax}, flat);
+  const auto box = graph(Dense{.units = 2}, classes);
+  graph.set_outputs({box, classes, pixels});
+  Network<double> network(graph, 1);
+  const auto x = random_batches<double>(network.input_shapes(), 5, 1);
+  for (const double weight : {0.0, 1.0}) {
+    RandomAims random(network, {MeanSquaredError{}, CrossEntropy{}, CrossEntropy{.label_smoothing = 0.1}},
+                      {false, true, true}, 5);
+    random.aims[0].weight = weight;
+    using Mode = Execution<double>::Mode;
+    Execution<double> execution(network, 5, Mode::training), other(network, 5, Mode::training);
+    const auto sum = [&] {
+      double all = 0;
+      const auto outputs = other.forward(views_of(x));
+      const LossResult squares = compute_loss(MeanSquaredError{}, outputs[0], random.aims[0].targets);
+      all += weight * squares.loss;
+      for (const std::size_t i : {1, 2}) {
+        const std::int64_t n = outputs[i].shape().back(), rows = outputs[i].size() / n;
+        const double smoothing = i == 2 ? 0.1 : 0;
+        for (std::int64_t row = 0; row < rows; ++row) {
+          for (std::int64_t c = 0; c < n; ++c) {
+            const bool is_label = random.aims[i].labels[static_cast<std::size_t>(row)] == c;
+            const double target = (is_label ? 1 - smoothing : 0) + smoothing / static_cast<double>(n);
+            all -= random.aims[i].weight * target * std::log(outputs[i][row * n + c]) / static_cast<double>(rows);
+          }
+        }
+      }
+      return all;
+    };
+    double total = 0;
+    const std::span<const LossResult> results = execution.losses_and_gradients(views_of(x), random.aims);
+    for (std::size_t i = 0; i < results.size(); ++i) total += random.aims[i].weight * results[i].loss;
+    EXPECT_NEAR(total, sum(), 1e-12);
+    for (std::size_t p = 0; p < network.parameters().size(); ++p) {
+      Parameter<double>& parameter = network.parameters()[p];
+      for (std::int64_t i = 0; i < parameter.value.size(); ++i)
+        EXPECT_NEAR(execution.gradients()[p][i], slope_at(parameter.value[i], sum), 1e-7) << parameter.name;
+    }
+  }
+}
+
 // Of the weighted sum, by central differences.
 TEST(Joint, Gradients) {
   Network<double> network(towers(), 1);
