@@ -13,6 +13,10 @@
 //   const auto image = graph.add_input({32, 32, 3}, "image"), place = graph.add_input({2}, "place");
 //   ...
 //   graph.set_outputs({classes, box});
+//
+// One layer in two places, with the same weights:
+//
+//   const auto left = graph(hubel::Dense{.units = 16}, image_a), right = graph.again(left, image_b);
 #pragma once
 
 #include <cstddef>
@@ -45,6 +49,7 @@ struct GraphLayer {
   Layer layer;
   std::vector<std::int64_t> inputs;  // the numbers, from 0, of earlier layers whose outputs it takes, or kInput - i
   std::string name;                  // unique in the graph
+  std::int64_t weights_of = -1;      // unless it has its own weights: the earlier layer that has them (Graph::again)
 
   friend bool operator==(const GraphLayer&, const GraphLayer&) = default;
 };
@@ -84,13 +89,25 @@ class Graph {
   Value operator()(const Layer& layer, Value x, std::string_view name = {});
   Value operator()(const Layer& layer, std::initializer_list<Value> xs, std::string_view name = {});
   Value operator()(const Layer& layer, std::span<const Value> xs, std::string_view name = {});
+  // Adds the layer that makes `made` once more, taking x, or several, with the same weights: there is one set of them,
+  // and its gradient is the sum of what each place asks for (LeCun et al., "Backpropagation applied to handwritten zip
+  // code recognition", 1989; Bromley et al., "Signature verification using a Siamese time delay neural network", 1993).
+  // What a batch normalisation measures moves by the sum of its places' steps. Without a name it is called by the
+  // layer's and a number, the next that is free: "conv2d_1_2". Throws std::invalid_argument when no layer makes `made`,
+  // when x is such that the weights would have other shapes, and as above.
+  Value again(Value made, Value x, std::string_view name = {});
+  Value again(Value made, std::initializer_list<Value> xs, std::string_view name = {});
+  Value again(Value made, std::span<const Value> xs, std::string_view name = {});
   // Adds the layers of another network, or of this one once more, with xs for its inputs: each by its name there with
-  // the prefix before it, such as "base/". Returns its outputs. Weights are another matter: see Network::copy_weights.
-  // Throws std::invalid_argument, and adds nothing, when the xs have other shapes than its inputs, it has no layers, or
-  // for a name as above.
-  std::vector<Value> append(const Graph& other, std::span<const Value> xs, std::string_view prefix = {});
+  // the prefix before it, such as "base/". Returns its outputs. Where weights_of is given they take the weights of the
+  // layers by the same names with that before them, where the network was appended before; else weights are another
+  // matter: see Network::copy_weights. Throws std::invalid_argument, and adds nothing, when the xs have other shapes
+  // than its inputs, it has no layers, for a name as above, or when there are no such layers to take the weights of.
+  std::vector<Value> append(const Graph& other, std::span<const Value> xs, std::string_view prefix = {},
+                            std::optional<std::string_view> weights_of = {});
   // The same with one input; returns the output, of several the first.
-  Value append(const Graph& other, Value x, std::string_view prefix = {});
+  Value append(const Graph& other, Value x, std::string_view prefix = {},
+               std::optional<std::string_view> weights_of = {});
   // What the network's outputs are, in this order: layers' outputs, which others may take too. Throws
   // std::invalid_argument, and changes nothing, when there are none, one is there twice, or one is an input.
   void set_outputs(std::initializer_list<Value> outputs);
@@ -117,6 +134,8 @@ class Graph {
 
   // The name that a layer of that kind gets now unless it is given one.
   std::string default_name(const Layer& layer) const;
+  // The name that the layer that makes it gets when it is added again.
+  std::string default_name(Value made) const;
 
   friend bool operator==(const Graph& a, const Graph& b) {
     return a.inputs_ == b.inputs_ && a.layers_ == b.layers_ && a.outputs() == b.outputs();
@@ -124,6 +143,8 @@ class Graph {
 
  private:
   void check_name(std::string_view name) const;
+  Value add(GraphLayer added, const Shape& output);
+  Value named(std::string_view name, const Layer& layer) const;
 
   std::vector<GraphInput> inputs_;
   std::vector<GraphLayer> layers_;

@@ -3,9 +3,9 @@ from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, Union
 
 from ._types import AnyArray, Array
 
-# A layer in its place: kind, options, name (None: by kind and number), and the numbers of the layers whose outputs it
-# takes, -1 - i for the network's input i.
-LayerEntry = Tuple[str, Dict[str, Any], Optional[str], List[int]]
+# A layer in its place: kind, options, name (None: by kind and number), the numbers of the layers whose outputs it takes,
+# -1 - i for the network's input i, and the number of the layer that it is again, with its weights, or -1.
+LayerEntry = Tuple[str, Dict[str, Any], Optional[str], List[int], int]
 InputEntry = Tuple[Tuple[int, ...], Optional[str]]  # a sample's shape, and the name (None: the usual)
 
 version: str

@@ -16,6 +16,13 @@ A model is called like a layer, as part of another:
 >>> model.layer_names
 ['base/conv2d_1', 'base/global_avg_pool2d_1', 'dense_1']
 
+A layer or a model that is called several times has the same weights each time, as in a network that compares two images:
+
+>>> left, right = hubel.Input((32, 32, 3), name="left"), hubel.Input((32, 32, 3), name="right")
+>>> apart = hubel.Subtract()([base(left), base(right)])
+>>> hubel.Model([left, right], hubel.Dense(1, "sigmoid")(apart))
+<hubel.Model 'model', [(32, 32, 3), (32, 32, 3)] -> (1,), 465 parameters>
+
 A model may have several inputs and outputs:
 
 >>> place = hubel.Input(2, name="place")
@@ -68,7 +75,7 @@ class Value:
     Made by `Input` and by calling a layer or a model. ``value.shape`` is a sample's, without the batch axis.
     """
 
-    __slots__ = ("shape", "layer", "inputs", "name", "part", "_number")
+    __slots__ = ("shape", "layer", "inputs", "name", "part", "place", "_number")
 
     def __init__(
         self,
@@ -77,12 +84,14 @@ class Value:
         inputs: Tuple[Value, ...] = (),
         name: Optional[str] = None,
         part: Optional[Part] = None,
+        place: int = -1,
     ) -> None:
         self.shape = shape
         self.layer = layer
         self.inputs = inputs
         self.name = name  # within its part, if it is of one
         self.part = part
+        self.place = place  # in its part's model: the number of the layer whose weights it has
         self._number = next(_numbers)
 
     def __repr__(self) -> str:
@@ -158,9 +167,9 @@ def inline(model: Model, x: Any, name: Optional[str]) -> Any:
         if value.shape != shape:
             raise ValueError(f"{model.name}: it is called on a value of shape {value.shape}, it takes {shape}")
     part, count = Part(model, name), len(made)
-    for entry, layer, info in zip(model._network.layers(), model.layers, model._network.info()):
-        taken = tuple(made[-1 - i] if i < 0 else made[count + i] for i in entry[3])
-        made.append(Value(info[2], layer, taken, info[0], part))
+    for i, (entry, layer, info) in enumerate(zip(model._network.layers(), model.layers, model._network.info())):
+        taken = tuple(made[-1 - k] if k < 0 else made[count + k] for k in entry[3])
+        made.append(Value(info[2], layer, taken, info[0], part, i if entry[4] < 0 else entry[4]))
     outputs = [made[count + i] for i in model._network.outputs()]
     return outputs[0] if len(outputs) == 1 else outputs
 
@@ -175,8 +184,8 @@ class Entries(NamedTuple):
 
 
 def entries_of(inputs: Union[Value, Sequence[Value]], outputs: Union[Value, Sequence[Value]]) -> Entries:
-    """The network from the ones to the others. Raises ValueError when outputs do not come from inputs alone, one of them
-    is there twice, or a layer with weights is."""
+    """The network from the ones to the others. Raises ValueError when outputs do not come from inputs alone, or one of
+    them is there twice."""
     first, last = _values("inputs", inputs), _values("outputs", outputs)
     if any(value.layer is not None for value in first):
         raise ValueError("Model: inputs must come from hubel.Input")
@@ -197,12 +206,11 @@ def entries_of(inputs: Union[Value, Sequence[Value]], outputs: Union[Value, Sequ
         if value._number not in reached:
             which = f"input {i + 1} of inputs" if len(first) > 1 else "inputs"
             raise ValueError(f"Model: outputs does not come from {which}")
-    _check_shared(order)
     number.update({value._number: i for i, value in enumerate(order)})
     prefixes = _prefixes(order)
     return Entries(
         [(value.shape, value.name) for value in first],
-        [_entry(value, prefixes, [number[x._number] for x in value.inputs]) for value in order],
+        _layer_entries(order, number, prefixes),
         [number[value._number] for value in last],
         {prefix: part.model for part, prefix in prefixes.items()},
     )
@@ -239,18 +247,34 @@ def _prefixes(order: List[Value]) -> Dict[Part, str]:
     return prefixes
 
 
-def _entry(value: Value, prefixes: Dict[Part, str], inputs: List[int]) -> _core.LayerEntry:
-    layer: Any = value.layer
-    name = value.name if value.part is None else f"{prefixes[value.part]}{value.name}"
-    return layer.kind, layer.get_config(), name, inputs
+def _weights(value: Value) -> Tuple[int, int]:
+    """What is the same for values that are made with the same weights."""
+    return (id(value.layer), -1) if value.part is None else (id(value.part.model), value.place)
 
 
-def _check_shared(order: List[Value]) -> None:
-    called = set()
-    for value in order:
+def firsts(layers: Sequence[Any], weights: Sequence[Any]) -> List[int]:
+    """For each layer the number of the first with the same weights, or -1 where it is that itself or has no weights.
+
+    A layer with a name of its own counts as if it had weights, that it may have another name the second time.
+    """
+    found: Dict[Any, int] = {}
+    return [
+        found[key] if found.setdefault(key, i) < i and (layer.has_weights or layer.given_name) else -1
+        for i, (layer, key) in enumerate(zip(layers, weights))
+    ]
+
+
+def _layer_entries(
+    order: Sequence[Value], number: Dict[int, int], prefixes: Dict[Part, str]
+) -> List[_core.LayerEntry]:
+    entries: List[_core.LayerEntry] = []
+    inherited = set()  # names of layers that a call of theirs goes by
+    for value, first in zip(order, firsts([value.layer for value in order], [_weights(value) for value in order])):
         layer: Any = value.layer
-        if id(layer) in called and layer.has_weights:
-            raise ValueError(
-                f"Model: {layer!r} is called twice, but each call would have weights of its own; make two layers"
-            )
-        called.add(id(layer))
+        name = value.name if value.part is None else f"{prefixes[value.part]}{value.name}"
+        if value.part is None and name is not None and name == layer.given_name:
+            if first >= 0 and (id(layer), name) in inherited:
+                name = None
+            inherited.add((id(layer), value.name))
+        entries.append((layer.kind, layer.get_config(), name, [number[x._number] for x in value.inputs], first))
+    return entries

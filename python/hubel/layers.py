@@ -86,7 +86,8 @@ class Layer:
 
     Called on a `hubel.Value`, or on a list of such, it gives the value that it makes of them: see `hubel.graph`. The last
     option of each, ``name``, is what it is called in summaries and its weights begin with; without one, or where a call
-    gives another, that is its kind and number: "conv2d_1".
+    gives another, that is its kind and number: "conv2d_1". Called several times within one model it has the same weights
+    each time, and later calls without a name of their own are called by the first's and a number.
     """
 
     kind: ClassVar[str] = ""

@@ -23,7 +23,7 @@ from .augmentation import Augmentation
 from .callbacks import Callback as CallbackObject
 from .callbacks import LearningRateScheduler, ModelCheckpoint, ReduceLROnPlateau
 from .data import FolderImages
-from .graph import Value, are_values, each, entries_of, inline
+from .graph import Value, are_values, each, entries_of, firsts, inline
 from .layers import Layer, SeparableConv2D, layer_of
 from .losses import Loss
 from .optimizers import Optimizer, optimizer_of
@@ -137,8 +137,11 @@ class Model:
 
     @property
     def layers(self) -> List[Layer]:
-        """The layers, as descriptions."""
-        return [layer_of(kind, options, name) for kind, options, name, _ in self._network.layers()]
+        """The layers, as descriptions; one that is there several times, with the same weights, is the same each time."""
+        made: List[Layer] = []
+        for kind, options, name, _, first in self._network.layers():
+            made.append(layer_of(kind, options, name) if first < 0 else made[first])
+        return made
 
     @property
     def layer_names(self) -> List[str]:
@@ -799,6 +802,7 @@ class Model:
         Its layers become layers of the other model, called ``name/conv2d_1``, ...; without a name that is the model's,
         with a number behind it where it is there twice. The other model has copies of the weights, as they are when it is
         made, and holds fixed what is frozen here; what either learns the other does not. (In Keras the two share them.)
+        Called several times within one model, it has the same weights each time.
         Raises ValueError for a value of another shape than the model's input.
         """
         if not are_values(x):
@@ -984,7 +988,8 @@ class Sequential(Model):
                 raise TypeError(f"Sequential: layers must be hubel's, such as hubel.Dense(10), got {one!r}")
         _check_seed("Sequential", seed)
         entries: List[_core.LayerEntry] = [
-            (one.kind, one.get_config(), one.given_name, [i - 1]) for i, one in enumerate(single)
+            (one.kind, one.get_config(), one.given_name if first < 0 else None, [i - 1], first)
+            for i, (one, first) in enumerate(zip(single, firsts(single, [id(one) for one in single])))
         ]
         network = _core.Network([(input_shape, input_name)], entries, None, seed)
         self._set_up(network, "sequential" if name is None else str(name), seed)
@@ -1035,7 +1040,7 @@ def _load(who: str, argument: str, path: Any) -> Model:
 
 def _model_of(network: _core.Network, name: Optional[str], next_seed: int) -> Model:
     """The model around a network that is there already: a `Sequential` where its layers come one after another."""
-    chain = all(inputs == [i - 1] for i, (_, _, _, inputs) in enumerate(network.layers()))
+    chain = all(entry[3] == [i - 1] for i, entry in enumerate(network.layers()))
     chain = chain and len(network.inputs()) == 1 and len(network.outputs()) == 1
     model: Model = object.__new__(Sequential if chain else Model)
     model._set_up(network, type(model).__name__.lower() if name is None else name, next_seed)

@@ -210,7 +210,7 @@ nb::list entries_of(const Graph& graph) {
     const nb::tuple layer = layer_to_python(placed.layer);
     nb::list inputs;
     for (const std::int64_t input : placed.inputs) inputs.append(input);
-    result.append(nb::make_tuple(layer[0], layer[1], python_text(placed.name), inputs));
+    result.append(nb::make_tuple(layer[0], layer[1], python_text(placed.name), inputs, placed.weights_of));
   }
   return result;
 }

@@ -78,11 +78,18 @@ Graph graph_of(nb::handle inputs, nb::handle layers, nb::handle outputs) {
   }
   for (nb::handle layer : nb::borrow<nb::sequence>(layers)) {
     const nb::tuple t = nb::cast<nb::tuple>(layer);
-    const Layer description =
-        layer_from_python("Model", nb::cast<nb::str>(t[0]).c_str(), nb::cast<nb::dict>(nb::object(t[1])));
-    const std::string name =
-        t[2].is_none() ? graph.default_name(description) : free_text({"Model", "name", "a str"}, t[2]);
-    graph(description, values(t[3]), name);
+    const auto name_or = [&](const auto& of) {
+      return t[2].is_none() ? graph.default_name(of) : free_text({"Model", "name", "a str"}, t[2]);
+    };
+    // Older pickles do not have the last.
+    if (const auto first = nb::len(t) > 4 ? nb::cast<std::int64_t>(t[4]) : -1; first >= 0) {
+      const Graph::Value made = graph.value(first);
+      graph.again(made, values(t[3]), name_or(made));
+    } else {
+      const Layer description =
+          layer_from_python("Model", nb::cast<nb::str>(t[0]).c_str(), nb::cast<nb::dict>(nb::object(t[1])));
+      graph(description, values(t[3]), name_or(description));
+    }
   }
   if (!outputs.is_none()) graph.set_outputs(values(outputs));
   return graph;

@@ -195,8 +195,13 @@ json inputs_to_json(const Graph& graph, const GraphLayer& layer) {
 // Its name and inputs are put down where they are not what they would be without.
 json layer_to_json(const Graph& graph, std::int64_t i, const std::string& default_name) {
   const GraphLayer& placed = graph.layers()[static_cast<std::size_t>(i)];
-  json object = {{"kind", layer_kind(placed.layer)}};
-  detail::with_kind(placed.layer, [&](auto kind, const auto& l) { kind.fields(l, FieldWriter{object}); });
+  json object;
+  if (placed.weights_of >= 0) {
+    object["again"] = graph.name(graph.value(placed.weights_of));
+  } else {
+    object["kind"] = layer_kind(placed.layer);
+    detail::with_kind(placed.layer, [&](auto kind, const auto& l) { kind.fields(l, FieldWriter{object}); });
+  }
   if (placed.name != default_name) object["name"] = placed.name;
   if (placed.inputs != std::vector{i - 1}) object["inputs"] = inputs_to_json(graph, placed);
   return object;
@@ -237,19 +242,33 @@ std::vector<Graph::Value> inputs_from_json(const Graph& graph, const json& objec
                           "the network's inputs and earlier layers");
 }
 
+// The layer that is there again, by its name.
+Graph::Value again_from_json(const Graph& graph, const json& name, std::string_view who) {
+  const auto found = name.is_string() ? graph.find(name.get_ref<const std::string&>()) : std::nullopt;
+  if (found && found->layer() >= 0) return *found;
+  wrong(name, detail::formatted("{}: 'again'", who), "the name of an earlier layer");
+}
+
 void add_from_json(Graph& graph, const json& object, std::string_view who) {
-  if (!object.is_object() || !object.contains("kind")) wrong(object, who, "an object with a 'kind'");
+  if (!object.is_object() || object.contains("kind") == object.contains("again"))
+    wrong(object, who, "an object with a 'kind', or with 'again'");
+  std::optional<std::string> given;
+  if (object.contains("name")) {
+    if (!object["name"].is_string()) wrong(object["name"], detail::formatted("{}: 'name'", who), "a text");
+    given = object["name"].get<std::string>();
+  }
+  const std::string_view name = given ? std::string_view(*given) : std::string_view();
+  if (object.contains("again")) {
+    constexpr std::string_view kKeys[] = {"again", "name", "inputs"};
+    check_keys(object, kKeys, who);
+    graph.again(again_from_json(graph, object["again"], who), inputs_from_json(graph, object, who), name);
+    return;
+  }
   Layer layer = layer_of_kind(object["kind"], who);
   FieldReader reader{object, who, {"kind", "name", "inputs"}};
   detail::with_kind(layer, [&](auto kind, auto& l) { kind.fields(l, reader); });
   check_keys(object, reader.known, who);
-  std::optional<std::string> name;
-  if (object.contains("name")) {
-    if (!object["name"].is_string()) wrong(object["name"], detail::formatted("{}: 'name'", who), "a text");
-    name = object["name"].get<std::string>();
-  }
-  const std::vector<Graph::Value> inputs = inputs_from_json(graph, object, who);
-  graph(layer, inputs, name ? std::string_view(*name) : std::string_view());
+  graph(layer, inputs_from_json(graph, object, who), name);
 }
 
 // ---- The whole -------------------------------------------------------------------------------------------------
@@ -354,10 +373,16 @@ std::string architecture_to_json(const Graph& graph) {
   for (const GraphInput& input : graph.inputs()) without_names.add_input(input.shape, input.name);
   for (std::int64_t i = 0; i < std::ssize(graph.layers()); ++i) {
     const GraphLayer& layer = graph.layers()[static_cast<std::size_t>(i)];
-    object["layers"].push_back(layer_to_json(graph, i, without_names.default_name(layer.layer)));
     std::vector<Graph::Value> inputs;
     for (const std::int64_t input : layer.inputs) inputs.push_back(without_names.value(input));
-    without_names(layer.layer, inputs, layer.name);
+    if (layer.weights_of >= 0) {
+      const Graph::Value first = without_names.value(layer.weights_of);
+      object["layers"].push_back(layer_to_json(graph, i, without_names.default_name(first)));
+      without_names.again(first, inputs, layer.name);
+    } else {
+      object["layers"].push_back(layer_to_json(graph, i, without_names.default_name(layer.layer)));
+      without_names(layer.layer, inputs, layer.name);
+    }
   }
   if (graph.outputs() != without_names.outputs()) {
     for (const Graph::Value output : graph.outputs()) object["outputs"].push_back(graph.name(output));

@@ -137,7 +137,7 @@ std::vector<Timing> time_layers(const Network<float>& network, std::int64_t batc
     const Tensor<float> dout = random_values(detail::batch_shape(batch, info.output_shape), 2 * i + 1);
     Execution<float> execution(layer, batch, Execution<float>::Mode::training);
     const double flops = 2.0 * static_cast<double>(info.macs) * static_cast<double>(batch);
-    const double moved = bytes_of(x.size() + dout.size() + info.parameters);
+    const double moved = bytes_of(x.size() + dout.size() + layer.parameter_count());
     const auto forward = [&] { execution.forward(x); };
     timings.push_back({info.name, "forward", info.options, median_seconds(forward, seconds), flops, moved});
     timings.push_back({info.name, "backward", info.options,

@@ -497,7 +497,11 @@ void Execution<T>::Impl::backward(const Segment& segment) {
     T* to = segment.aside[k] ? segment.aside[k] : plan.values[value].gradient;
     node.dxs[k] = wants(value) ? TensorView<T>(to, detail::batch_shape(m, node.input_shapes[k])) : TensorView<T>();
   }
-  node.backward(parameters_of(node), gradients_of(node), 0, m, key, d, is_past(node), node.dxs, nullptr);
+  const std::span<const TensorView<T>> all = gradients_of(node);
+  const std::span<const TensorView<T>> own = node.aside.empty() ? all : node.aside;
+  node.backward(parameters_of(node), own, 0, m, key, d, is_past(node), node.dxs, nullptr);
+  for (std::size_t p = 0; p < node.aside.size(); ++p)
+    if (detail::is_given(node.aside[p])) add_to<T>(node.aside[p], all[p]);
   for (std::size_t k = 0; k < node.inputs.size(); ++k) {
     if (!wants(node.inputs[k])) continue;
     const bool done = !node.reshapes && !segment.aside[k];
@@ -511,11 +515,11 @@ void Execution<T>::Impl::leave(const Segment& segment, std::size_t input, Sample
   const Node<T>& node = plan.nodes[segment.begin];
   const Shape shape = detail::batch_shape(samples.count(), node.input_shapes[input]);
   T* to = plan.values[node.inputs[input]].gradient + samples.begin * node.input_shapes[input].elements();
-  const std::array<TensorView<const T>, 2> terms = {TensorView<const T>(gradient, shape), {to, shape}};
+  const TensorView<const T> given(gradient, shape);
   if (segment.aside[input]) {
-    add_forward(terms, Activation::identity, {to, shape});
+    add_to(given, TensorView<T>(to, shape));
   } else if (to != gradient) {
-    add_forward(std::span(terms).first(1), Activation::identity, {to, shape});
+    add_forward(std::span(&given, 1), Activation::identity, {to, shape});
   }
 }
 

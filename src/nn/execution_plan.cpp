@@ -41,6 +41,12 @@ ExecutionPlan<T>::ExecutionPlan(const Network<T>& net, std::int64_t max_batch_, 
     const Parameter<T>& p = net.parameters()[i];
     gradients.push_back(p.frozen ? TensorView<T>() : TensorView<T>(gradient_places_[i], p.value.shape()));
   }
+  for (Node<T>& node : nodes) {
+    for (std::size_t p = 0; p < node.aside_places.size(); ++p) {
+      const TensorView<T> all = gradients[node.first_parameter + p];
+      node.aside.push_back(is_given(all) ? TensorView<T>(node.aside_places[p], all.shape()) : all);
+    }
+  }
 }
 
 // ---- Nodes -----------------------------------------------------------------------------------------------------
@@ -52,15 +58,14 @@ void ExecutionPlan<T>::make_nodes() {
   const auto layers = network->layers();
   nodes.resize(layers.size());
   values.resize(graph.value_count());
-  for (std::size_t i = 0, parameter = 0; i < nodes.size(); ++i) {
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
     Node<T>& node = nodes[i];
     node.layer = &layers[i].layer;
     node.number = i;
     node.training = training();
     node.output = plan.info[i].output_shape;
-    node.first_parameter = parameter;
-    node.parameter_count = plan.parameter_counts[i];
-    parameter += node.parameter_count;
+    node.first_parameter = plan.ranges[i].first;
+    node.parameter_count = plan.ranges[i].count;
     const std::span<const Parameter<T>> own = parameters_of(node);
     node.learns = std::ranges::any_of(own, [](const Parameter<T>& p) { return !p.frozen; });
     if (std::ranges::any_of(own, [](const auto& p) { return p.role == ParameterRole::statistic && p.frozen; }))
@@ -75,6 +80,7 @@ void ExecutionPlan<T>::make_nodes() {
     node.dxs.resize(node.inputs.size());
   }
   find_outputs();
+  find_sharing();
   for (std::size_t i = 0; i < nodes.size(); ++i)
     if (!nodes[i].absorbed) choose_kind(i);
   if (mode == Mode::frozen) absorb_additions();
@@ -87,6 +93,22 @@ void ExecutionPlan<T>::find_outputs() {
     outputs.push_back({graph.position(output.layer()), softmax_layer(graph, output), averages_softmax(graph, output)});
     values[outputs.back().value].consumers.push_back(nodes.size());
     if (const auto softmax = outputs.back().softmax) nodes[*softmax].put_off = true;
+  }
+}
+
+template <class T>
+void ExecutionPlan<T>::find_sharing() {
+  std::vector<std::optional<std::size_t>> later(network->parameters().size());  // which has it, by its first
+  for (std::size_t i = nodes.size(); i-- > 0;) {
+    Node<T>& node = nodes[i];
+    if (node.parameter_count == 0) continue;
+    std::optional<std::size_t>& last = later[node.first_parameter];
+    if (last) {
+      node.shares = nodes[*last].shares = true;
+      node.aside_places.resize(training() ? node.parameter_count : 0);
+    } else {
+      last = i;
+    }
   }
 }
 
@@ -185,16 +207,19 @@ void ExecutionPlan<T>::choose_kind(std::size_t i) {
     fuses = kind.kFusesActivation;
   });
   if (fuses) absorb_activation(i);
-  if (mode != Mode::inspection && follows_alone(i + node.absorbs + 1)) {
+  // Pairs and small dense layers write their parameters' gradients when all layers are through, and not to add to any.
+  const bool writes_late = !(node.shares && training());
+  if (writes_late && mode != Mode::inspection && follows_alone(i + node.absorbs + 1)) {
     const Layer& behind = *nodes[i + node.absorbs + 1].layer;
     node.pair = conv_pool_pair<T>(*node.layer, node.activation, behind, node.input_shapes[0], training());
     if (node.pair) absorb(i);
   }
   if (mode == Mode::frozen && !node.pair) freeze(i);
-  if (const auto* dense = std::get_if<Dense>(node.layer)) {
+  if (const auto* dense = std::get_if<Dense>(node.layer); dense && writes_late) {
     const SmallDense small{node.input_shapes[0][0], dense->units};
     if (small.pays()) node.dense = small;
   }
+  node.own_activation = node.own_activation && !node.put_off;
   node.in_size = node.input_shapes[0].elements();
   node.out_size = node.output.elements();
   const bool small = std::max(node.in_size, node.out_size) <= kMaxSample;
@@ -219,7 +244,6 @@ void ExecutionPlan<T>::make_segments() {
       segment_of_[i] = segments.size() - 1;
       Node<T>& absorbed = nodes[i];
       if (!absorbed.absorbed) continue;
-  node.own_activation = node.own_activation && !node.put_off;
       absorbed.by_sample = node.by_sample;
       absorbed.output = node.output;
       absorbed.in_size = absorbed.out_size = node.out_size;
@@ -317,6 +341,7 @@ void ExecutionPlan<T>::place_gradients() {
   for (std::size_t s = segments.size(); s-- > 0;) {
     arena_.extend(*flow_[made_by(segments[s])], backward_time(s));
     place_flow(s);
+    place_shared(s);
   }
   for (std::size_t i = 0; i < input_count(); ++i)
     if (flow_[i]) arena_.extend(*flow_[i], end_time());
@@ -348,6 +373,17 @@ void ExecutionPlan<T>::place_flow(std::size_t s) {
       flow_[value] = arena_.place(values[value].gradient, max_batch, node.input_shapes[k], now, now);
     }
     arena_.extend(*flow_[value], now);
+  }
+}
+
+// Where a segment's gradients of shared parameters wait at its turn.
+template <class T>
+void ExecutionPlan<T>::place_shared(std::size_t s) {
+  Node<T>& node = nodes[segments[s].begin];
+  for (std::size_t p = 0; p < node.aside_places.size(); ++p) {
+    const Parameter<T>& parameter = network->parameters()[node.first_parameter + p];
+    if (!parameter.frozen)
+      arena_.place(node.aside_places[p], parameter.value.size(), backward_time(s), backward_time(s));
   }
 }
 

@@ -53,12 +53,13 @@ struct Value {
   T* gradient = nullptr;            // of values between segments
 };
 
+template <class T>
 struct Output {
   std::size_t value;
   std::optional<std::size_t> softmax;  // the node whose activation is put off, if any
-};
   bool probabilities = false;          // it is such, and there is no such node (averages_softmax)
   T* logarithms = nullptr;             // of those: room for them
+};
 
 template <class T>
 struct ExecutionPlan {
@@ -97,6 +98,7 @@ struct ExecutionPlan {
   void absorb_additions();
   void absorb_addition(std::size_t i, std::span<const std::size_t> owners);
   void find_outputs();
+  void find_sharing();
   std::span<const Parameter<T>> parameters_of(const Node<T>& node) const {
     return network->parameters().subspan(node.first_parameter, node.parameter_count);
   }
@@ -108,6 +110,7 @@ struct ExecutionPlan {
   void keep(std::size_t value, std::int64_t time);
   void place_gradients();
   void place_flow(std::size_t segment);
+  void place_shared(std::size_t segment);
   void place_parts();
 
   std::int64_t backward_time(std::size_t segment) const {

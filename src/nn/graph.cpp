@@ -20,6 +20,21 @@ void check_input_shape(const Shape& shape) {
   }
 }
 
+// What a layer that takes them takes: the values' numbers, and their shapes with a batch axis.
+struct Taken {
+  std::vector<std::int64_t> numbers;
+  std::vector<Shape> shapes;
+};
+
+Taken taken(const Graph& graph, std::span<const Graph::Value> xs) {
+  Taken all;
+  for (const Graph::Value x : xs) {
+    all.numbers.push_back(graph.value(x.layer()).layer());
+    all.shapes.push_back(detail::batch_shape(1, graph.shape(x)));
+  }
+  return all;
+}
+
 }  // namespace
 
 Graph::Graph(const Shape& input_shape) { add_input(input_shape); }
@@ -70,21 +85,55 @@ std::string Graph::default_name(const Layer& layer) const {
   return name;
 }
 
-Graph::Value Graph::operator()(const Layer& layer, std::span<const Value> xs, std::string_view given_name) {
-  std::string name = given_name.data() ? std::string(given_name) : default_name(layer);
-  check_name(name);
-  GraphLayer added{layer, {}, name};
-  std::vector<Shape> shapes;
-  for (const Value x : xs) {
-    added.inputs.push_back(value(x.layer()).layer());
-    shapes.push_back(detail::batch_shape(1, shape(x)));
-  }
-  shapes_.push_back(detail::plan_layer(layer, shapes, name).output.without_first());
-  ++of_kind_[std::string(layer_kind(layer))];
-  numbers_.emplace(std::move(name), std::ssize(layers_));
+std::string Graph::default_name(Value made) const {
+  std::string given;
+  for (int i = 2; given.empty() || numbers_.contains(given); ++i) given = detail::formatted("{}_{}", name(made), i);
+  return given;
+}
+
+Graph::Value Graph::add(GraphLayer added, const Shape& output) {
+  shapes_.push_back(output.without_first());
+  numbers_.emplace(added.name, std::ssize(layers_));
   layers_.push_back(std::move(added));
   return Value(std::ssize(layers_) - 1);
 }
+
+Graph::Value Graph::operator()(const Layer& layer, std::span<const Value> xs, std::string_view given_name) {
+  std::string name = given_name.data() ? std::string(given_name) : default_name(layer);
+  check_name(name);
+  const auto [inputs, shapes] = taken(*this, xs);
+  const Shape output = detail::plan_layer(layer, shapes, name).output;
+  ++of_kind_[std::string(layer_kind(layer))];
+  return add({layer, inputs, std::move(name)}, output);
+}
+
+Graph::Value Graph::again(Value made, std::span<const Value> xs, std::string_view given_name) {
+  if (value(made.layer()).layer() < 0) {
+    throw std::invalid_argument(
+        detail::formatted("Network: the input '{}' cannot be made again, as a layer's output can", name(made)));
+  }
+  const GraphLayer first = layers_[static_cast<std::size_t>(made.layer())];
+  std::string name = given_name.data() ? std::string(given_name) : default_name(made);
+  check_name(name);
+  const auto [inputs, shapes] = taken(*this, xs);
+  const detail::LayerPlan plan = detail::plan_layer(first.layer, shapes, name);
+  std::vector<Value> firsts;
+  for (const std::int64_t input : first.inputs) firsts.push_back(value(input));
+  const auto own = detail::plan_layer(first.layer, taken(*this, firsts).shapes, first.name).parameters;
+  const auto same_shape = [](const auto& a, const auto& b) { return a.shape == b.shape; };
+  if (!std::ranges::equal(plan.parameters, own, same_shape)) {
+    throw std::invalid_argument(
+        detail::formatted("{}: it takes {}, for which it cannot have the weights of {}, which takes {}", name,
+                          shape(xs[0]).to_string(), first.name, shape(firsts[0]).to_string()));
+  }
+  const std::int64_t owner = first.weights_of < 0 ? made.layer() : first.weights_of;
+  return add({first.layer, inputs, std::move(name), own.empty() ? -1 : owner}, plan.output);
+}
+
+Graph::Value Graph::again(Value made, std::initializer_list<Value> xs, std::string_view name) {
+  return again(made, std::span(xs.begin(), xs.size()), name);
+}
+Graph::Value Graph::again(Value made, Value x, std::string_view name) { return again(made, std::span(&x, 1), name); }
 
 Graph::Value Graph::operator()(const Layer& layer, std::initializer_list<Value> xs, std::string_view name) {
   return (*this)(layer, std::span(xs.begin(), xs.size()), name);
@@ -93,7 +142,8 @@ Graph::Value Graph::operator()(const Layer& layer, Value x, std::string_view nam
   return (*this)(layer, std::span(&x, 1), name);
 }
 
-std::vector<Graph::Value> Graph::append(const Graph& other, std::span<const Value> xs, std::string_view prefix) {
+std::vector<Graph::Value> Graph::append(const Graph& other, std::span<const Value> xs, std::string_view prefix,
+                                        std::optional<std::string_view> weights_of) {
   if (xs.size() != other.inputs_.size()) {
     throw std::invalid_argument(detail::formatted("Network: what is to be appended has {} inputs, {} were given",
                                                   other.inputs_.size(), xs.size()));
@@ -107,10 +157,17 @@ std::vector<Graph::Value> Graph::append(const Graph& other, std::span<const Valu
   if (other.layers_.empty()) throw std::invalid_argument("Network: what is to be appended has no layers");
   Graph longer = *this;
   std::vector<Value> made(xs.begin(), xs.end());  // a value of the other graph each
-  for (const auto& [layer, inputs, name] : other.layers_) {
-    std::vector<Value> taken;
-    for (const std::int64_t input : inputs) taken.push_back(made[other.position(input)]);
-    made.push_back(longer(layer, taken, std::string(prefix) + name));
+  for (const GraphLayer& layer : other.layers_) {
+    std::vector<Value> inputs;
+    for (const std::int64_t input : layer.inputs) inputs.push_back(made[other.position(input)]);
+    const std::string name = std::string(prefix) + layer.name;
+    if (weights_of) {
+      made.push_back(longer.again(longer.named(std::string(*weights_of) + layer.name, layer.layer), inputs, name));
+    } else if (layer.weights_of >= 0) {
+      made.push_back(longer.again(made[other.position(layer.weights_of)], inputs, name));
+    } else {
+      made.push_back(longer(layer.layer, inputs, name));
+    }
   }
   std::vector<Value> outputs;
   for (const Value output : other.outputs()) outputs.push_back(made[other.position(output.layer())]);
@@ -118,8 +175,17 @@ std::vector<Graph::Value> Graph::append(const Graph& other, std::span<const Valu
   return outputs;
 }
 
-Graph::Value Graph::append(const Graph& other, Value x, std::string_view prefix) {
-  return append(other, std::span(&x, 1), prefix).front();
+Graph::Value Graph::append(const Graph& other, Value x, std::string_view prefix,
+                           std::optional<std::string_view> weights_of) {
+  return append(other, std::span(&x, 1), prefix, weights_of).front();
+}
+
+// What the layer of that name makes, which must be that layer.
+Graph::Value Graph::named(std::string_view name, const Layer& layer) const {
+  const std::optional<Value> found = find(name);
+  if (found && found->layer() >= 0 && layers_[static_cast<std::size_t>(found->layer())].layer == layer) return *found;
+  throw std::invalid_argument(detail::formatted(
+      "Network: what is appended cannot have the weights of {}: there is no such layer, or it is another", name));
 }
 
 void Graph::set_outputs(std::span<const Value> outputs) {

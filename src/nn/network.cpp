@@ -116,13 +116,18 @@ std::int64_t Network<T>::parameter_count() const {
 template <class T>
 void Network<T>::set_frozen(std::string_view pattern, bool frozen) {
   bool found = false;
-  for (const LayerInfo& layer : info_) found = found || matches(pattern, layer.name);
-  for (Parameter<T>& p : parameters_) {
-    const std::string_view name = p.name, layer = name.substr(0, name.rfind('.'));
-    if (!matches(pattern, name) && !matches(pattern, layer)) continue;
+  const auto set = [&](Parameter<T>& p) {
     p.frozen = frozen;
     found = true;
+  };
+  const auto ranges = detail::plan_network(graph_).ranges;
+  for (std::size_t i = 0; i < info_.size(); ++i) {
+    if (!matches(pattern, info_[i].name)) continue;
+    found = true;
+    std::ranges::for_each(parameters().subspan(ranges[i].first, ranges[i].count), set);
   }
+  for (Parameter<T>& p : parameters_)
+    if (matches(pattern, p.name)) set(p);
   count_trainable();
   if (found) return;
   throw std::invalid_argument(detail::formatted("Network: no layer or parameter is named '{}', its parameters are {}",

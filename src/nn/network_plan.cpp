@@ -132,7 +132,7 @@ NetworkPlan plan_network(const Graph& graph) {
   const std::vector<ReceptiveField> fields = receptive_fields(graph);
   NetworkPlan network;
   for (std::size_t i = 0; i < graph.layers().size(); ++i) {
-    const auto& [layer, inputs, name] = graph.layers()[i];
+    const auto& [layer, inputs, name, weights_of] = graph.layers()[i];
     std::vector<Shape> shapes;
     for (const std::int64_t input : inputs) shapes.push_back(batch_shape(1, graph.shape(graph.value(input))));
     LayerPlan plan = plan_layer(layer, shapes, name);
@@ -144,7 +144,14 @@ NetworkPlan plan_network(const Graph& graph) {
     info.output_shape = plan.output.without_first();
     info.macs = plan.macs;
     info.receptive_field = fields[i];
-    network.parameter_counts.push_back(plan.parameters.size());
+    if (weights_of >= 0) {
+      const auto owner = static_cast<std::size_t>(weights_of);
+      info.options += detail::formatted("{}weights of {}", info.options.empty() ? "" : ", ", network.info[owner].name);
+      network.ranges.push_back(network.ranges[owner]);
+      network.info.push_back(std::move(info));
+      continue;
+    }
+    network.ranges.push_back({network.parameters.size(), plan.parameters.size()});
     for (ParameterSpec& parameter : plan.parameters) {
       parameter.name = detail::formatted("{}.{}", name, parameter.name);
       info.parameters += parameter.shape.elements();

@@ -12,9 +12,14 @@
 namespace hubel::detail {
 
 struct NetworkPlan {
-  std::vector<LayerInfo> info;                // a layer each
-  std::vector<std::size_t> parameter_counts;  // a layer each
-  std::vector<ParameterSpec> parameters;      // of all layers, in their order; named in full: "conv2d_1.kernel"
+  // Which of `parameters` a layer has: its own, or those of the layer whose weights it takes.
+  struct Range {
+    std::size_t first = 0, count = 0;
+  };
+
+  std::vector<LayerInfo> info;            // a layer each
+  std::vector<Range> ranges;              // a layer each
+  std::vector<ParameterSpec> parameters;  // of all layers, in their order; named in full: "conv2d_1.kernel"
 };
 
 // A layer on inputs of these shapes, with the batch axis. Throws std::invalid_argument, its message beginning with
@@ -34,15 +39,15 @@ std::vector<std::int64_t> value_uses(const Graph& graph);
 // changes nothing.)
 std::optional<std::size_t> softmax_layer(const Graph& graph, Graph::Value output);
 
+// Whether that output of the network is probabilities over the last axis that softmax_layer does not find: a softmax
+// that layers take too, or a mean of softmaxes, as of two heads or behind an average pooling.
+bool averages_softmax(const Graph& graph, Graph::Value output);
+
 // The classes of a classifier with this output for a sample: (classes), or (1, 1, classes), an image of one pixel.
 // Throws std::invalid_argument, its message beginning with `who`, for another.
 std::int64_t class_count(const Shape& output, std::string_view who);
 
 // hubel::summary of a network with these layers (summary.cpp).
-// Whether that output of the network is probabilities over the last axis that softmax_layer does not find: a softmax
-// that layers take too, or a mean of softmaxes, as of two heads or behind an average pooling.
-bool averages_softmax(const Graph& graph, Graph::Value output);
-
 std::string summary_of(const Graph& graph, std::span<const LayerInfo> layers, std::int64_t bytes_per_number);
 
 // One sample's shape with a batch axis before it.

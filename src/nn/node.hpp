@@ -43,6 +43,11 @@ struct Node {
   // parameters are then finished later: `sums` of a pair and `dz` of a dense layer hold what they are made of.
   bool by_sample = false;
   std::size_t first_parameter = 0, parameter_count = 0;
+  bool shares = false;  // another has the same parameters
+  // Of such, unless it is the last, which backward comes to first: room for gradients that are then added to what the
+  // later ones left, one for each parameter that is not frozen.
+  std::vector<T*> aside_places;
+  std::vector<TensorView<T>> aside;
   std::vector<std::size_t> inputs;         // values: see execution_plan.hpp
   std::vector<Shape> input_shapes;         // a sample's
   Shape output;                            // one sample's; of what it absorbs, the last's

@@ -205,6 +205,37 @@ TEST(Architecture, TellsWhichInputOrOutputIsAtFault) {
   EXPECT_TRUE(says(input, R"(,"outputs":["dense_1"])", {"no layer takes the output of dense_2"}));
 }
 
+TEST(Architecture, LayersAgain) {
+  Graph graph({6, 6, 2});
+  const auto x = graph(Conv2D{.filters = 2, .padding = Padding::same()}, graph.input(), "step");
+  const auto y = graph.again(x, x), z = graph.again(y, graph.input(), "third");
+  const auto act = graph(ActivationLayer{Activation::relu}, graph(Concatenate{}, {y, z}), "act");
+  graph(Dense{.units = 2}, graph(Flatten{}, graph.again(act, act)));
+  const std::string text = architecture_to_json(graph);
+  EXPECT_EQ(architecture_from_json(text), graph);
+  EXPECT_NE(text.find(R"({"again":"step"})"), text.npos);
+  EXPECT_NE(text.find(R"({"again":"step","inputs":["input"],"name":"third"})"), text.npos);
+  const Folder folder;
+  const Network<float> network(graph, 3);
+  save_model(network, folder / "again");
+  const Model loaded = load_model(folder / "again");
+  EXPECT_EQ(loaded.network.graph(), graph);
+  EXPECT_TRUE(same_weights(loaded.network, network));
+}
+
+TEST(Architecture, TellsWhatCannotBeAgain) {
+  const auto says = [](const std::string& again, const std::vector<std::string>& parts) {
+    const std::string text = R"({"input_shape":[4],"layers":[{"kind":"dense","units":3},)" + again + "]}";
+    return fails<FormatError>([&] { architecture_from_json(text); }, parts);
+  };
+  EXPECT_TRUE(says(R"({"again":"dense_1","kind":"dense","units":3})", {"layer 2 is", "'kind', or with 'again'"}));
+  for (const char* wrong : {"3", "\"input\"", "\"dense_2\"", "\"dense_1_2\"", "[]", "null"})
+    EXPECT_TRUE(says(detail::formatted(R"({{"again":{}}})", wrong), {"layer 2: 'again' is", "an earlier layer"}));
+  EXPECT_TRUE(says(R"({"again":"dense_1","units":3})", {"layer 2: unknown key \"units\""}));
+  EXPECT_TRUE(says(R"({"again":"dense_1"})", {"dense_1_2: it takes (3,)", "weights of dense_1, which takes (4,)"}));
+  EXPECT_TRUE(says(R"({"again":"dense_1","inputs":["input"],"name":"dense_1"})", {"'dense_1' already"}));
+}
+
 TEST(ModelFile, SeveralInputsAndOutputs) {
   const Folder folder;
   const Network<float> network(of_several(), 3);

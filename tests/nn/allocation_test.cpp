@@ -261,6 +261,22 @@ TEST(Allocation, NoneFromStepToStepWithSeveralInputsAndOutputs) {
   });
 }
 
+TEST(Allocation, NoneWhereLayersShareWeights) {
+  with_threads(1, [] {
+    Graph graph({8, 8, 1});
+    const auto x = graph(Conv2D{.filters = 1, .padding = Padding::same()}, graph.input());
+    const auto y = graph(Dense{.units = 4}, graph(Flatten{}, graph.again(x, x)));
+    const auto z = graph(Dense{.units = 4}, y);
+    graph.again(z, z);
+    const Network<float> network(graph, 1);
+    Execution<float> execution(network, 5, Execution<float>::Mode::training);
+    const Samples samples = quadrants(5, 1);
+    const auto run = [&] { execution.loss_and_gradients(samples.x(), samples.labels()); };
+    run();
+    EXPECT_EQ(allocations_of(run), 0);
+  });
+}
+
 TEST(Allocation, NoneWhenBatchesAreAugmented) {
   with_threads(1, [] {
     Dataset data;

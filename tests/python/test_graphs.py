@@ -45,6 +45,21 @@ def test_a_model_called_twice_has_two_names():
         hubel.Model(image, hubel.Add()([base(image, name="same"), base(image, name="same")]))
 
 
+def test_a_model_called_twice_has_the_same_weights():
+    base = small_model(seed=3, name="base")
+    base.freeze("conv2d_1.bias")
+    images = [hubel.Input((8, 8, 1), name=name) for name in "ab"]
+    inner = hubel.Model(images[0], hubel.Dense(3, name="top")(base(images[0])), name="inner")
+    model = hubel.Model(images, hubel.Subtract()([inner(image) for image in images]))
+    assert model.count_params() == inner.count_params()
+    assert model.frozen == ["inner/base/conv2d_1.bias"]
+    x, _ = bars(6)
+    np.testing.assert_array_equal(model.predict([x, x]), 0)
+    np.testing.assert_allclose(model.predict([x, x[::-1]]), inner.predict(x) - inner.predict(x[::-1]), atol=1e-6)
+    part = hubel.Model(images, hubel.Concatenate()([base(images[0]), inner(images[1])]))  # base is part of inner too
+    assert part.count_params() == base.count_params() + inner.count_params()
+
+
 def test_what_is_frozen_stays_so():
     base = small_model()
     base.freeze("conv2d_1", "dense_1.bias")

@@ -156,12 +156,39 @@ def test_what_does_not_fit_is_told(make, error, said):
         make()
 
 
-def test_a_layer_with_weights_cannot_be_called_twice():
+def test_a_layer_called_twice_has_the_same_weights(tmp_path):
     image = hubel.Input(3)
-    shared, activation = hubel.Dense(3), hubel.ReLU()
-    with pytest.raises(ValueError, match="called twice"):
-        hubel.Model(image, shared(shared(image)))
-    hubel.Model(image, activation(hubel.Dense(3)(activation(image))))
+    shared, activation = hubel.Dense(3, name="shared"), hubel.Activation("relu", name="act")
+    model = hubel.Model(image, activation(shared(activation(shared(image), name="own"))), seed=2)
+    assert model.layer_names == ["shared", "own", "shared_2", "act"]
+    assert list(model.parameters()) == ["shared.kernel", "shared.bias"] and model.count_params() == 12
+    w, b = model.get_weights()
+    x = np.random.default_rng(1).normal(size=(5, 3)).astype("f")
+    wanted = np.maximum(np.maximum(x @ w + b, 0) @ w + b, 0)
+    np.testing.assert_allclose(model.predict(x), wanted, rtol=1e-5, atol=1e-6)
+    layers = model.layers
+    assert layers[0] is layers[2] and layers[0] is not layers[1]
+    for again in (
+        hubel.Sequential([hubel.Input(3), *layers]),
+        hubel.Sequential([shared, activation, shared, activation], (3,)),
+        hubel.model_from_json(model.to_json()),
+        pickle.loads(pickle.dumps(model)),
+    ):
+        assert again.count_params() == 12
+        again.set_weights(model.get_weights())
+        np.testing.assert_array_equal(again.predict(x), model.predict(x))
+    model.save(tmp_path / "shared.safetensors")
+    loaded = hubel.load_model(tmp_path / "shared.safetensors")
+    assert loaded.to_json() == model.to_json() and loaded.layer_names == model.layer_names
+    np.testing.assert_array_equal(loaded.predict(x), model.predict(x))
+
+
+def test_a_layer_called_twice_must_fit_both():
+    a, b, shared = hubel.Input(3, name="a"), hubel.Input(2, name="b"), hubel.Dense(3, name="shared")
+    with pytest.raises(ValueError, match=r"shared_2: it takes \(2,\).* weights of shared, which takes \(3,\)"):
+        hubel.Model([a, b], hubel.Add()([shared(a), shared(b)]))
+    with pytest.raises(ValueError, match="'twice' already"):
+        hubel.Model(a, shared(shared(a, name="twice"), name="twice"))
 
 
 def test_gradients_check_their_arguments():

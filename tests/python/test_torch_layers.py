@@ -575,3 +575,65 @@ def test_training_several_outputs():
         assert history[name][0] == pytest.approx(mean.item(), rel=1e-5)
     for name, value in model.parameters().items():
         close(value, w[name] - 0.5 * w[name].grad, name)
+
+
+def test_weights_that_layers_share():
+    """A network that compares two images, whose tower has a convolution that it applies to what that makes."""
+    image = hubel.Input((8, 7, 3))
+    step = hubel.Conv2D(3, 3, padding="same", activation="tanh", name="step")
+    tower = hubel.Model(image, hubel.Dense(5, "tanh", name="dense")(hubel.Flatten()(step(step(image)))), name="tower")
+    left, right = hubel.Input((8, 7, 3), name="left"), hubel.Input((8, 7, 3), name="right")
+    model = hubel.Model([left, right], hubel.Subtract()([tower(left), tower(right)]))
+    assert list(model.parameters()) == [f"tower/{of}" for of in tower.parameters()]
+    xs, dout = [images(4, 8, 7, 3, seed=seed) for seed in (1, 2)], images(4, 5, seed=3)
+    output, dxs, gradients = model.gradients(xs, dout)
+
+    w = {name: torch.from_numpy(value).requires_grad_() for name, value in tower.parameters().items()}
+    txs = [torch.from_numpy(x).requires_grad_() for x in xs]
+
+    def torch_tower(x):
+        x = channels_first(x)
+        for _ in range(2):
+            x = torch.tanh(F.conv2d(x, w["step.kernel"].permute(3, 2, 0, 1), w["step.bias"], padding=1))
+        return torch.tanh(channels_last(x).flatten(1) @ w["dense.kernel"] + w["dense.bias"])
+
+    wanted = torch_tower(txs[0]) - torch_tower(txs[1])
+    wanted.backward(torch.from_numpy(dout))
+    close(output, wanted, "output")
+    for got, tx in zip(dxs, txs):
+        close(got, tx.grad, "dx")
+    for name, value in w.items():
+        close(gradients[f"tower/{name}"], value.grad, name)
+
+
+def test_cross_entropy_of_outputs_that_are_probabilities_already():
+    """A softmax behind a batch normalisation, one that feeds another output, and the mean of two, beside PyTorch."""
+    x, labels = images(6, 5), np.arange(6) % 3
+    image = hubel.Input(5)
+    first = hubel.Dense(3, "softmax", name="first")(image)
+    second = hubel.Softmax()(hubel.BatchNormalization(name="norm")(hubel.Dense(3, name="second")(image)))
+    both = hubel.Average(name="both")([first, second])
+    model = hubel.Model(image, [first, both, hubel.Dense(3, name="box")(second)])
+    model.compile(hubel.SGD(0.5), ["sparse_categorical_crossentropy"] * 2 + ["mse"], loss_weights=[1.0, 2.0, 0.5])
+    w = {name: torch.from_numpy(value).requires_grad_() for name, value in model.parameters().items()}
+    targets = images(6, 3, seed=4)
+    history = model.fit(x, [labels, labels, targets], batch_size=6, verbose=0).history
+
+    tx, ty = torch.from_numpy(x), torch.from_numpy(labels)
+    p = torch.softmax(tx @ w["first.kernel"] + w["first.bias"], 1)
+    z = tx @ w["second.kernel"] + w["second.bias"]
+    normed = (z - z.mean(0)) / torch.sqrt(z.var(0, unbiased=False) + 1e-3) * w["norm.gamma"] + w["norm.beta"]
+    q = torch.softmax(normed, 1)
+    box = q @ w["box.kernel"] + w["box.bias"]
+    losses_ = [
+        F.nll_loss(torch.log(p), ty),
+        F.nll_loss(torch.log((p + q) / 2), ty),
+        ((box - torch.from_numpy(targets)) ** 2).mean(),
+    ]
+    total = losses_[0] + 2 * losses_[1] + 0.5 * losses_[2]
+    total.backward()
+    for name, wanted in zip(("loss", "first_loss", "both_loss", "box_loss"), (total, *losses_)):
+        assert history[name][0] == pytest.approx(wanted.item(), rel=1e-5)
+    for name, value in model.parameters().items():
+        if "running" not in name:
+            close(value, w[name] - 0.5 * w[name].grad, name)
