@@ -1118,9 +1118,13 @@ def _plateau(callbacks: Sequence[Callback], validates: bool) -> Dict[str, Any]:
         return {}
     values = asdict(plateaus[0])
     monitor = values.pop("monitor")
-    if monitor.startswith("val_") != validates:
-        watched = "validation samples" if not validates else "the validation, which there is: 'val_loss'"
-        raise ValueError(f"fit: ReduceLROnPlateau(monitor={monitor!r}) needs {watched}")
+    if validates and not monitor.startswith("val_"):
+        raise ValueError(
+            f"fit: ReduceLROnPlateau watches the validation where there is one: give monitor='val_{monitor}' in place of "
+            f"{monitor!r}"
+        )
+    if not validates and monitor.startswith("val_"):
+        raise ValueError(f"fit: ReduceLROnPlateau(monitor={monitor!r}) needs validation samples")
     return {"plateau": {**values, "maximum": monitor.endswith("accuracy")}}
 
 
