@@ -12,7 +12,7 @@ from . import metrics as scores
 if TYPE_CHECKING:
     from ._types import AnyArray
 
-__all__ = ["Measured", "Measures", "Metric", "is_better_when_larger"]
+__all__ = ["Measured", "Measures", "Metric", "is_accuracy", "is_better_when_larger"]
 
 Metric = Union[str, Callable[..., Any]]
 
@@ -34,6 +34,11 @@ _LARGER = re.compile(
     re.DOTALL,
 )
 _SMALLER = re.compile(r"(.*_)?(loss|error|mae|mse)", re.DOTALL)
+
+
+def is_accuracy(metric: Metric) -> bool:
+    """Whether it is the loss's own accuracy, by one of its names."""
+    return isinstance(metric, str) and metric in _BY_LOSS
 
 
 def is_better_when_larger(name: str) -> Optional[bool]:
