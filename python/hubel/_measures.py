@@ -29,8 +29,8 @@ _BY_NAME: Dict[str, Callable[[AnyArray, AnyArray], float]] = {
 _TAKEN = (*_BY_LOSS, "loss", "learning_rate", "epoch", "samples", "seconds")
 # What names of what is logged end in, by itself or after an underscore: those of hubel.metrics and of Keras.
 _LARGER = re.compile(
-    r"(.*_)?(acc|accuracy|accuracy_score|auc|f1_score|jaccard_score|precision|precision_score|r2_score|recall|recall_score"
-    r"|roc_auc_score|top_k_accuracy_score)",
+    r"(.*_)?(acc|accuracy|accuracy_score|auc|f1_score|jaccard_score|precision|precision_score|r2_score|recall"
+    r"|recall_score|roc_auc_score|top_k_accuracy_score)",
     re.DOTALL,
 )
 _SMALLER = re.compile(r"(.*_)?(loss|error|mae|mse)", re.DOTALL)

@@ -88,8 +88,8 @@ class Output:
             if y.dtype.kind != "f" or np.all(y == np.floor(y)):
                 raise
             raise ValueError(
-                f"{error}; {type(self.loss).__name__} learns classes: for other targets compile the output {self.name} with "
-                "another loss, such as 'mse'"
+                f"{error}; {type(self.loss).__name__} learns classes: for other targets compile the output {self.name} "
+                "with another loss, such as 'mse'"
             ) from None
 
     def _targets(self, who: str, y: Any, shape: Tuple[int, ...]) -> AnyArray:

@@ -661,19 +661,8 @@ class Model:
     def _split(self, train: Source, fraction: float, data: Any, steps: Optional[int]) -> Tuple[Source, Optional[Source]]:
         """What is trained on, and what of it, or besides it, is for validation."""
         if data is not None:
-            samples: Batch = (data, None, None)
-            # A list of two batches, which are tuples themselves, is not x and y.
-            if isinstance(data, (tuple, list)) and len(data) in (2, 3) and not isinstance(data[0], tuple):
-                samples = (data[0], data[1], data[2] if len(data) == 3 else None)
-            elif isinstance(data, (tuple, list)) and data and not isinstance(data[0], (tuple, list)):
-                raise TypeError(
-                    f"fit: validation_data must be (x, y) or (x, y, sample_weight), got {len(data)} of them"
-                )
-            elif not isinstance(data, FolderImages) and not gives_batches(data):
-                raise TypeError(
-                    "fit: validation_data must be (x, y) or (x, y, sample_weight), a folder's images or batches"
-                )
-            validation = validation_source_of("fit (validation)", samples, self._ready, steps)
+            inputs = len(self._input_names)
+            validation = validation_source_of("fit (validation)", data, self._ready, steps, inputs)
             if not validation.is_stream and validation.count == 0:
                 raise ValueError("fit: validation_data has no samples")
             return train, validation

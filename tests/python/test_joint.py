@@ -397,6 +397,40 @@ def test_what_goes_with_one_output_only(options, message):
         joint_model().fit(*joint_samples(), verbose=0, **options)
 
 
+@pytest.mark.parametrize("kind", [list, tuple])
+def test_y_that_was_forgotten(kind):
+    xs, _ = joint_samples(8)
+    for call in (joint_model().fit, joint_model().evaluate):
+        with pytest.raises(TypeError, match=f"^{call.__name__}: y is missing; x is a {kind.__name__} of arrays, and as"):
+            call(kind(xs))
+
+
+@pytest.mark.parametrize(
+    "data, said",
+    [
+        (lambda xs, ys: (xs, ys, np.ones(8), 1), "got 4 of them"),
+        (lambda xs, ys: (xs,), "y is missing, or x is no list of an array for each input"),
+        (lambda xs, ys: [xs], "y is missing, or x"),
+        (lambda xs, ys: xs, "y is missing, or x"),
+        (lambda xs, ys: (xs[0], ys[0], np.ones(8)), "y is missing, or x"),
+        (lambda xs, ys: dict(zip(("image", "place"), xs)), "a folder's images or batches"),
+    ],
+)
+def test_validation_data_that_is_none(data, said):
+    xs, ys = joint_samples(8)
+    with pytest.raises(TypeError, match=rf"^fit: validation_data must be \(x, y\) or \(x, y, sample_weight\).* {said}"):
+        joint_model().fit(xs, ys, validation_data=data(xs, ys), verbose=0)
+
+
+def test_validation_data_in_batches():
+    xs, ys = joint_samples(8)
+    halves = [([x[some] for x in xs], [y[some] for y in ys]) for some in (slice(5), slice(5, None))]
+    wanted = trained(xs, ys, validation_data=(xs, ys), epochs=1)[1]
+    for batches in (halves, halves * 2, tuple(halves)):
+        got = trained(xs, ys, validation_data=batches, epochs=1)[1]
+        assert got["val_loss"] == pytest.approx(wanted["val_loss"], rel=1e-5)
+
+
 @pytest.mark.parametrize(
     "weights, got",
     [
