@@ -65,8 +65,8 @@ def source_of(who: str, samples: Batch, ready: Ready, steps: Optional[int]) -> S
 
 
 def validation_source_of(who: str, data: Any, ready: Ready, steps: Optional[int], inputs: int) -> Source:
-    """The same of fit's validation_data, for a model of so many inputs, epoch after epoch: an iterator, which may have no
-    end, must come with a number of steps."""
+    """The same of fit's validation_data, for a model of so many inputs, epoch after epoch: an iterator, which may have
+    no end, must come with a number of steps."""
     samples = _validation_samples(data, inputs)
     x = samples[0]
     if steps is None and _come_in_batches(who, samples) and hasattr(x, "__next__") and _length(x) is None:
@@ -114,7 +114,7 @@ def _come_in_batches(who: str, samples: Batch) -> bool:
     if y is not None or not gives_batches(x):
         return False
     if _are_arrays(x):
-        raise TypeError(f"{who}: y is missing; x is a {type(x).__name__} of arrays, and as batches they would be (x, y)")
+        raise TypeError(f"{who}: y is missing; x is a {type(x).__name__} of arrays, batches would be (x, y)")
     if weights is not None:
         raise ValueError(
             f"{who}: sample_weight goes with arrays or a folder's images; batches have theirs, (x, y, sample_weight)"

@@ -133,8 +133,8 @@ class _Best:
         larger = is_better_when_larger(monitor) if mode == "auto" else mode == "max"
         if larger is None:
             raise ValueError(
-                f"{who}: mode 'auto' cannot tell whether {monitor!r} is better when it is larger or smaller; give 'max' or "
-                "'min'"
+                f"{who}: mode 'auto' cannot tell whether {monitor!r} is better when it is larger or smaller; "
+                "give 'max' or 'min'"
             )
         self._sign = 1 if larger else -1
         self.clear()
@@ -212,8 +212,8 @@ class ReduceLROnPlateau:
 
     PyTorch's, as a description: the trainer does it. monitor is "val_loss" or "val_accuracy", or without validation
     samples "loss" or "accuracy". The accuracy may go by the other names that `Model.compile` has for it, such as
-    "val_sparse_categorical_accuracy". Of several outputs only the whole loss can be watched. An improvement is one by more
-    than min_delta of the best value, which is a share of it, or with relative=False an amount. After a reduction
+    "val_sparse_categorical_accuracy". Of several outputs only the whole loss can be watched. An improvement is one by
+    more than min_delta of the best value, which is a share of it, or with relative=False an amount. After a reduction
     `cooldown` epochs are not counted.
     """
 
@@ -230,7 +230,7 @@ class ReduceLROnPlateau:
             r"(val_)?(loss|((sparse_)?categorical_)?accuracy)", self.monitor
         ):
             raise ValueError(
-                "ReduceLROnPlateau: monitor must be the whole model's loss, or of a model with one output its accuracy: "
+                "ReduceLROnPlateau: monitor must be the whole model's loss, or with one output its accuracy: "
                 f"'val_loss', 'val_accuracy', or without validation samples 'loss', 'accuracy'; got {self.monitor!r}"
             )
 
@@ -287,7 +287,7 @@ def _parts_of(path: str) -> List[_Part]:
         ]
     except ValueError as error:
         raise ValueError(
-            f"ModelCheckpoint: filepath may have fields such as {{epoch:03}} and {{val_loss:.4f}}, got {path!r}: {error}"
+            f"ModelCheckpoint: filepath may have fields such as {{epoch:03}} or {{loss:.4f}}, got {path!r}: {error}"
         ) from None
     return parts
 
@@ -319,8 +319,8 @@ class _FileLogger(Callback):
 class CSVLogger(_FileLogger):
     """Writes a line for each epoch: its number from 0, and what is logged, under a line of names.
 
-    With append=True it goes on with a file whose names are the same ones. ValueError for a file of other names, and for an
-    epoch that has more than the first one had; what it lacks is left empty.
+    With append=True it goes on with a file whose names are the same ones. ValueError for a file of other names, and for
+    an epoch that has more than the first one had; what it lacks is left empty.
     """
 
     def on_train_begin(self) -> None:

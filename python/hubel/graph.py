@@ -94,8 +94,9 @@ class Value:
 def Input(shape: Union[Sequence[int], int], name: Optional[str] = None) -> Value:
     """A network's input; shape is one sample's: (h, w, c), or (n,) or n for dense layers.
 
-    name is what it is called in the model: without one "input", or "input_2", ... of several. Raises ValueError for
-    extents below 1 and a name of other than 1 to 200 printable ASCII characters, and TypeError for what are no integers.
+    name is what it is called in the model, 1 to 200 printable ASCII characters other than *: without one "input", or
+    "input_2", ... of several. Raises ValueError for others and for extents below 1, and TypeError for what are no
+    integers.
     """
     extents = (shape,) if isinstance(shape, int) else shape
     if isinstance(extents, str) or not isinstance(extents, Sequence):

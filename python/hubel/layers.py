@@ -661,7 +661,8 @@ class SeparableConv2D:
 
     It may stand wherever a layer may: called on a value, or in a list for `hubel.Sequential`. strides, padding,
     depth_multiplier and dilation_rate are the depthwise layer's, which has no bias; filters, activation, use_bias and
-    bias_initializer those of the other. With a name, the two are called name_depthwise and name_pointwise.
+    bias_initializer those of the other. With a name, given here or when it is called, the two are called name_depthwise
+    and name_pointwise.
     """
 
     def __init__(

@@ -338,8 +338,8 @@ class Model:
             several outputs a list of one for each, a dict by their names, or one for all.
         metrics : str, function or sequence of them
             "accuracy" (or as Keras has it for the loss, "sparse_categorical_accuracy", "categorical_accuracy"), which
-            is reported whenever the loss has one, unasked too, and by the name it is asked for; "top_5_accuracy", or with another
-            number, for losses of classes; "binary_accuracy", "mse" and "mae" (or "mean_squared_error",
+            is reported whenever the loss has one, unasked too, and by the name it is asked for; "top_5_accuracy", or
+            with another number, for losses of classes; "binary_accuracy", "mse" and "mae" (or "mean_squared_error",
             "mean_absolute_error"), for which labels are one-hot rows; and functions
             ``f(y_true, y_pred) -> float``, such as those of `hubel.metrics`, which go by their ``__name__``. They get a
             batch's labels, int32 (m,) or (m, h, w), or its targets, and its outputs, (m, ...output_shape), float32; in
@@ -1117,8 +1117,8 @@ def _plateau(callbacks: Sequence[Callback], validates: bool) -> Dict[str, Any]:
     monitor = values.pop("monitor")
     if validates and not monitor.startswith("val_"):
         raise ValueError(
-            f"fit: ReduceLROnPlateau watches the validation where there is one: give monitor='val_{monitor}' in place of "
-            f"{monitor!r}"
+            f"fit: ReduceLROnPlateau watches the validation where there is one: give monitor='val_{monitor}' in place "
+            f"of {monitor!r}"
         )
     if not validates and monitor.startswith("val_"):
         raise ValueError(f"fit: ReduceLROnPlateau(monitor={monitor!r}) needs validation samples")

@@ -84,7 +84,7 @@ def test_fields_of_a_path_are_names_as_they_are(tmp_path):
     (file,) = tmp_path.iterdir()
     assert file.name == f"{{001}}-{logs['a.b_loss'][0]:.3f}-{logs['c[0]_loss'][0]:.2e}"
     for field in ("loss.real", "loss.__class__", "loss[0]"):
-        with pytest.raises(ValueError, match="ModelCheckpoint: filepath has the field 'loss.*', an epoch has epoch, loss"):
+        with pytest.raises(ValueError, match="filepath has the field 'loss.*', an epoch has epoch, loss"):
             fitted(small_model(), callbacks.ModelCheckpoint(tmp_path / f"{{{field}}}"))
     assert len(list(tmp_path.iterdir())) == 1
 
