@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
@@ -11,7 +12,7 @@ from . import metrics as scores
 if TYPE_CHECKING:
     from ._types import AnyArray
 
-__all__ = ["Measured", "Measures", "Metric"]
+__all__ = ["Measured", "Measures", "Metric", "is_accuracy", "is_better_when_larger"]
 
 Metric = Union[str, Callable[..., Any]]
 
@@ -26,6 +27,23 @@ _BY_NAME: Dict[str, Callable[[AnyArray, AnyArray], float]] = {
     "mean_absolute_error": scores._mean_absolute_error,
 }
 _TAKEN = (*_BY_LOSS, "loss", "learning_rate", "epoch", "samples", "seconds")
+# What names of what is logged end in, by itself or after an underscore: those of hubel.metrics and of Keras.
+_LARGER = re.compile(
+    r"(.*_)?(acc|accuracy|accuracy_score|auc|f1_score|jaccard_score|precision|precision_score|r2_score|recall"
+    r"|recall_score|roc_auc_score|top_k_accuracy_score)",
+    re.DOTALL,
+)
+_SMALLER = re.compile(r"(.*_)?(loss|error|mae|mse)", re.DOTALL)
+
+
+def is_accuracy(metric: Metric) -> bool:
+    """Whether it is the loss's own accuracy, by one of its names."""
+    return isinstance(metric, str) and metric in _BY_LOSS
+
+
+def is_better_when_larger(name: str) -> Optional[bool]:
+    """Whether what is logged by that name is; None for a name that does not tell."""
+    return True if _LARGER.fullmatch(name) else False if _SMALLER.fullmatch(name) else None
 
 
 class Measures:

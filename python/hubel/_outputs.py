@@ -8,15 +8,22 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, NamedTupl
 import numpy as np
 
 from . import _core
-from ._measures import Measured, Measures, Metric
-from ._samples import as_labels, as_numbers, as_row_labels, as_targets
+from ._measures import Measured, Measures, Metric, is_accuracy
+from ._samples import as_labels, as_numbers, as_row_labels, as_targets, as_weights
 from .graph import each
-from .losses import Loss, loss_of
+from .losses import Loss, loss_of, names_with_accuracy
 
 if TYPE_CHECKING:
     from ._types import AnyArray
 
 ClassWeight = Union[Dict[int, float], Sequence[float]]
+
+# What of fit goes with one output, and why.
+_OF_ONE = {
+    "class_weight": "loss_weights and sample_weight go with all",
+    "hard_share": "it chooses the samples by the loss of one",
+    "skip_above": "it chooses the samples by what one makes of their label",
+}
 
 
 class OutputLayer(NamedTuple):
@@ -35,8 +42,16 @@ class Output:
         self.loss, self.weight, self.top_k = loss, weight, top_k
         self.measures = Measures(metrics)
 
+    @property
+    def measured(self) -> List[str]:
+        """The names of what is measured of it."""
+        accuracies = self.measures.accuracies if self.loss.has_accuracy else ()
+        return [*accuracies, *([f"top_{self.top_k}_accuracy"] if self.top_k else []), *self.measures.names]
+
     def answers(self, who: str, y: Any, count: int) -> AnyArray:
         """Labels of int32 or targets of float32, as the loss takes them, one for each of the samples."""
+        if y is None:
+            raise TypeError(f"{who}: y is None, but the output {self.name} has a loss, which needs labels or targets")
         answers = self._labels_or_targets(who, y)
         if len(answers) != count:
             kind = "targets" if answers.dtype == np.float32 else "labels"
@@ -59,17 +74,23 @@ class Output:
             return self._targets(who, y, self.shape)
         ignored = getattr(self.loss, "ignore_class", None)
         spread = any(extent != 1 for extent in rows)
-        if spread and self.loss.takes == "either":
-            y = as_numbers(who, "labels", y)
-            if y.shape[1:] == self.shape:
-                return self._targets(who, y, self.shape)
-        if spread or ignored is not None:
-            return as_row_labels(who, y, rows if spread else (), classes, ignored)
+        y = as_numbers(who, "labels", y)
         if self.loss.takes == "either":
-            values = np.asarray(y)
-            if values.ndim == 2 and values.shape[1] == classes > 1 and values.dtype.kind == "f":
-                return self._targets(who, values, (classes,))
-        return as_labels(who, y, classes)
+            if spread and y.shape[1:] == self.shape:
+                return self._targets(who, y, self.shape)
+            if not spread and y.shape[1:] == (classes,) != (1,) and y.dtype.kind == "f":
+                return self._targets(who, y, (classes,))
+        try:
+            if spread or ignored is not None:
+                return as_row_labels(who, y, rows if spread else (), classes, ignored)
+            return as_labels(who, y, classes)
+        except ValueError as error:
+            if y.dtype.kind != "f" or np.all(y == np.floor(y)):
+                raise
+            raise ValueError(
+                f"{error}; {type(self.loss).__name__} learns classes: for other targets compile the output {self.name} "
+                "with another loss, such as 'mse'"
+            ) from None
 
     def _targets(self, who: str, y: Any, shape: Tuple[int, ...]) -> AnyArray:
         """Targets that the loss is of: probabilities, of a loss of such."""
@@ -104,6 +125,17 @@ class Outputs:
             for output in self.outputs
         ]
 
+    def sample_weights(self, who: str, weights: Any, count: int) -> AnyArray:
+        """Weights of the samples, which of several outputs are for all."""
+        if len(self.outputs) == 1:
+            return as_weights(who, weights, count, self.outputs[0].shape[:-1])
+        if _are_several(weights):
+            raise TypeError(
+                f"{who}: sample_weight must be one array (m,) for all outputs, got a {type(weights).__name__} of "
+                f"{len(weights)}; what each output counts is loss_weights of compile"
+            )
+        return as_weights(who, weights, count, ())
+
     def answers(self, who: str, y: Any, count: int) -> List[AnyArray]:
         """What the samples have for each output, as the losses take it."""
         several = len(self.outputs) > 1
@@ -114,11 +146,6 @@ class Outputs:
 
     def settings(self, class_weight: Optional[ClassWeight] = None) -> Dict[str, Any]:
         """What ``hubel._core`` is told of them."""
-        if class_weight is not None and len(self.outputs) > 1:
-            raise ValueError(
-                "fit: class_weight goes with one output, but the model has several; loss_weights and sample_weight go "
-                "with all"
-            )
         return {
             "losses": [
                 (*_weighted(output.loss, class_weight, output.shape[-1]), output.weight) for output in self.outputs
@@ -135,6 +162,28 @@ class Outputs:
         if not any(output.measures.names for output in self.outputs):
             return None
         return lambda output, answers, made: measured[output].add(answers, made)
+
+    def check_options(self, **given: bool) -> None:
+        """fit's options that were given must go with as many outputs."""
+        for name, is_given in given.items():
+            if is_given and len(self.outputs) > 1:
+                raise ValueError(f"fit: {name} goes with one output, but the model has several; {_OF_ONE[name]}")
+
+    def check_distinct(self) -> None:
+        """What is logged of an output must not go by the name of anything else that is logged."""
+        several = len(self.outputs) > 1
+        taken = {"loss": "the loss", "learning_rate": "the learning rate"}
+        if several:
+            taken.update({f"{name}_loss": f"the loss of {name}" for name in self.names})
+        for output in self.outputs:
+            for name in output.measured:
+                entry, metric = (f"{output.name}_{name}", f"{name} of {output.name}") if several else (name, name)
+                if entry in taken:
+                    raise ValueError(
+                        f"compile: the metric {metric} would be logged as {entry!r}, which is {taken[entry]}; give the "
+                        "function another __name__ or the output's layer another name"
+                    )
+                taken[entry] = f"the metric {metric}"
 
     def check_names(self, who: str) -> None:
         """What is logged of the training must not go by the name of what is logged of the validation."""
@@ -176,7 +225,9 @@ def compiled(layers: Sequence[OutputLayer], loss: Any, weights: Any, metrics: An
     """From what `Model.compile` is given."""
     names = [layer.name for layer in layers]
     losses = [loss_of(one) for one in _spread("loss", loss, names)]
-    return outputs_of(layers, losses, _weights(weights, names), _metrics(metrics, names))
+    outputs = outputs_of(layers, losses, _weights(weights, names), _metrics(metrics, names, losses))
+    outputs.check_distinct()
+    return outputs
 
 
 def outputs_of(
@@ -207,6 +258,11 @@ def _spread(what: str, given: Any, names: Sequence[str]) -> List[Any]:
 def _weights(given: Any, names: Sequence[str]) -> List[float]:
     if given is None:
         return [1.0] * len(names)
+    if isinstance(given, np.ndarray) and given.ndim == 1:
+        given = list(given)
+    if isinstance(given, dict):
+        _check_known("loss_weights", given, names)
+        given = {name: given.get(name, 1.0) for name in names}
     if not isinstance(given, (list, tuple, dict)):
         raise TypeError(
             "compile: loss_weights must be a list of numbers, one for each output, or a dict by their names, got "
@@ -221,22 +277,40 @@ def _weights(given: Any, names: Sequence[str]) -> List[float]:
     return [float(weight) for weight in weights]
 
 
-def _metrics(given: Any, names: Sequence[str]) -> List[List[Metric]]:
-    """The metrics of each output: those for all, or in a list or dict each one's own."""
+def _metrics(given: Any, names: Sequence[str], losses: Sequence[Loss]) -> List[List[Metric]]:
+    """The metrics of each output: those for all, or in a list or dict each one's own.
+
+    An accuracy is of outputs whose loss has one: asked for of all, it is left out of the others.
+    """
     if isinstance(given, dict):
-        for name in given:
-            if name not in names:
-                raise ValueError(f"compile: metrics has {name!r}, the model's outputs are {', '.join(names)}")
-        return [_metric_list(given.get(name)) for name in names]
-    if len(names) > 1 and isinstance(given, (list, tuple)) and len(given) == len(names):
-        return [_metric_list(own) for own in given]
-    whole = _metric_list(given)
-    if len(names) > 1 and len(whole) > 1:
-        raise ValueError(
-            "compile: metrics must be one for all outputs, or a list with an entry for each of "
-            f"{', '.join(names)}, or a dict by these names"
-        )
-    return [whole for _ in names]
+        _check_known("metrics", given, names)
+        own = [_metric_list(given.get(name)) for name in names]
+    elif len(names) > 1 and isinstance(given, (list, tuple)) and len(given) == len(names):
+        own = [_metric_list(of_it) for of_it in given]
+    else:
+        whole = _metric_list(given)
+        if len(names) > 1 and len(whole) > 1:
+            raise ValueError(
+                "compile: metrics must be one for all outputs, or a list with an entry for each of "
+                f"{', '.join(names)}, or a dict by these names"
+            )
+        own = [whole for _ in names]
+        if any(loss.has_accuracy for loss in losses):
+            own = [[m for m in whole if loss.has_accuracy or not is_accuracy(m)] for loss in losses]
+    for name, loss, metrics in zip(names, losses, own):
+        for metric in filter(is_accuracy, metrics):
+            if not loss.has_accuracy:
+                raise ValueError(
+                    f"compile: the loss of {name}, {loss.name}, has no {metric}; the losses that have one are "
+                    f"{', '.join(names_with_accuracy())}"
+                )
+    return own
+
+
+def _check_known(what: str, given: Dict[Any, Any], names: Sequence[str]) -> None:
+    for name in given:
+        if name not in names:
+            raise ValueError(f"compile: {what} has {name!r}, the model's outputs are {', '.join(names)}")
 
 
 def _metric_list(metrics: Any) -> List[Metric]:
@@ -292,3 +366,13 @@ def _weighted(
         if not isinstance(weight, (int, float, np.number)):
             raise TypeError(f"fit: class_weight must have numbers, got {weight!r}")
     return name, {**values, "class_weights": [float(weight) for weight in class_weight]}
+
+
+def _are_several(weights: Any) -> bool:
+    """Whether weights were given for each output: a dict, or a list of arrays, not one of numbers."""
+    if isinstance(weights, dict):
+        return True
+    return isinstance(weights, (list, tuple)) and any(
+        part is None or ((isinstance(part, (list, tuple)) or getattr(part, "ndim", 0) > 0) and len(part) != 1)
+        for part in weights
+    )

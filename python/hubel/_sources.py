@@ -64,8 +64,10 @@ def source_of(who: str, samples: Batch, ready: Ready, steps: Optional[int]) -> S
     return _by_number(who, samples, ready, steps)
 
 
-def validation_source_of(who: str, samples: Batch, ready: Ready, steps: Optional[int]) -> Source:
-    """The same, epoch after epoch: an iterator, which may have no end, must come with a number of steps."""
+def validation_source_of(who: str, data: Any, ready: Ready, steps: Optional[int], inputs: int) -> Source:
+    """The same of fit's validation_data, for a model of so many inputs, epoch after epoch: an iterator, which may have
+    no end, must come with a number of steps."""
+    samples = _validation_samples(data, inputs)
     x = samples[0]
     if steps is None and _come_in_batches(who, samples) and hasattr(x, "__next__") and _length(x) is None:
         raise ValueError(
@@ -73,6 +75,26 @@ def validation_source_of(who: str, samples: Batch, ready: Ready, steps: Optional
             "validation_steps must tell how many batches a validation has"
         )
     return source_of(who, samples, ready, steps)
+
+
+def _validation_samples(data: Any, inputs: int) -> Batch:
+    """x, y and weights, or what stands for them as x alone."""
+    wanted = "fit: validation_data must be (x, y) or (x, y, sample_weight)"
+    if not isinstance(data, (tuple, list)):
+        if not isinstance(data, FolderImages) and not gives_batches(data):
+            raise TypeError(f"{wanted}, a folder's images or batches")
+        return data, None, None
+    if not data or isinstance(data[0], tuple):  # a list of two batches, which are tuples themselves, is not x and y
+        return data, None, None
+    # Batches may be lists, but the x of one is no array where there are several inputs.
+    of_inputs = _are_arrays(data) or (len(data) == 1 and _are_arrays(data[0]))
+    if inputs > 1 and of_inputs:
+        raise TypeError(f"{wanted}; y is missing, or x is no list of an array for each input")
+    if len(data) in (2, 3):
+        return data[0], data[1], data[2] if len(data) == 3 else None
+    if not all(isinstance(part, (tuple, list)) and len(part) in (2, 3) for part in data):
+        raise TypeError(f"{wanted}, got {len(data)} of them")
+    return data, None, None
 
 
 def training_source_of(
@@ -91,6 +113,8 @@ def _come_in_batches(who: str, samples: Batch) -> bool:
     x, y, weights = samples
     if y is not None or not gives_batches(x):
         return False
+    if _are_arrays(x):
+        raise TypeError(f"{who}: y is missing; x is a {type(x).__name__} of arrays, batches would be (x, y)")
     if weights is not None:
         raise ValueError(
             f"{who}: sample_weight goes with arrays or a folder's images; batches have theirs, (x, y, sample_weight)"
@@ -251,6 +275,10 @@ def _rank(weights: Optional[Any]) -> int:
 
 def _parts(batch: Any) -> Sequence[Any]:
     return batch if isinstance(batch, list) else ()
+
+
+def _are_arrays(x: Any) -> bool:
+    return isinstance(x, (list, tuple)) and bool(x) and all(hasattr(part, "__array__") for part in x)
 
 
 def _length(source: Any) -> Optional[int]:

@@ -9,12 +9,14 @@ import json
 import math
 import os
 import re
+import string
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Any, Callable, Dict, List, Optional, Tuple, Union
+from typing import IO, TYPE_CHECKING, Any, Callable, Dict, List, NamedTuple, Optional, Tuple, Union
 
 import numpy as np
 
 from . import _core
+from ._measures import is_better_when_larger
 from ._paths import Path, path_bytes, path_text
 
 if TYPE_CHECKING:
@@ -121,12 +123,20 @@ class _Best:
     """Whether a logged value improves on the best so far."""
 
     def __init__(self, who: str, monitor: str, min_delta: float, mode: str) -> None:
+        if not isinstance(monitor, str):
+            raise TypeError(f"{who}: monitor must be a str, such as 'val_loss', got {monitor!r}")
         if mode not in ("auto", "min", "max"):
             raise ValueError(f"{who}: mode must be 'auto', 'min' or 'max', got {mode!r}")
         if not min_delta >= 0:
             raise ValueError(f"{who}: min_delta must be at least 0, got {min_delta!r}")
         self._who, self._monitor, self._min_delta = who, monitor, min_delta
-        self._sign = 1 if mode == "max" or (mode == "auto" and "acc" in monitor) else -1
+        larger = is_better_when_larger(monitor) if mode == "auto" else mode == "max"
+        if larger is None:
+            raise ValueError(
+                f"{who}: mode 'auto' cannot tell whether {monitor!r} is better when it is larger or smaller; "
+                "give 'max' or 'min'"
+            )
+        self._sign = 1 if larger else -1
         self.clear()
 
     def clear(self) -> None:
@@ -146,6 +156,12 @@ class _Best:
 
 class EarlyStopping(Callback):
     """Ends training after `patience` epochs in a row without improvement of `monitor`.
+
+    mode : "auto", "min" or "max"
+        Whether smaller or larger is better. "auto" goes by the end of monitor's name, whatever output's name stands
+        before it: losses and errors ("loss", "error", "mae", "mse") should be small; accuracies ("accuracy",
+        "acc"), the scores of `hubel.metrics` ("f1_score", "roc_auc_score", ...), "precision", "recall" and "auc" large.
+        For any other name, as a function's of your own, it raises ValueError, as Keras 3's does: give "min" or "max".
 
     For the weights of the best epoch see ``fit(restore_best_weights=True)``, or restore_best_weights here.
     """
@@ -194,10 +210,11 @@ class EarlyStopping(Callback):
 class ReduceLROnPlateau:
     """Multiplies the learning rate by `factor` after more than `patience` epochs without improvement.
 
-    PyTorch's, as a description: the trainer does it. monitor is "val_loss", "val_accuracy", "loss" or "accuracy", which
-    may go by the other names that `Model.compile` has for it, such as "val_sparse_categorical_accuracy"; an improvement
-    is one by more than min_delta of the best value, which is a share of it, or with relative=False an amount.
-    After a reduction `cooldown` epochs are not counted.
+    PyTorch's, as a description: the trainer does it. monitor is "val_loss" or "val_accuracy", or without validation
+    samples "loss" or "accuracy". The accuracy may go by the other names that `Model.compile` has for it, such as
+    "val_sparse_categorical_accuracy". Of several outputs only the whole loss can be watched. An improvement is one by
+    more than min_delta of the best value, which is a share of it, or with relative=False an amount. After a reduction
+    `cooldown` epochs are not counted.
     """
 
     monitor: str = "val_loss"
@@ -213,20 +230,24 @@ class ReduceLROnPlateau:
             r"(val_)?(loss|((sparse_)?categorical_)?accuracy)", self.monitor
         ):
             raise ValueError(
-                f"ReduceLROnPlateau: monitor must be a loss or accuracy, such as 'val_loss', got {self.monitor!r}"
+                "ReduceLROnPlateau: monitor must be the whole model's loss, or with one output its accuracy: "
+                f"'val_loss', 'val_accuracy', or without validation samples 'loss', 'accuracy'; got {self.monitor!r}"
             )
 
 
 class ModelCheckpoint(Callback):
     """Saves the model after each epoch, or with save_best_only after those that improve `monitor`.
 
-    The path may have fields: "epoch{epoch:03}-{val_loss:.4f}.safetensors"; epochs count from 1 in it.
+    mode is as in `EarlyStopping`.
+    The path may have fields: "epoch{epoch:03}-{val_loss:.4f}.safetensors"; epochs count from 1 in it. A field is the
+    name of what is logged, as it is, and a number's format.
     """
 
     def __init__(
         self, filepath: Path, monitor: str = "val_loss", save_best_only: bool = False, mode: str = "auto"
     ) -> None:
         self._path = path_text("ModelCheckpoint", "filepath", filepath)
+        self._parts = _parts_of(self._path)
         self._best = _Best("ModelCheckpoint", monitor, 0.0, mode) if save_best_only else None
         self.remembers = save_best_only
 
@@ -237,12 +258,48 @@ class ModelCheckpoint(Callback):
 
     def on_epoch_end(self, epoch: int, logs: Dict[str, float]) -> None:
         if self._best is None or self._best.improved_by(logs):
-            try:
-                path = self._path.format(epoch=epoch + 1, **logs)
-            except KeyError as error:
-                names = ", ".join(("epoch", *logs))
-                raise ValueError(f"ModelCheckpoint: filepath has the field {error}, an epoch has {names}") from None
-            self.model.save(path)
+            self.model.save("".join(part.text({"epoch": epoch + 1, **logs}) for part in self._parts))
+
+
+class _Part(NamedTuple):
+    """Of a path: what stands there, and after it a field with its format, if any."""
+
+    literal: str
+    field: Optional[str]
+    spec: str
+
+    def text(self, values: Dict[str, Any]) -> str:
+        if self.field is None:
+            return self.literal
+        if self.field not in values:
+            raise ValueError(
+                f"ModelCheckpoint: filepath has the field {self.field!r}, an epoch has {', '.join(values)}"
+            )
+        return self.literal + format(values[self.field], self.spec)
+
+
+def _parts_of(path: str) -> List[_Part]:
+    """The path cut at its fields. They are names and nothing else: an output's may have dots and brackets."""
+    try:
+        parts = [
+            _checked_part(literal, field, spec or "", conversion)
+            for literal, field, spec, conversion in string.Formatter().parse(path)
+        ]
+    except ValueError as error:
+        raise ValueError(
+            f"ModelCheckpoint: filepath may have fields such as {{epoch:03}} or {{loss:.4f}}, got {path!r}: {error}"
+        ) from None
+    return parts
+
+
+def _checked_part(literal: str, field: Optional[str], spec: str, conversion: Optional[str]) -> _Part:
+    if field is not None:
+        if not field or field.isdigit():
+            raise ValueError("a field must have the name of what an epoch has")
+        if conversion:
+            raise ValueError(f"the field {field!r} must not be converted")
+        format(1 if field == "epoch" else 1.0, spec)
+    return _Part(literal, field, spec)
 
 
 class _FileLogger(Callback):
@@ -260,14 +317,36 @@ class _FileLogger(Callback):
 
 
 class CSVLogger(_FileLogger):
-    """Writes a line for each epoch: its number from 0, and what is logged, under a line of names."""
+    """Writes a line for each epoch: its number from 0, and what is logged, under a line of names.
+
+    With append=True it goes on with a file whose names are the same ones. ValueError for a file of other names, and for
+    an epoch that has more than the first one had; what it lacks is left empty.
+    """
+
+    def on_train_begin(self) -> None:
+        self._columns: List[str] = []
+        if self._append and os.path.exists(self._path):
+            with open(self._path, encoding="utf-8", errors="replace", newline="") as file:
+                try:
+                    self._columns = next(csv.reader(file), [])
+                except csv.Error as error:
+                    raise ValueError(f"CSVLogger: {self._path} is no CSV file to go on with: {error}") from None
+        self._begun = False
+        super().on_train_begin()
 
     def on_epoch_end(self, epoch: int, logs: Dict[str, float]) -> None:
         assert self._file is not None
+        row: Dict[str, float] = {"epoch": epoch, **logs}
         writer = csv.writer(self._file)
-        if self._file.tell() == 0:
-            writer.writerow(["epoch", *logs])
-        writer.writerow([epoch, *logs.values()])
+        if not self._columns:
+            self._columns = list(row)
+            writer.writerow(self._columns)
+        if any(name not in self._columns for name in row) or (not self._begun and list(row) != self._columns):
+            raise ValueError(
+                f"CSVLogger: {self._path} has the columns {', '.join(self._columns)}; an epoch has {', '.join(row)}"
+            )
+        self._begun = True
+        writer.writerow([row.get(name, "") for name in self._columns])
         self._file.flush()
 
 

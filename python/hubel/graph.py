@@ -49,6 +49,7 @@ import itertools
 from typing import TYPE_CHECKING, Any, Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 from . import _core
+from ._names import check_name
 
 if TYPE_CHECKING:
     from .layers import Layer
@@ -102,14 +103,14 @@ class Value:
 def Input(shape: Union[Sequence[int], int], name: Optional[str] = None) -> Value:
     """A network's input; shape is one sample's: (h, w, c), or (n,) or n for dense layers.
 
-    name is what it is called in the model: without one "input", or "input_2", ... of several. Raises ValueError for
-    extents below 1 and TypeError for what are no integers.
+    name is what it is called in the model, 1 to 200 printable ASCII characters other than *: without one "input", or
+    "input_2", ... of several. Raises ValueError for others and for extents below 1, and TypeError for what are no
+    integers.
     """
     extents = (shape,) if isinstance(shape, int) else shape
     if isinstance(extents, str) or not isinstance(extents, Sequence):
         raise TypeError(f"Input: shape must be a tuple of integers, such as (28, 28, 1), got {shape!r}")
-    if name is not None and not isinstance(name, str):
-        raise TypeError(f"Input: name must be None or a str, got {name!r}")
+    check_name("Input", name)
     wanted = _core.layer_shape("Input", "activation", {"activation": "identity"}, [tuple(extents)])
     if not extents or min(wanted) < 1:
         raise ValueError(f"Input: shape is {wanted}, it must have at least one extent, each at least 1")
@@ -119,6 +120,7 @@ def Input(shape: Union[Sequence[int], int], name: Optional[str] = None) -> Value
 def call(layer: Layer, x: Union[Value, Sequence[Value]], name: Optional[str]) -> Value:
     """What a layer makes of one value, or of several."""
     who = type(layer).__name__
+    check_name(who, name)
     inputs = (x,) if isinstance(x, Value) else tuple(x) if isinstance(x, (list, tuple)) else (x,)
     for value in inputs:
         if not isinstance(value, Value):
@@ -158,8 +160,7 @@ def each(who: str, what: str, given: Any, names: Sequence[str]) -> List[Any]:
 
 def inline(model: Model, x: Any, name: Optional[str]) -> Any:
     """What a model makes of a value, or of a list or dict of them, layer by layer; a list where it has several outputs."""
-    if name is not None and not isinstance(name, str):
-        raise TypeError(f"{model.name}: name must be None or a str, got {name!r}")
+    check_name(model.name, name)
     made = each(model.name, "values", x, model.input_names)
     for value, (shape, _) in zip(made, model._network.inputs()):
         if not isinstance(value, Value):
@@ -201,11 +202,13 @@ def entries_of(inputs: Union[Value, Sequence[Value]], outputs: Union[Value, Sequ
     number = {value._number: -1 - i for i, value in enumerate(first)}
     for value in reached.values():
         if value.layer is None and value._number not in number:
-            raise ValueError("Model: outputs comes from another hubel.Input too, which is not among inputs")
+            raise ValueError(
+                f"Model: the outputs come from another hubel.Input too, {_said(value)}, which is not among inputs"
+            )
     for i, value in enumerate(first):
         if value._number not in reached:
-            which = f"input {i + 1} of inputs" if len(first) > 1 else "inputs"
-            raise ValueError(f"Model: outputs does not come from {which}")
+            which = f"input {i + 1} of {len(first)}" if len(first) > 1 else "the input"
+            raise ValueError(f"Model: the outputs do not come from {which}, {_said(value)}, which feeds none of them")
     number.update({value._number: i for i, value in enumerate(order)})
     prefixes = _prefixes(order)
     return Entries(
@@ -214,6 +217,11 @@ def entries_of(inputs: Union[Value, Sequence[Value]], outputs: Union[Value, Sequ
         [number[value._number] for value in last],
         {prefix: part.model for part, prefix in prefixes.items()},
     )
+
+
+def _said(value: Value) -> str:
+    """An input, as messages have it."""
+    return repr(value.name) if value.name is not None else f"of shape {value.shape}"
 
 
 def _values(name: str, given: Any) -> List[Value]:
@@ -276,5 +284,6 @@ def _layer_entries(
             if first >= 0 and (id(layer), name) in inherited:
                 name = None
             inherited.add((id(layer), value.name))
+        check_name("Model", name, "a layer's name")
         entries.append((layer.kind, layer.get_config(), name, [number[x._number] for x in value.inputs], first))
     return entries

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, ClassVar, Dict, Optional, Sequence, Tuple, Type, Union
 
 from . import _core
+from ._names import check_name
 
 if TYPE_CHECKING:
     from ._types import IntPair, Padding
@@ -98,8 +99,7 @@ class Layer:
         _, canonical = _core.canonical_layer(type(self).__name__, self.kind, self.get_config())
         for name, value in canonical.items():
             object.__setattr__(self, name, value)
-        if self.given_name is not None and not isinstance(self.given_name, str):
-            raise TypeError(f"{type(self).__name__}: name must be None or a str, got {self.given_name!r}")
+        check_name(type(self).__name__, self.given_name)
 
     @property
     def given_name(self) -> Optional[str]:
@@ -662,7 +662,8 @@ class SeparableConv2D:
 
     It may stand wherever a layer may: called on a value, or in a list for `hubel.Sequential`. strides, padding,
     depth_multiplier and dilation_rate are the depthwise layer's, which has no bias; filters, activation, use_bias and
-    bias_initializer those of the other. With a name, the two are called name_depthwise and name_pointwise.
+    bias_initializer those of the other. With a name, given here or when it is called, the two are called name_depthwise
+    and name_pointwise.
     """
 
     def __init__(
@@ -679,8 +680,7 @@ class SeparableConv2D:
         bias_initializer: str = "zeros",
         name: Optional[str] = None,
     ) -> None:
-        depthwise = None if name is None else f"{name}_depthwise"
-        pointwise = None if name is None else f"{name}_pointwise"
+        depthwise, pointwise = self._names(name)
         self.layers: Tuple[Layer, Layer] = (
             DepthwiseConv2D(
                 kernel_size,
@@ -703,21 +703,28 @@ class SeparableConv2D:
             ),
         )
 
-    def __call__(self, x: Value) -> Value:
-        return self.layers[1](self.layers[0](x))
+    def __call__(self, x: Value, name: Optional[str] = None) -> Value:
+        depthwise, pointwise = self._names(name)
+        return self.layers[1](self.layers[0](x, depthwise), pointwise)
+
+    @staticmethod
+    def _names(name: Optional[str]) -> Tuple[Optional[str], Optional[str]]:
+        """What the two layers are called."""
+        check_name("SeparableConv2D", name)
+        return (None, None) if name is None else (f"{name}_depthwise", f"{name}_pointwise")
 
     def __repr__(self) -> str:
         return f"SeparableConv2D of {self.layers[0]!r} and {self.layers[1]!r}"
 
 
-def ReLU() -> Activation:
-    """``Activation("relu")``."""
-    return Activation("relu")
+def ReLU(name: Optional[str] = None) -> Activation:
+    """``Activation("relu")``, which may have a name."""
+    return Activation("relu", name=name)
 
 
-def Softmax() -> Activation:
-    """``Activation("softmax")``."""
-    return Activation("softmax")
+def Softmax(name: Optional[str] = None) -> Activation:
+    """``Activation("softmax")``, which may have a name."""
+    return Activation("softmax", name=name)
 
 
 MaxPooling2D = MaxPool2D

@@ -12,7 +12,7 @@ counts is not of.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
-from typing import Any, ClassVar, Dict, Optional, Tuple, Type, Union
+from typing import Any, ClassVar, Dict, List, Optional, Tuple, Type, Union
 
 from . import _core
 
@@ -304,6 +304,15 @@ _BY_NAME: Dict[str, Type[Loss]] = {
     "msle": MeanSquaredLogarithmicError,
     "mean_squared_logarithmic_error": MeanSquaredLogarithmicError,
 }
+
+
+def names_with_accuracy() -> List[str]:
+    """The names of the losses that have an accuracy, of each the first."""
+    first: Dict[Type[Loss], str] = {}
+    for name, kind in _BY_NAME.items():
+        if kind.has_accuracy:
+            first.setdefault(kind, name)
+    return list(first.values())
 
 
 def loss_of(value: Union[str, Loss]) -> Loss:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["Model", "Sequential", "History", "Drawing", "lenet5", "load_model", "model_from_json"]
 
 _NOT_LOGGED = ("epoch", "samples", "seconds")  # what a History and callbacks do not get
+_OPTIMIZER, _LOSS = "adam", "sparse_categorical_crossentropy"  # of a model that was not compiled
 _NAME_NOTE = "name"  # the note of a model file that holds the model's name
 
 # Called after each epoch with its number, from 0, and {"loss": ..., "accuracy": ..., "val_loss": ..., ...}.
@@ -131,7 +132,8 @@ class Model:
         self.name = name
         self.history: Optional[History] = None
         self.stop_training = False
-        self.compile()
+        self._optimizer = optimizer_of(_OPTIMIZER)
+        self._outputs = compiled(self._output_layers, _LOSS, None, None)
 
     # --- what it is
 
@@ -322,10 +324,10 @@ class Model:
 
     def compile(
         self,
-        optimizer: Union[str, Optimizer] = "adam",
-        loss: Any = "sparse_categorical_crossentropy",
-        metrics: Any = ("accuracy",),
-        loss_weights: Union[Sequence[float], Dict[str, float], None] = None,
+        optimizer: Union[str, Optimizer] = _OPTIMIZER,
+        loss: Any = _LOSS,
+        metrics: Any = None,
+        loss_weights: Union[Sequence[float], AnyArray, Dict[str, float], None] = None,
     ) -> None:
         """Chooses what training goes by. A model that was not compiled trains with the defaults.
 
@@ -339,8 +341,8 @@ class Model:
             several outputs a list of one for each, a dict by their names, or one for all.
         metrics : str, function or sequence of them
             "accuracy" (or as Keras has it for the loss, "sparse_categorical_accuracy", "categorical_accuracy"), which
-            is reported whenever the loss has one, and by the name it is asked for; "top_5_accuracy", or with another
-            number, for losses of classes; "binary_accuracy", "mse" and "mae" (or "mean_squared_error",
+            is reported whenever the loss has one, unasked too, and by the name it is asked for; "top_5_accuracy", or
+            with another number, for losses of classes; "binary_accuracy", "mse" and "mae" (or "mean_squared_error",
             "mean_absolute_error"), for which labels are one-hot rows; and functions
             ``f(y_true, y_pred) -> float``, such as those of `hubel.metrics`, which go by their ``__name__``. They get a
             batch's labels, int32 (m,) or (m, h, w), or its targets, and its outputs, (m, ...output_shape), float32; in
@@ -349,13 +351,17 @@ class Model:
             weighted by their samples (or those labels): of an area under a curve that is not the area of all. It goes
             without weights of samples; of an epoch that is gone on with after its middle it is of the steps since.
             Of several outputs one for all, a list with an entry for each, which is None, a metric or a list of them,
-            or a dict of such entries by names; "top_5_accuracy" goes with one output only.
-        loss_weights : list or dict of float, optional
-            What each output's loss counts in the sum that is learned from; finite and at least 0. Without them 1.
+            or a dict of such entries by names; "top_5_accuracy" goes with one output only. ValueError for an accuracy
+            of an output whose loss has none (those of distances, such as "mse"), unless it is one for all and some have
+            it; and for names that would be logged twice, such as b_loss of an output "a" beside an output "a_b".
+        loss_weights : list, array or dict of float, optional
+            What each output's loss counts in the sum that is learned from; finite and at least 0. Without them, and for
+            outputs that a dict leaves out, 1.
         """
         chosen = optimizer_of(optimizer)
-        self._outputs = compiled(self._output_layers, loss, loss_weights, metrics)
-        self._optimizer = chosen
+        outputs = compiled(self._output_layers, loss, loss_weights, metrics)
+        outputs.check_names("compile")
+        self._outputs, self._optimizer = outputs, chosen
 
     @property
     def optimizer(self) -> Optimizer:
@@ -511,6 +517,9 @@ class Model:
         fit starts with fresh moments of the optimizer.
         """
         self._outputs.check_names("fit")
+        self._outputs.check_options(
+            class_weight=class_weight is not None, hard_share=hard_share != 1, skip_above=skip_above != 1
+        )
         with self._lock:
             size = _optional_size("batch_size", batch_size)
             steps = _optional_size("steps_per_epoch", steps_per_epoch)
@@ -642,8 +651,7 @@ class Model:
         xs = x if isinstance(x, list) else [x]
         ys = self._outputs.answers(who, y, len(xs[0]))
         if weights is not None:
-            rows = self._output_shapes[0][:-1] if len(ys) == 1 else ()
-            weights = as_weights(who, weights, len(xs[0]), rows)
+            weights = self._outputs.sample_weights(who, weights, len(xs[0]))
         return (xs[0], ys[0], weights) if len(xs) == len(ys) == 1 else (xs, ys, weights)
 
     def _check_folder(self, who: str, images: FolderImages) -> None:
@@ -656,19 +664,8 @@ class Model:
     def _split(self, train: Source, fraction: float, data: Any, steps: Optional[int]) -> Tuple[Source, Optional[Source]]:
         """What is trained on, and what of it, or besides it, is for validation."""
         if data is not None:
-            samples: Batch = (data, None, None)
-            # A list of two batches, which are tuples themselves, is not x and y.
-            if isinstance(data, (tuple, list)) and len(data) in (2, 3) and not isinstance(data[0], tuple):
-                samples = (data[0], data[1], data[2] if len(data) == 3 else None)
-            elif isinstance(data, (tuple, list)) and data and not isinstance(data[0], (tuple, list)):
-                raise TypeError(
-                    f"fit: validation_data must be (x, y) or (x, y, sample_weight), got {len(data)} of them"
-                )
-            elif not isinstance(data, FolderImages) and not gives_batches(data):
-                raise TypeError(
-                    "fit: validation_data must be (x, y) or (x, y, sample_weight), a folder's images or batches"
-                )
-            validation = validation_source_of("fit (validation)", samples, self._ready, steps)
+            inputs = len(self._input_names)
+            validation = validation_source_of("fit (validation)", data, self._ready, steps, inputs)
             if not validation.is_stream and validation.count == 0:
                 raise ValueError("fit: validation_data has no samples")
             return train, validation
@@ -1123,9 +1120,13 @@ def _plateau(callbacks: Sequence[Callback], validates: bool) -> Dict[str, Any]:
         return {}
     values = asdict(plateaus[0])
     monitor = values.pop("monitor")
-    if monitor.startswith("val_") != validates:
-        watched = "validation samples" if not validates else "the validation, which there is: 'val_loss'"
-        raise ValueError(f"fit: ReduceLROnPlateau(monitor={monitor!r}) needs {watched}")
+    if validates and not monitor.startswith("val_"):
+        raise ValueError(
+            f"fit: ReduceLROnPlateau watches the validation where there is one: give monitor='val_{monitor}' in place "
+            f"of {monitor!r}"
+        )
+    if not validates and monitor.startswith("val_"):
+        raise ValueError(f"fit: ReduceLROnPlateau(monitor={monitor!r}) needs validation samples")
     return {"plateau": {**values, "maximum": monitor.endswith("accuracy")}}
 
 

@@ -117,7 +117,7 @@ def test_long_names_are_kept_whole():
     np.testing.assert_array_equal(again.predict({"what_the_camera_of_the_robot_sees_" * 5: x}), whole.predict(x))
     with pytest.raises(ValueError, match="200 printable ASCII characters other than"):
         hubel.Model(image, hubel.Dense(2, name="d" * 201)(image))
-    with pytest.raises(ValueError, match="name has 10001 characters, it may have 10000"):
+    with pytest.raises(ValueError, match="name must be 1 to 200 .*, got .* of 10001 characters"):
         hubel.Model(image, hubel.Dense(2, name="d" * 10001)(image))
     with pytest.raises(ValueError, match=r"other than \*"):
         hubel.Model(image, hubel.Dense(2, name="dense_*")(image))
@@ -273,11 +273,14 @@ def test_class_names_are_of_one_output():
         (lambda a, b, y: hubel.Model([a, b], [y, y]), ValueError, "outputs has a value twice"),
         (lambda a, b, y: hubel.Model([a, y], y), ValueError, "inputs must come from hubel.Input"),
         (lambda a, b, y: hubel.Model([a, b], [y, b]), ValueError, "the input 'b' cannot be an output"),
-        (lambda a, b, y: hubel.Model(a, y), ValueError, "another hubel.Input too"),
-        (lambda a, b, y: hubel.Model([a, b], hubel.Dense(2)(a)), ValueError, "does not come from input 2 of inputs"),
+        (lambda a, b, y: hubel.Model(a, y), ValueError, "another hubel.Input too, 'b', which"),
+        (lambda a, b, y: hubel.Model(b, y), ValueError, r"another hubel.Input too, of shape \(3,\), which"),
+        (lambda a, b, y: hubel.Model([a, b], hubel.Dense(2)(a)), ValueError, "not come from input 2 of 2, 'b', which"),
+        (lambda a, b, y: hubel.Model([a, b], hubel.Dense(2)(b)), ValueError, r"input 1 of 2, of shape \(3,\), which"),
         (lambda a, b, y: hubel.Model([a, b], [y, 3]), TypeError, "outputs must be a value or a list of values"),
         (lambda a, b, y: hubel.Model([a, hubel.Input(3, name="input")], y), ValueError, "another hubel.Input too"),
         (lambda a, b, y: hubel.Input(3, name=4), TypeError, "Input: name must be None or a str"),
+        (lambda a, b, y: hubel.Dense(2)(a, name=4), TypeError, "Dense: name must be None or a str, got 4"),
     ],
 )
 def test_what_no_model_can_be_made_of(make, error, message):
@@ -300,3 +303,49 @@ def test_what_no_model_can_be_made_of(make, error, message):
 def test_samples_that_do_not_fit(x, error, message):
     with pytest.raises(error, match=message):
         two_and_three().predict(x)
+
+
+@pytest.mark.parametrize(
+    "name, said",
+    [
+        ("", "''"),
+        ("\u00e9", r"'\\xe9'"),
+        ("\ud800", r"'\\ud800'"),  # which no file could take
+        ("a\nb", r"'a\\nb'"),
+        ("a*", r"'a\*'"),
+        ("q" * 201, r"'q{60}'\.\.\. of 201 characters"),
+    ],
+)
+def test_names_that_no_layer_can_have(name, said):
+    part = hubel.Sequential([hubel.Dense(2)], input_shape=(3,), name="part")
+    for who, make in (
+        ("Dense", lambda: hubel.Dense(2, name=name)),
+        ("Dense", lambda: hubel.Dense(2)(hubel.Input(3), name=name)),
+        ("Activation", lambda: hubel.Softmax(name=name)),
+        ("SeparableConv2D", lambda: hubel.SeparableConv2D(2, 3, name=name)),
+        ("SeparableConv2D", lambda: hubel.SeparableConv2D(2, 3)(hubel.Input((4, 4, 1)), name=name)),
+        ("Input", lambda: hubel.Input(3, name=name)),
+        ("part", lambda: part(hubel.Input(3), name=name)),
+    ):
+        with pytest.raises(ValueError, match=f"^{who}: name must be 1 to 200 printable ASCII .* than \\*, got {said}$"):
+            make()
+
+
+def test_names_of_parts_are_checked_with_their_layers():
+    image = hubel.Input(3)
+    for name in ("\u00e9", "q" * 195):
+        part = hubel.Sequential([hubel.Dense(2)], input_shape=(3,), name=name)
+        with pytest.raises(ValueError, match="^Model: a layer's name must be 1 to 200 printable .*, got '"):
+            hubel.Model(image, part(image))
+
+
+def test_every_layer_may_have_a_name():
+    image = hubel.Input((4, 4, 2))
+    apart = hubel.SeparableConv2D(2, 3, name="apart")
+    x = hubel.ReLU(name="rectified")(apart(image))
+    x = hubel.Softmax(name="kinds")(hubel.Flatten()(x))
+    names = ["apart_depthwise", "apart_pointwise", "rectified", "flatten_1", "kinds"]
+    assert hubel.Model(image, x).layer_names == names
+    other = hubel.SeparableConv2D(2, 3)(image, name="other")
+    assert hubel.Model(image, other).layer_names == ["other_depthwise", "other_pointwise"]
+    assert hubel.ReLU(name="a") == hubel.ReLU() == hubel.Activation("relu")

@@ -188,6 +188,51 @@ def test_one_loss_and_one_metric_for_all():
     assert model.evaluate(x, ys, return_dict=True)["loss"] == pytest.approx(3 * results["b_mae"], rel=0.5)
 
 
+def test_an_accuracy_for_all_is_of_those_whose_loss_has_one():
+    model, (xs, ys) = joint_model(), joint_samples(8)
+    for chosen in ("accuracy", ["accuracy"], None):
+        model.compile("sgd", LOSSES, metrics=chosen)
+        assert list(model.evaluate(xs, ys, return_dict=True)) == NAMES
+    model.compile("sgd", LOSSES, metrics="acc")
+    model.loss = LOSSES  # also when it is set anew
+    with pytest.raises(ValueError, match="the loss of bar, mse, has no acc"):
+        model.loss = "mse"
+
+
+def test_loss_weights_may_be_an_array_or_leave_outputs_out():
+    model, (xs, ys) = joint_model(), joint_samples(8)
+    losses = model.evaluate(xs, ys)[1:4]
+    for given, wanted in (({"bar": 3}, [1, 3, 1]), ({}, [1, 1, 1]), (np.array([2, 0.5, 0]), [2, 0.5, 0])):
+        model.compile("sgd", LOSSES, loss_weights=given)
+        assert model.evaluate(xs, ys)[0] == pytest.approx(np.dot(losses, wanted))
+
+
+def named(name):
+    """A metric of that name."""
+
+    def metric(y_true, y_pred):
+        return 7.0
+
+    metric.__name__ = name
+    return metric
+
+
+@pytest.mark.parametrize(
+    "names, metrics, said",
+    [
+        (("a", "a_b"), {"a": named("b_loss")}, "b_loss of a would be logged as 'a_b_loss', which is the loss of a_b"),
+        (("learning", "b"), {"learning": named("rate")}, "rate of learning .* 'learning_rate', which is the learning"),
+        (("a", "a_b"), {"a": named("b_x"), "a_b": named("x")}, "x of a_b .* as 'a_b_x', which is the metric b_x of a"),
+    ],
+)
+def test_names_that_would_be_logged_twice(names, metrics, said):
+    image = hubel.Input((8, 8, 1))
+    flat = hubel.Flatten()(image)
+    model = hubel.Model(image, [hubel.Dense(1, name=name)(flat) for name in names])
+    with pytest.raises(ValueError, match=f"^compile: the metric {said}"):
+        model.compile("sgd", "mse", metrics=metrics)
+
+
 def test_a_weight_of_one_output():
     x, y = bars(30)
     for weights in ([0.5], {"dense_1": 0.5}):
@@ -275,6 +320,17 @@ def test_older_pickles_have_one_loss():
         (dict(metrics=["mae", "mse"]), ValueError, "metrics must be one for all outputs, or a list"),
         (dict(metrics={"boxes": "mae"}), ValueError, "metrics has 'boxes', the model's outputs are box, bar, bright"),
         (dict(metrics={"bar": "top_2_accuracy"}), ValueError, "top_2_accuracy goes with losses of classes"),
+        (dict(loss_weights={"boxes": 2}), ValueError, "loss_weights has 'boxes', the model's outputs are box, bar"),
+        (dict(loss_weights=np.ones((3, 1))), TypeError, "loss_weights must be a list of numbers"),
+        (dict(loss_weights=np.ones(2)), ValueError, "loss_weights has 2 elements"),
+        (dict(loss_weights=np.ones(3, bool)), TypeError, "loss_weights must be numbers, got"),
+        (
+            dict(loss=LOSSES, metrics={"box": "accuracy"}),
+            ValueError,
+            "the loss of box, mse, has no accuracy; the losses that have one are sparse_categorical_cross.*nll",
+        ),
+        (dict(loss=LOSSES, metrics=[["mae", "acc"], None, None]), ValueError, "the loss of box, mse, has no acc;"),
+        (dict(metrics="categorical_accuracy"), ValueError, "the loss of box, mse, has no categorical_accuracy;"),
         (
             dict(loss="sparse_categorical_crossentropy", metrics="top_2_accuracy"),
             ValueError,
@@ -302,6 +358,23 @@ def changed(change):
         (lambda x, y: y.__setitem__(1, y[1][:5]), ValueError, r"fit \(bar\): x has 8 samples but y has 5 labels"),
         (lambda x, y: y.__setitem__(1, y[1] + 1), ValueError, r"fit \(bar\): labels must be in \[0, 3\), got 3"),
         (lambda x, y: y.__setitem__(0, y[0][:, :1]), ValueError, r"fit \(box\): targets have shape \(8, 1\)"),
+        (lambda x, y: y.__setitem__(0, None), TypeError, r"fit \(box\): y is None, but the output box has a loss"),
+        (
+            lambda x, y: y.__setitem__(1, y[0]),
+            ValueError,
+            r"fit \(bar\): labels have shape .*; SparseCategoricalCrossentropy learns classes: for other targets "
+            "compile the output bar with another loss, such as 'mse'",
+        ),
+        (
+            lambda x, y: y.__setitem__(1, np.full((8, 3), 0.2)),
+            ValueError,
+            r"fit \(bar\): one-hot labels must be rows of zeros with a single 1; SparseCategoricalCrossentropy learns",
+        ),
+        (
+            lambda x, y: y.__setitem__(2, y[2] + 0.5),
+            ValueError,
+            r"fit \(bright\): labels must be whole numbers; CategoricalCrossentropy learns classes",
+        ),
     ],
 )
 def test_samples_that_do_not_fit(change, error, message):
@@ -313,8 +386,8 @@ def test_samples_that_do_not_fit(change, error, message):
     "options, message",
     [
         (dict(class_weight={0: 2.0}), "class_weight goes with one output"),
-        (dict(hard_share=0.5), "hard_share goes with the cross-entropy of one label a sample only"),
-        (dict(skip_above=0.9), "skip_above goes with the cross-entropy of one label a sample only"),
+        (dict(hard_share=0.5), "hard_share goes with one output, but the model has several; it .* by the loss of one"),
+        (dict(skip_above=0.9), "skip_above goes with one output, but the model has several; it .* of their label"),
         (dict(augmentation=hubel.Augmentation(flip_horizontal=0.5)), "augmentation goes with networks that have one"),
         (dict(sample_weight=np.ones((40, 8, 8))), r"sample_weight has shape \(40, 8, 8\), it must be \(40,\)"),
     ],
@@ -322,6 +395,63 @@ def test_samples_that_do_not_fit(change, error, message):
 def test_what_goes_with_one_output_only(options, message):
     with pytest.raises(ValueError, match=message):
         joint_model().fit(*joint_samples(), verbose=0, **options)
+
+
+@pytest.mark.parametrize("kind", [list, tuple])
+def test_y_that_was_forgotten(kind):
+    xs, _ = joint_samples(8)
+    for call in (joint_model().fit, joint_model().evaluate):
+        with pytest.raises(TypeError, match=f"^{call.__name__}: y is missing; x is a {kind.__name__} of arrays, "):
+            call(kind(xs))
+
+
+@pytest.mark.parametrize(
+    "data, said",
+    [
+        (lambda xs, ys: (xs, ys, np.ones(8), 1), "got 4 of them"),
+        (lambda xs, ys: (xs,), "y is missing, or x is no list of an array for each input"),
+        (lambda xs, ys: [xs], "y is missing, or x"),
+        (lambda xs, ys: xs, "y is missing, or x"),
+        (lambda xs, ys: (xs[0], ys[0], np.ones(8)), "y is missing, or x"),
+        (lambda xs, ys: dict(zip(("image", "place"), xs)), "a folder's images or batches"),
+    ],
+)
+def test_validation_data_that_is_none(data, said):
+    xs, ys = joint_samples(8)
+    with pytest.raises(TypeError, match=rf"^fit: validation_data must be \(x, y\) or \(x, y, sample_weight\).* {said}"):
+        joint_model().fit(xs, ys, validation_data=data(xs, ys), verbose=0)
+
+
+def test_validation_data_in_batches():
+    xs, ys = joint_samples(8)
+    halves = [([x[some] for x in xs], [y[some] for y in ys]) for some in (slice(5), slice(5, None))]
+    wanted = trained(xs, ys, validation_data=(xs, ys), epochs=1)[1]
+    for batches in (halves, halves * 2, tuple(halves)):
+        got = trained(xs, ys, validation_data=batches, epochs=1)[1]
+        assert got["val_loss"] == pytest.approx(wanted["val_loss"], rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    "weights, got",
+    [
+        ({"bar": np.ones(8)}, "a dict of 1"),
+        ([np.ones(8)] * 3, "a list of 3"),
+        ((None, np.ones(8), None), "a tuple of 3"),
+        ([[1.0] * 8] * 3, "a list of 3"),
+    ],
+)
+def test_weights_of_samples_are_for_all_outputs(weights, got):
+    said = f"sample_weight must be one array \\(m,\\) for all outputs, got {got}; what each .* is loss_weights"
+    for call in (joint_model().fit, joint_model().evaluate):
+        with pytest.raises(TypeError, match=f"^{call.__name__}: {said}"):
+            call(*joint_samples(8), sample_weight=weights)
+
+
+def test_weights_of_samples_in_lists():
+    (xs, ys), weights = joint_samples(8), np.linspace(0, 1, 8)
+    wanted = joint_model().evaluate(xs, ys, sample_weight=weights)
+    for given in (weights.tolist(), list(weights), weights[:, None], weights[:, None].tolist()):
+        assert joint_model().evaluate(xs, ys, sample_weight=given) == wanted
 
 
 def test_batches_that_do_not_fit():
@@ -340,8 +470,11 @@ def test_an_output_must_not_be_called_as_the_validation_is():
     flat = hubel.Flatten()(image)
     for name in ("val", "val_a"):
         model = hubel.Model(image, [hubel.Dense(3, name=name)(flat), hubel.Dense(3)(flat)])
-        with pytest.raises(ValueError, match=f"an output is called '{name}'"):
+        with pytest.raises(ValueError, match=f"fit: an output is called '{name}'"):
             model.fit(bars(4)[0], [[0] * 4, [1] * 4], verbose=0)
+        with pytest.raises(ValueError, match=f"compile: an output is called '{name}'"):
+            model.compile()
+        assert len(model.evaluate(bars(4)[0], [[0] * 4, [1] * 4])) == 5
 
 
 def test_progress_shows_each_output(capsys):

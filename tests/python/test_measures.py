@@ -199,9 +199,22 @@ def test_metrics_of_a_wrong_type():
     assert model.loss == hubel.losses.MeanSquaredError() and isinstance(model.optimizer, hubel.Adam)
 
 
+def test_an_accuracy_that_the_loss_does_not_have():
+    for chosen in ("accuracy", "acc", "sparse_categorical_accuracy"):
+        with pytest.raises(ValueError, match=f"compile: the loss of dense_1, mse, has no {chosen}; the losses"):
+            compiled(chosen, loss="mse")
+    compiled("accuracy", loss="kl_divergence")
+
+
 def test_names_that_are_taken():
     def loss(y_true, y_pred):
         return 0.0
+
+    def top_2_accuracy(y_true, y_pred):
+        return 0.0
+
+    with pytest.raises(ValueError, match="would be logged as 'top_2_accuracy', which is the metric top_2_accuracy"):
+        compiled("top_2_accuracy", top_2_accuracy)
 
     for chosen in ([loss], [worst, worst], ["mse", "mse"]):
         with pytest.raises(ValueError, match="compile: the metric's name '.*' is taken"):
