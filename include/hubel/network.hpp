@@ -99,9 +99,9 @@ class Network {
   void freeze(std::string_view pattern) { set_frozen(pattern, true); }
   void unfreeze(std::string_view pattern) { set_frozen(pattern, false); }
 
-  // Copies from another network each parameter that is there by the same name and in the same shape, as to begin with
-  // the weights of a network that has other last layers. With a prefix that stands before the names here: after
-  // Graph::append. Returns the names of those that it left as they are.
+  // Copies from another network the parameters of each layer that has the same there: by the same name, as many, by the
+  // same names and in the same shapes. So begins a network that has other last layers than one that was trained. With a
+  // prefix that stands before the names here: after Graph::append. Returns the names of those that it left as they are.
   std::vector<std::string> copy_weights(const Network& other, std::string_view prefix = {});
 
   // True when that output is a softmax over its classes, or those of each pixel, or a mean of such (of two heads, of

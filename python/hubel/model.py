@@ -256,10 +256,12 @@ class Model:
             self._network.set_parameters(list(weights))
 
     def copy_weights(self, other: Union[Model, Path]) -> List[str]:
-        """Takes from another model, or a file, each weight that has the same name and shape here.
+        """Takes from another model, or a file, the weights of each layer whose name, and whose weights' names and shapes, are
+        the same there.
 
-        So begins a model that has other last layers than one that was trained; see `freeze` too. Returns the names of
-        those of its own weights that it left as they are. Raises OSError and ValueError as `load` does.
+        So begins a model that has other last layers than one that was trained; see `freeze` too. Layers without names of
+        their own are called by their kind and number, and those of two models may be others by the same name. Returns the
+        names of those of its own weights that it left as they are. Raises OSError and ValueError as `load` does.
         """
         if not isinstance(other, Model):
             other = _load("copy_weights", "other", other)

@@ -19,6 +19,16 @@ std::string parameter_names(std::span<const Parameter<T>> parameters) {
   return names.empty() ? "none" : names;
 }
 
+// f(name, parameters) for each layer that has its own.
+template <class Parameters, class F>
+void for_each_layer(const Graph& graph, Parameters parameters, const F& f) {
+  const detail::NetworkPlan plan = detail::plan_network(graph);
+  for (std::size_t i = 0; i < plan.ranges.size(); ++i) {
+    const auto [first, count] = plan.ranges[i];
+    if (graph.layers()[i].weights_of < 0 && count > 0) f(plan.info[i].name, parameters.subspan(first, count));
+  }
+}
+
 // Whether * in the pattern can be put as characters so that it becomes the name. Only the last * passed has to be
 // tried with more characters, so that the time is at most the product of both lengths.
 bool matches(std::string_view pattern, std::string_view name) {
@@ -150,17 +160,24 @@ void Network<T>::count_trainable() {
 
 template <class T>
 std::vector<std::string> Network<T>::copy_weights(const Network& other, std::string_view prefix) {
-  std::map<std::string, const Tensor<T>*> given;
-  for (const Parameter<T>& p : other.parameters_) given.emplace(std::string(prefix) + p.name, &p.value);
+  std::map<std::string, std::span<const Parameter<T>>> given;  // each layer's, by its name here
+  for_each_layer(other.graph_, other.parameters(), [&](const std::string& layer, std::span<const Parameter<T>> own) {
+    given.emplace(std::string(prefix) + layer, own);
+  });
   std::vector<std::string> left;
-  for (Parameter<T>& p : parameters_) {
-    const auto found = given.find(p.name);
-    if (found != given.end() && found->second->shape() == p.value.shape()) {
-      std::copy(found->second->begin(), found->second->end(), p.value.begin());
-    } else {
-      left.push_back(p.name);
+  for_each_layer(graph_, parameters(), [&](const std::string& layer, std::span<Parameter<T>> own) {
+    const auto found = given.find(layer);
+    const auto same = [&](const Parameter<T>& theirs, const Parameter<T>& p) {
+      return prefix.size() + theirs.name.size() == p.name.size() && p.name.ends_with(theirs.name) &&
+             theirs.value.shape() == p.value.shape();
+    };
+    if (found == given.end() || !std::ranges::equal(found->second, own, same)) {
+      for (const Parameter<T>& p : own) left.push_back(p.name);
+      return;
     }
-  }
+    for (std::size_t i = 0; i < own.size(); ++i)
+      std::copy(found->second[i].value.begin(), found->second[i].value.end(), own[i].value.begin());
+  });
   return left;
 }
 

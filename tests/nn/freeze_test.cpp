@@ -294,6 +294,19 @@ TEST(CopyWeights, TakesWhatFits) {
   EXPECT_TRUE(other.copy_weights(before).empty());
 }
 
+TEST(CopyWeights, TakesAllOfALayerOrNothing) {
+  const Network<float> trained({8, 8, 2}, {Conv2D{.filters = 3}, Flatten{}, Dense{.units = 2}}, 1);
+  const auto left_by = [&](const Conv2D& conv) {
+    Network<float> network({8, 8, 2}, {conv, Flatten{}, Dense{.units = 2}}, 2);
+    return network.copy_weights(trained);
+  };
+  EXPECT_TRUE(left_by({.filters = 3}).empty());
+  EXPECT_EQ(left_by({.filters = 3, .groups = 1, .use_bias = false}), std::vector<std::string>{"conv2d_1.kernel"});
+  // The bias alone would fit.
+  EXPECT_EQ(left_by({.filters = 3, .kernel_size = {1, 1}}),
+            (std::vector<std::string>{"conv2d_1.kernel", "conv2d_1.bias", "dense_1.kernel", "dense_1.bias"}));
+}
+
 TEST(CopyWeights, OfAnAppendedNetwork) {
   const Network<float> base = with_norms();
   Graph graph(base.input_shape());
