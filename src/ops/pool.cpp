@@ -69,9 +69,9 @@ void check_fits(std::string_view who, const PoolOptions& o, const PoolAxis& rows
       p.kind == Padding::Kind::valid
           ? ""
           : detail::formatted(" without its padding of (({}, {}), ({}, {}))", p.top, p.bottom, p.left, p.right);
-  throw std::invalid_argument(detail::formatted(
-      "{}: kernel_shape is ({}, {}), larger than A_prev, which is {} high and {} wide{} (A_prev is {})", who,
-      o.kernel_shape[0], o.kernel_shape[1], rows.extent, columns.extent, padded, kInputAxes));
+  throw std::invalid_argument(
+      detail::formatted("{}: the kernel is ({}, {}), larger than the images, which are {} high and {} wide{}", who,
+                        o.kernel_shape[0], o.kernel_shape[1], rows.extent, columns.extent, padded));
 }
 
 // The windows, whose shapes pool_output_shape has checked; they last until the thread's next pooling.
