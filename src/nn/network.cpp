@@ -160,6 +160,15 @@ std::vector<std::string> Network<T>::copy_weights(const Network& other, std::str
 }
 
 template <class T>
+Network<T> Network<T>::up_to(std::span<const Graph::Value> outputs) const {
+  Graph part = graph_.up_to(outputs);
+  std::vector<Parameter<T>> kept;
+  for (const Parameter<T>& p : parameters_)
+    if (part.find(std::string_view(p.name).substr(0, p.name.rfind('.')))) kept.push_back(p);
+  return Network(std::move(part), std::move(kept));
+}
+
+template <class T>
 std::string Network<T>::summary() const {
   return detail::summary_of(graph_, info_, sizeof(T));
 }
