@@ -183,7 +183,7 @@ void Training::save() const {
   if (average_) add_group(state.tensors, kAverage, average_->state());
   if (best_) add_group(state.tensors, kBest, best_->state());
   add_group(state.tensors, kLosses, losses_.state());
-  add_group(state.tensors, kAccumulated, accumulated_.state());
+  add_group(state.tensors, kAccumulated, batch_step_.accumulated().state());
   options_.save_state(state);
 }
 
@@ -256,7 +256,7 @@ void Training::load(const TrainingState& state) {
   const std::int64_t averaged = std::max<std::int64_t>(epoch_ - options_.swa_start, 0);  // ends of epochs
   if (average_) average_->load_state(group_of(state.tensors, kAverage), options_.swa_start > 0 ? averaged : all_steps);
   losses_.load_state(group_of(state.tensors, kLosses));
-  accumulated_.load_state(group_of(state.tensors, kAccumulated));
+  batch_step_.accumulated().load_state(group_of(state.tensors, kAccumulated));
   if (best_) load_best(numbers, state);
   // The network's weights last, when nothing can fail any more.
   std::vector<NamedPlace<float>> places;
