@@ -39,11 +39,14 @@ Each output is trained with a loss of its own:
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING, Any, Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import TYPE_CHECKING, Any, Container, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple, Union
+
+import numpy as np
 
 from . import _core
 
 if TYPE_CHECKING:
+    from ._types import AnyArray
     from .layers import Layer
     from .model import Model
 
@@ -90,20 +93,25 @@ class Value:
         return f"<hubel.Value of {what}, {self.shape}>"
 
 
-def Input(shape: Union[Sequence[int], int], name: Optional[str] = None) -> Value:
+def Input(shape: Union[int, np.integer[Any], Sequence[int], AnyArray], name: Optional[str] = None) -> Value:
     """A network's input; shape is one sample's: (h, w, c), or (n,) or n for dense layers.
 
-    name is what it is called in the model: without one "input", or "input_2", ... of several. Raises ValueError for
+    name is what it is called in the model: without one "input", or "input_2", ... of those that are free. Raises ValueError for
     extents below 1 and TypeError for what are no integers.
     """
-    extents = (shape,) if isinstance(shape, int) else shape
-    if isinstance(extents, str) or not isinstance(extents, Sequence):
+    extents: Any = (shape,) if isinstance(shape, (int, np.integer)) else shape
+    if isinstance(extents, np.ndarray) and extents.ndim == 1:
+        extents = tuple(extents)
+    if not isinstance(extents, (tuple, list)):
         raise TypeError(f"Input: shape must be a tuple of integers, such as (28, 28, 1), got {shape!r}")
+    for extent in extents:
+        if isinstance(extent, (bool, np.bool_)) or not isinstance(extent, (int, np.integer)):
+            raise TypeError(f"Input: shape must be a tuple of integers, such as (28, 28, 1), got {shape!r}")
+    if not extents or min(extents) < 1:
+        raise ValueError(f"Input: shape is {tuple(map(int, extents))}, it must have at least one extent, each at least 1")
     if name is not None and not isinstance(name, str):
         raise TypeError(f"Input: name must be None or a str, got {name!r}")
     wanted = _core.layer_shape("Input", "activation", {"activation": "identity"}, [tuple(extents)])
-    if not extents or min(wanted) < 1:
-        raise ValueError(f"Input: shape is {wanted}, it must have at least one extent, each at least 1")
     return Value(wanted, name=name)
 
 
@@ -151,6 +159,8 @@ def inline(model: Model, x: Any, name: Optional[str]) -> Any:
     """What a model makes of a value, or of a list or dict of them, layer by layer; a list where it has several outputs."""
     if name is not None and not isinstance(name, str):
         raise TypeError(f"{model.name}: name must be None or a str, got {name!r}")
+    if len(model.input_names) == 1 and isinstance(x, (list, tuple)) and len(x) == 1:
+        x = x[0]
     made = each(model.name, "values", x, model.input_names)
     for value, (shape, _) in zip(made, model._network.inputs()):
         if not isinstance(value, Value):
@@ -200,9 +210,10 @@ def entries_of(inputs: Union[Value, Sequence[Value]], outputs: Union[Value, Sequ
     _check_shared(order)
     number.update({value._number: i for i, value in enumerate(order)})
     prefixes = _prefixes(order)
+    layers = [_entry(value, prefixes, [number[x._number] for x in value.inputs]) for value in order]
     return Entries(
-        [(value.shape, value.name) for value in first],
-        [_entry(value, prefixes, [number[x._number] for x in value.inputs]) for value in order],
+        _named_inputs(first, {name for _, _, name, _ in layers if name is not None}),
+        layers,
         [number[value._number] for value in last],
         {prefix: part.model for part, prefix in prefixes.items()},
     )
@@ -223,6 +234,25 @@ def _values(name: str, given: Any) -> List[Value]:
     return values
 
 
+def _named_inputs(inputs: List[Value], taken: Set[str]) -> List[_core.InputEntry]:
+    """Shapes and names; those without one get the next that is free: "input", "input_2", ..."""
+    taken = taken | {value.name for value in inputs if value.name is not None}
+    entries: List[_core.InputEntry] = []
+    for value in inputs:
+        name = value.name
+        if name is None:
+            name = _free_name("input", taken)
+            taken.add(name)
+        entries.append((value.shape, name))
+    return entries
+
+
+def _free_name(name: str, taken: Container[Optional[str]]) -> str:
+    """The name, or where that is taken, the first with a number behind it that is not."""
+    numbered = (f"{name}_{i}" for i in itertools.count(2))
+    return next(one for one in itertools.chain([name], numbered) if one not in taken)
+
+
 def _prefixes(order: List[Value]) -> Dict[Part, str]:
     """What the names of each part's layers begin with: the name it was given, or its model's and, where that is taken,
     a number."""
@@ -232,8 +262,7 @@ def _prefixes(order: List[Value]) -> Dict[Part, str]:
     for part in parts:
         name = part.name
         if name is None:
-            tried = itertools.chain([part.model.name], (f"{part.model.name}_{i}" for i in itertools.count(2)))
-            name = next(one for one in tried if one not in taken)
+            name = _free_name(part.model.name, taken)
             taken.add(name)
         prefixes[part] = f"{name}/"
     return prefixes

@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "hubel/batch_trainer.hpp"
 #include "hubel/trainer.hpp"
 #include "stream.hpp"
 #include "watch.hpp"
@@ -23,6 +24,8 @@ std::vector<OutputLoss> output_losses(const nb::dict& settings);
 
 // From the settings of hubel.Model.fit; without callbacks.
 TrainOptions train_options(const nb::dict& settings);
+// From those of hubel.Model.train_on_batch.
+StepOptions step_options(const nb::dict& settings);
 
 // Samples x with y: labels of int32, (m) or with more axes, or float32 targets, (m, ...). Both are kept. Or x is a
 // hubel._core.FolderPart, without y. Or both are lists, of an array for each input and each output. `weights` are None
