@@ -177,10 +177,10 @@ TEST(PoolPaddingErrorTest, PaddingAndKernel) {
            Bad{A, {{2, 2}, {1, 1}, max, Padding::sides(0, 1, 0, 2)}, {"padding", "((0, 1), (0, 2))", "(2, 2)"}},
            Bad{A, {{3, 2}, {1, 1}, max, Padding::symmetric(3, 0)}, {"padding", "((3, 3), (0, 0))", "(3, 2)"}},
            Bad{A, {{2, 2}, {1, 1}, max, Padding::all(kMost)}, {"padding", std::to_string(kMost), "below 2^31"}},
-           Bad{A, {{11, 2}, {1, 1}, max, Padding::all(1)}, {"the kernel", "(11, 2)", "8", "((1, 1), (1, 1))"}},
-           Bad{A, {{10, 2}, {2, 1}, max, Padding::valid(), true}, {"the kernel", "(10, 2)", "8"}},
-           Bad{{2, 0, 9, 4}, {{3, 3}, {1, 1}, max, Padding::all(2)}, {"the kernel", "(3, 3)", "0 high"}},
-           Bad{{2, 0, 9, 4}, {{3, 3}, {9, 9}, max, Padding::valid(), true}, {"the kernel", "(3, 3)", "0 high"}},
+           Bad{A, {{11, 2}, {1, 1}, max, Padding::all(1)}, {"kernel_shape", "(11, 2)", "8", "((1, 1), (1, 1))"}},
+           Bad{A, {{10, 2}, {2, 1}, max, Padding::valid(), true}, {"kernel_shape", "(10, 2)", "8"}},
+           Bad{{2, 0, 9, 4}, {{3, 3}, {1, 1}, max, Padding::all(2)}, {"kernel_shape", "(3, 3)", "0 high"}},
+           Bad{{2, 0, 9, 4}, {{3, 3}, {9, 9}, max, Padding::valid(), true}, {"kernel_shape", "(3, 3)", "0 high"}},
        }) {
     const Tensor<float> A_prev(bad.A_prev), dA({2, 7, 8, 4});
     EXPECT_TRUE(refuses([&] { pool_output_shape(bad.A_prev, bad.options, "layer 2"); }, "layer 2", bad.parts));
