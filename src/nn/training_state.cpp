@@ -49,7 +49,8 @@ void check_groups(const Tensors& all) {
   }
 }
 
-void check_settings(const std::map<std::string, std::string>& given, const std::map<std::string, std::string>& own) {
+void check_settings(const TrainingState& state, const std::map<std::string, std::string>& own) {
+  const std::map<std::string, std::string>& given = state.settings;
   const auto compare = [&](const auto& from, const auto& to) {
     for (const auto& [name, value] : from) {
       const auto other = to.find(name);
@@ -62,7 +63,9 @@ void check_settings(const std::map<std::string, std::string>& given, const std::
         refuse_state(formatted("is of a training on other {}: the {}, taken of values, labels and weights, is another",
                                name.substr(0, name.size() - kFingerprint.size()), name));
       }
-      refuse_state(detail::formatted("is of a training with {} = {}, but this one has {}", name, in(given), in(own)));
+      const auto known = state.names.find(name);
+      refuse_state(formatted("is of a training with {} = {}, but this one has {}",
+                             known == state.names.end() ? name : known->second, in(given), in(own)));
     }
   };
   compare(own, given);
@@ -246,7 +249,7 @@ void Training::load_best(const StateNumbers& numbers, const TrainingState& state
 }
 
 void Training::load(const TrainingState& state) {
-  check_settings(state.settings, settings_);
+  check_settings(state, settings_);
   check_groups(state.tensors);
   const StateNumbers numbers(state.numbers);
   load_numbers(numbers);

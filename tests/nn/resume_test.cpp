@@ -250,6 +250,14 @@ TEST(Resume, RefusesAnotherTraining) {
             train, [](TrainOptions& own) { own.batch_size = 8; }, state);
       },
       "fit", {"batch_size = 16", "has 8"}));
+  TrainingState named = state;
+  named.names = {{"batch_size", "--batch"}};
+  EXPECT_TRUE(refuses(
+      [&] {
+        with(
+            train, [](TrainOptions& own) { own.batch_size = 8; }, named);
+      },
+      "fit", {"with --batch = 16", "has 8"}));
   EXPECT_TRUE(refuses(
       [&] {
         with(
