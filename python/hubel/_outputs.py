@@ -295,5 +295,5 @@ def _weighted(
         if not 0 <= float(weight) < np.inf:
             raise ValueError(f"fit: class_weight must be finite and at least 0, got {weight}")
     if len(weights) != classes:
-        raise ValueError(f"fit: class_weight has {len(weights)} numbers, it must have one for each of {classes} classes")
+        raise ValueError(f"fit: class_weight has {len(weights)} numbers, it must have one for each class, {classes}")
     return name, {**values, "class_weights": [float(weight) for weight in weights]}

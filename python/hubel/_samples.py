@@ -43,7 +43,7 @@ def as_samples(who: str, x: AnyArray, input_shape: Tuple[int, ...]) -> AnyArray:
     (m, h, w) serves where input_shape is (h, w, 1). Raises TypeError for what is no array of numbers and ValueError for
     another shape.
     """
-    if isinstance(x, np.ndarray) and x.dtype == np.float16:
+    if isinstance(x, np.ndarray) and x.dtype.char == "e":  # half precision
         x = x.astype(np.float32)
     _core.check_array(who, "x", x)
     if x.ndim == len(input_shape) and input_shape[-1] == 1 and x.shape[1:] == input_shape[:-1]:

@@ -96,8 +96,8 @@ class Value:
 def Input(shape: Union[int, np.integer[Any], Sequence[int], AnyArray], name: Optional[str] = None) -> Value:
     """A network's input; shape is one sample's: (h, w, c), or (n,) or n for dense layers.
 
-    name is what it is called in the model: without one "input", or "input_2", ... of those that are free. Raises ValueError for
-    extents below 1 and TypeError for what are no integers.
+    name is what it is called in the model: without one "input", or "input_2", ... of those that are free. Raises
+    ValueError for extents below 1 and TypeError for what are no integers.
     """
     extents: Any = (shape,) if isinstance(shape, (int, np.integer)) else shape
     if isinstance(extents, np.ndarray) and extents.ndim == 1:
@@ -108,7 +108,8 @@ def Input(shape: Union[int, np.integer[Any], Sequence[int], AnyArray], name: Opt
         if isinstance(extent, (bool, np.bool_)) or not isinstance(extent, (int, np.integer)):
             raise TypeError(f"Input: shape must be a tuple of integers, such as (28, 28, 1), got {shape!r}")
     if not extents or min(extents) < 1:
-        raise ValueError(f"Input: shape is {tuple(map(int, extents))}, it must have at least one extent, each at least 1")
+        given = tuple(map(int, extents))
+        raise ValueError(f"Input: shape is {given}, it must have at least one extent, each at least 1")
     if name is not None and not isinstance(name, str):
         raise TypeError(f"Input: name must be None or a str, got {name!r}")
     wanted = _core.layer_shape("Input", "activation", {"activation": "identity"}, [tuple(extents)])

@@ -726,14 +726,21 @@ class Model:
         return train[:kept], train[kept:]
 
     def train_on_batch(
-        self, x: Any, y: Any, sample_weight: Any = None, return_dict: bool = False
+        self,
+        x: Any,
+        y: Any,
+        sample_weight: Any = None,
+        return_dict: bool = False,
+        *,
+        learning_rate: Optional[float] = None,
     ) -> Results:
         """One step of `compile`'s optimizer on all of these samples together, for a loop of one's own.
 
         Returns what they came to before it, in the list or dict that `evaluate` returns; it is of these samples alone.
         x, y and sample_weight are arrays as in `fit`. The optimizer's moments, and the number of the step that its
         corrections and dropout's masks are of, are kept from call to call; `compile`, `fit`, `freeze` and another
-        optimizer or loss begin anew, and they are not saved. The learning rate is the optimizer's.
+        optimizer or loss begin anew, and they are not saved. learning_rate, finite and at least 0, takes the place of the
+        optimizer's in this step.
 
         The steps are those of ``fit(x, y, shuffle=False)`` over the same batches, to the bit: also with dropout, whose
         seed is the one that `fit` would have had. Raises as `fit` does, with the weights as they were.
@@ -749,16 +756,15 @@ class Model:
         with self._lock:
             samples = self._one_batch("train_on_batch", x, y, sample_weight)
             as_dict = flag("train_on_batch", "return_dict", return_dict)
+            scale = 1.0 if learning_rate is None else self._scale(learning_rate)
             if not self._network.has_steps():
                 settings = {"optimizer": self.optimizer.as_tuple(), "seed": self._take_seed()}
                 self._network.begin_steps({**settings, **self._outputs.settings()})
             measured = self._outputs.begin()
-            result = self._network.train_on_batch(samples, self._outputs.adding_to(measured))
+            result = self._network.train_on_batch(samples, scale, self._outputs.adding_to(measured))
             return _listed(self._scores(result, measured), as_dict)
 
-    def test_on_batch(
-        self, x: Any, y: Any, sample_weight: Any = None, return_dict: bool = False
-    ) -> Results:
+    def test_on_batch(self, x: Any, y: Any, sample_weight: Any = None, return_dict: bool = False) -> Results:
         """`evaluate` of all of these samples together, as one batch."""
         with self._lock:
             samples = self._one_batch("test_on_batch", x, y, sample_weight)
@@ -771,6 +777,14 @@ class Model:
             samples = self._samples("predict_on_batch", x)
             count = len(samples[0] if isinstance(samples, list) else samples)
             return self._network.predict(samples, max(count, 1), None, None)
+
+    def _scale(self, learning_rate: float) -> float:
+        """That of a step, by which the optimizer's learning rate is multiplied."""
+        wanted = bound("train_on_batch", "learning_rate", learning_rate)
+        own = float(self.optimizer.as_tuple()[1]["learning_rate"])
+        if own == 0:
+            raise ValueError("train_on_batch: with learning_rate the optimizer's own must be above 0")
+        return wanted / own
 
     def _one_batch(self, who: str, x: Any, y: Any, weights: Any) -> Batch:
         samples = self._ready(who, x, y, weights)
@@ -954,10 +968,10 @@ class Model:
     def up_to(self, layer: Union[int, str, Sequence[Union[int, str]]], name: Optional[str] = None) -> Model:
         """The model that ends in this layer, given by index (negative: from the end) or name; or in several of them.
 
-        It has the layers that lead there, by their names, copies of their weights, and holds fixed what is frozen here; what
-        either learns the other does not. So a network goes on with other last layers, or tells what inner ones make. As
-        any model it is called on a value to become part of another. Raises ValueError for a name and IndexError for an
-        index that is not there.
+        It has the layers that lead there, by their names, with copies of their weights, and holds fixed what is frozen
+        here; what either learns the other does not. So a network goes on with other last layers, or tells what inner ones
+        make. As any model it is called on a value to become part of another. Raises ValueError for a name and IndexError
+        for an index that is not there.
 
         >>> import hubel
         >>> base = hubel.zoo.resnet18(classes=10, input_shape=(64, 64, 3))
@@ -967,8 +981,8 @@ class Model:
         >>> hubel.Model(image, hubel.Dense(3, "softmax")(base.up_to(-2)(image))).output_shape
         (3,)
         """
-        several = isinstance(layer, (list, tuple))
-        indices = [self._layer_index("up_to", one) for one in (layer if several else [layer])]  # type: ignore[union-attr]
+        layers = list(layer) if isinstance(layer, (list, tuple)) else [layer]
+        indices = [self._layer_index("up_to", one) for one in layers]
         if not indices:
             raise ValueError("up_to: there are no layers, one at least must be given")
         with self._lock:
@@ -978,7 +992,7 @@ class Model:
         names = self.layer_names
         if isinstance(layer, str):
             if layer in self._input_names:
-                raise ValueError(f"{who}: {layer!r} is an input of the model, not a layer; layers are {', '.join(names)}")
+                raise ValueError(f"{who}: {layer!r} is an input of the model, no layer; there are {', '.join(names)}")
             if layer not in names:
                 raise ValueError(f"{who}: no layer is named {layer!r}, there are {', '.join(names)}")
             return names.index(layer)

@@ -60,8 +60,8 @@ class SGD(Optimizer):
 class Adam(Optimizer):
     """Kingma & Ba 2015, with bias correction; epsilon is added to the root of the corrected second moment.
 
-    With amsgrad the largest second moment so far takes the second one's place there (Reddi, Kale & Kumar 2018, as PyTorch
-    has it).
+    With amsgrad the largest second moment so far takes the second one's place there (Reddi, Kale & Kumar 2018, as
+    PyTorch has it).
     """
 
     name: ClassVar[str] = "adam"
@@ -198,8 +198,8 @@ class Lion(Optimizer):
 
 @dataclass(frozen=True)
 class RAdam(Optimizer):
-    """Adam whose steps are as large as its second moment is sure: the first ones go without it, and those after them are
-    multiplied by a factor that rises to 1.
+    """Adam whose steps are as large as its second moment is sure: the first ones go without it, and those after them
+    are multiplied by a factor that rises to 1.
 
     Liu et al. 2020, "On the Variance of the Adaptive Learning Rate and Beyond", in PyTorch's form.
     """

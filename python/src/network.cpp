@@ -277,8 +277,9 @@ class PythonNetwork {
   }
   void end_steps() { trainer_.reset(); }
   bool has_steps() const { return trainer_ != nullptr; }
-  // A step on samples (x, y, weights), as source_of takes arrays, after begin_steps; returns python_evaluation of them.
-  nb::tuple train_on_batch(const nb::tuple& samples, nb::handle on_batch);
+  // A step on samples (x, y, weights), as source_of takes arrays, after begin_steps, at the optimizer's learning rate
+  // times scale; returns python_evaluation of them.
+  nb::tuple train_on_batch(const nb::tuple& samples, double scale, nb::handle on_batch);
 
   // (outputs, dxs, [gradient of each parameter]) for lists of inputs and of dL/d(output), in training's way of running.
   nb::tuple gradients(const nb::list& xs, const nb::list& douts, std::uint64_t seed, std::uint64_t step);
@@ -411,6 +412,7 @@ void PythonNetwork::fit(const nb::tuple& samples, nb::handle validation_samples,
   if (!settings["resume_from"].is_none()) {
     const std::string path = path_of(nb::cast<nb::bytes>(settings["resume_from"]));
     checkpoint = on_file(path, [&] { return load_checkpoint(path, network()); });
+    checkpoint->state.names = setting_names();
     options.resume = &checkpoint->state;
   }
 
@@ -436,7 +438,7 @@ void PythonNetwork::fit(const nb::tuple& samples, nb::handle validation_samples,
   watch.rethrow();
 }
 
-nb::tuple PythonNetwork::train_on_batch(const nb::tuple& samples, nb::handle on_batch) {
+nb::tuple PythonNetwork::train_on_batch(const nb::tuple& samples, double scale, nb::handle on_batch) {
   if (steps_) throw std::runtime_error("train_on_batch: it was called by a metric of a step that is not over");
   Watch watch;
   const std::shared_ptr<BatchTrainer> trainer = trainer_;
@@ -447,7 +449,7 @@ nb::tuple PythonNetwork::train_on_batch(const nb::tuple& samples, nb::handle on_
     nb::gil_scoped_release release;
     forget_weights();
     const Raised stepping(steps_), training(trains_);
-    result = trainer->step(*source, 1, told);
+    result = trainer->step(*source, scale, told);
   }
   return python_evaluation(result);
 }
@@ -688,7 +690,7 @@ void bind_network(nb::module_& m) {
       .def("begin_steps", &PythonNetwork::begin_steps)
       .def("end_steps", &PythonNetwork::end_steps)
       .def("has_steps", &PythonNetwork::has_steps)
-      .def("train_on_batch", &PythonNetwork::train_on_batch, nb::arg(), nb::arg().none())
+      .def("train_on_batch", &PythonNetwork::train_on_batch, nb::arg(), nb::arg(), nb::arg().none())
       .def("up_to", &up_to)
       .def("gradients", &PythonNetwork::gradients)
       .def("parameters", &parameters)

@@ -277,6 +277,17 @@ std::vector<OutputLoss> output_losses(const nb::dict& settings) {
   return losses;
 }
 
+std::map<std::string, std::string> setting_names() {
+  return {{"accumulation_steps", "gradient_accumulation_steps"},
+          {"average", "ema_decay"},
+          {"clip_norm", "clipnorm"},
+          {"clip_parameter_norm", "parameter_clipnorm"},
+          {"clip_value", "clipvalue"},
+          {"keep_best", "restore_best_weights"},
+          {"learning_rate", "LearningRateScheduler"},
+          {"plateau", "ReduceLROnPlateau"}};
+}
+
 StepOptions step_options(const nb::dict& settings) {
   StepOptions options;
   options.optimizer = optimizer_of(settings);

@@ -3,7 +3,9 @@
 
 #include <nanobind/nanobind.h>
 
+#include <map>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "hubel/batch_trainer.hpp"
@@ -24,6 +26,8 @@ std::vector<OutputLoss> output_losses(const nb::dict& settings);
 
 // From the settings of hubel.Model.fit; without callbacks.
 TrainOptions train_options(const nb::dict& settings);
+// What hubel.Model.fit calls the settings that a training's state goes by, where that is another name.
+std::map<std::string, std::string> setting_names();
 // From those of hubel.Model.train_on_batch.
 StepOptions step_options(const nb::dict& settings);
 

@@ -41,6 +41,18 @@ def test_the_steps_are_those_of_fit(optimizer):
         assert weight_bytes(by_hand) == weight_bytes(by_fit)
 
 
+def test_learning_rates_are_those_of_a_scheduler():
+    x, y = bars(32)
+    by_fit, by_hand = with_dropout(3), with_dropout(3)
+    rates = [0.003, 0.0, 0.0007]
+    scheduler = hubel.callbacks.LearningRateScheduler(lambda epoch, rate: rates[epoch])
+    by_fit.fit(x, y, 16, 3, shuffle=False, verbose=0, callbacks=scheduler)
+    for rate in rates:
+        for b in (slice(0, 16), slice(16, 32)):
+            by_hand.train_on_batch(x[b], y[b], learning_rate=rate)
+    assert weight_bytes(by_hand) == weight_bytes(by_fit)
+
+
 def test_of_several_outputs():
     def made():
         image, place = hubel.Input((8, 8, 1), name="image"), hubel.Input(2, name="place")
@@ -156,12 +168,17 @@ def test_what_does_not_fit_changes_nothing():
         (ValueError, "train_on_batch: x has 4 samples but y has 3", lambda: model.train_on_batch(x, y[:3])),
         (ValueError, "train_on_batch: sample_weight", lambda: model.train_on_batch(x, y, -np.ones(4))),
         (TypeError, "train_on_batch: return_dict", lambda: model.train_on_batch(x, y, return_dict=1)),
+        (ValueError, "train_on_batch: learning_rate must be fin", lambda: model.train_on_batch(x, y, learning_rate=-1)),
+        (TypeError, "train_on_batch: learning_rate must be a n", lambda: model.train_on_batch(x, y, learning_rate="a")),
         (TypeError, "predict_on_batch: x", lambda: model.predict_on_batch(None)),
         (RuntimeError, "the loss is nan at step 1; there are samples", lambda: model.train_on_batch(wrong, y)),
     ):
         with pytest.raises(error, match=said):
             call()
     assert weight_bytes(model) == before
+    model.compile(hubel.SGD(0.0))
+    with pytest.raises(ValueError, match="^train_on_batch: with learning_rate the optimizer's own must be above 0"):
+        model.train_on_batch(x, y, learning_rate=0.1)
     metric = lambda answers, outputs: model.train_on_batch(x, np.eye(3)[y])  # noqa: E731
     model.compile("sgd", "binary_crossentropy", metrics=[metric])
     with pytest.raises(RuntimeError, match="by a metric of a step that is not over"):

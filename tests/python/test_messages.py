@@ -57,7 +57,7 @@ def test_losses_by_all_of_keras_s_names():
 
 def test_poolings_say_what_was_given():
     for make, said in (
-        (lambda: hubel.MaxPool2D(9)(IMAGE), "MaxPool2D: the kernel is (9, 9), larger than the images, which are 4 high"),
+        (lambda: hubel.MaxPool2D(9)(IMAGE), "MaxPool2D: pool_size is (9, 9), larger than the input, which is 4 high"),
         (lambda: hubel.AvgPool2D(2, padding=2)(IMAGE), "AvgPool2D: padding is ((2, 2), (2, 2)) but each side must"),
         (lambda: hubel.MaxPool2D(0)(IMAGE), "MaxPool2D: pool_size = 0"),
     ):
