@@ -113,6 +113,11 @@ class Graph {
   void set_outputs(std::initializer_list<Value> outputs);
   void set_outputs(std::span<const Value> outputs);
 
+  // The network that ends in these values, which are its outputs in this order: the layers that lead to them, and the
+  // inputs that those take, by their names here. Throws std::invalid_argument as set_outputs does.
+  Graph up_to(std::span<const Value> outputs) const;
+  Graph up_to(Value output) const;
+
   // The value with that number: a layer's, or GraphLayer::kInput - i.
   Value value(std::int64_t layer) const;
   // The output of the layer, or the input, with that name; nothing where there is none.

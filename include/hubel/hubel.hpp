@@ -4,6 +4,7 @@
 #include "hubel/activation.hpp"
 #include "hubel/adaptive_pool.hpp"
 #include "hubel/augment.hpp"
+#include "hubel/batch_trainer.hpp"
 #include "hubel/benchmark.hpp"
 #include "hubel/checkpoint.hpp"
 #include "hubel/clip.hpp"

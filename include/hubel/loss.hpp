@@ -156,6 +156,10 @@ std::string_view loss_name(const Loss& loss);
 // known names.
 Loss loss_from_name(std::string_view name, std::string_view who = "loss");
 
+// Whether the loss's numbers are in their ranges, as compute_loss asks too; how many class_weights there must be only
+// the outputs tell. Throws std::invalid_argument that begins with `who` and names the option.
+void check_loss_options(const Loss& loss, std::string_view who = "loss");
+
 // The loss of outputs against targets of their shape, or labels for their rows. doutputs, when not an empty view, gets
 // its gradient; it may be the outputs' memory for losses of elements. Sums are in double, in an order that depends on
 // the shape alone. Throws std::invalid_argument for shapes and labels that do not fit (as softmax_cross_entropy does),

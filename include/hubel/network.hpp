@@ -104,6 +104,11 @@ class Network {
   // prefix that stands before the names here: after Graph::append. Returns the names of those that it left as they are.
   std::vector<std::string> copy_weights(const Network& other, std::string_view prefix = {});
 
+  // The network that ends in these values of graph(), as Graph::up_to makes it, with copies of its layers' weights,
+  // which are frozen where they are here: to look at what inner layers make, or to put other last layers behind it.
+  Network up_to(std::span<const Graph::Value> outputs) const;
+  Network up_to(Graph::Value output) const { return up_to(std::span(&output, 1)); }
+
   // True when that output is a softmax over its classes, or those of each pixel, or a mean of such (of two heads, of
   // neighbouring pixels): it is probabilities, and its training loss is the cross-entropy of them. (Without it the
   // output is logits and the training loss takes their softmax.)

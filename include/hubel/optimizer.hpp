@@ -29,13 +29,16 @@ struct SGD {
   double weight_decay = 0.0;
 };
 
-// Kingma & Ba 2015, with bias correction; epsilon is added to the square root of the corrected second moment.
+// Kingma & Ba 2015, with bias correction; epsilon is added to the square root of the corrected second moment. With
+// amsgrad the largest second moment so far takes the second one's place there (Reddi, Kale & Kumar 2018, corrected as
+// in PyTorch).
 struct Adam {
   double learning_rate = 1e-3;
   double beta_1 = 0.9;
   double beta_2 = 0.999;
   double epsilon = 1e-8;
   double weight_decay = 0.0;
+  bool amsgrad = false;
 };
 
 // Adam with decoupled weight decay, w -= lr weight_decay w (Loshchilov & Hutter 2019).
@@ -45,6 +48,7 @@ struct AdamW {
   double beta_2 = 0.999;
   double epsilon = 1e-8;
   double weight_decay = 0.01;
+  bool amsgrad = false;  // as Adam's
 };
 
 // v = rho v + (1 - rho) g^2; centered, the square of a like mean of g is taken off it. u = g / (sqrt(v) + epsilon), or
@@ -120,9 +124,21 @@ struct Lion {
   double weight_decay = 0.0;
 };
 
-using OptimizerOptions = std::variant<SGD, Adam, AdamW, RMSProp, Adagrad, LAMB, Nadam, Adamax, Adadelta, Lion>;
+// Adam whose steps are as sure as its second moment is (Liu et al. 2020, "On the Variance of the Adaptive Learning Rate
+// and Beyond"). With r = 2 / (1 - beta_2) - 1 and r_t = r - 2 t beta_2^t / (1 - beta_2^t), Adam's step is multiplied by
+// sqrt((r_t - 4) (r_t - 2) r / ((r - 4) (r - 2) r_t)), its epsilon being added to the root before that is corrected;
+// while r_t is at most 5, w -= lr m / (1 - beta_1^t). In PyTorch's form, with its defaults.
+struct RAdam {
+  double learning_rate = 1e-3;
+  double beta_1 = 0.9;
+  double beta_2 = 0.999;
+  double epsilon = 1e-8;
+  double weight_decay = 0.0;
+};
 
-// "sgd", "adam", "adamw", "rmsprop", "adagrad", "lamb", "nadam", "adamax", "adadelta", "lion".
+using OptimizerOptions = std::variant<SGD, Adam, AdamW, RMSProp, Adagrad, LAMB, Nadam, Adamax, Adadelta, Lion, RAdam>;
+
+// "sgd", "adam", "adamw", "rmsprop", "adagrad", "lamb", "nadam", "adamax", "adadelta", "lion", "radam".
 std::string_view optimizer_name(const OptimizerOptions& options);
 // An optimiser of that name with its defaults. An unknown name throws std::invalid_argument that begins with `who` and
 // lists the known names.
@@ -153,8 +169,8 @@ class Optimizer {
   std::int64_t steps() const { return steps_; }
 
   // What a checkpoint keeps besides steps(): the moments, as they are, named "conv2d_1.kernel/momentum". The names are
-  // momentum, first_moment and second_moment, square_average, gradient_average and change_average, accumulator, or
-  // infinity_norm.
+  // momentum, first_moment, second_moment and largest_second_moment, square_average, gradient_average and
+  // change_average, accumulator, or infinity_norm.
   std::vector<NamedView<T>> state() const;
   // Goes on from such a state, of tensors in any order, and a number of steps. Throws std::invalid_argument, and
   // changes nothing, for a negative number or where names or shapes are not those of state().

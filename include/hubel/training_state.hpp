@@ -21,6 +21,8 @@ struct TrainingState {
   std::vector<NamedView<float>> tensors;
   // Where it was read from, for messages; empty where it was not.
   std::string origin = {};
+  // What messages call settings that whoever gave them knows by other names.
+  std::map<std::string, std::string> names = {};
 };
 
 }  // namespace hubel

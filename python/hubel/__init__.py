@@ -87,7 +87,7 @@ if TYPE_CHECKING:
         ZeroPadding2D,
     )
     from .model import History, Model, Sequential, lenet5, load_model, model_from_json
-    from .optimizers import LAMB, SGD, Adadelta, Adagrad, Adam, Adamax, AdamW, Lion, Nadam, Optimizer, RMSprop
+    from .optimizers import LAMB, SGD, Adadelta, Adagrad, Adam, Adamax, AdamW, Lion, Nadam, Optimizer, RAdam, RMSprop
 
 __version__: str = _core.version
 
@@ -179,6 +179,7 @@ __all__ = [
     "Adamax",
     "Adadelta",
     "Lion",
+    "RAdam",
     "losses",
     "metrics",
     "callbacks",

@@ -362,10 +362,15 @@ def _weighted(
         if unknown:
             raise ValueError(f"fit: class_weight has the class {unknown[0]!r}, there are {classes}")
         class_weight = [class_weight.get(c, 1.0) for c in range(classes)]
-    for weight in class_weight:
+    weights = list(class_weight)
+    for weight in weights:
         if not isinstance(weight, (int, float, np.number)):
             raise TypeError(f"fit: class_weight must have numbers, got {weight!r}")
-    return name, {**values, "class_weights": [float(weight) for weight in class_weight]}
+        if not 0 <= float(weight) < np.inf:
+            raise ValueError(f"fit: class_weight must be finite and at least 0, got {weight}")
+    if len(weights) != classes:
+        raise ValueError(f"fit: class_weight has {len(weights)} numbers, it must have one for each class, {classes}")
+    return name, {**values, "class_weights": [float(weight) for weight in weights]}
 
 
 def _are_several(weights: Any) -> bool:

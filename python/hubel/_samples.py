@@ -37,11 +37,14 @@ def as_floats(who: str, name: str, values: AnyArray) -> AnyArray:
 
 
 def as_samples(who: str, x: AnyArray, input_shape: Tuple[int, ...]) -> AnyArray:
-    """x, (m, ...input_shape), as uint8, float32 or float64, C-contiguous, aligned and in native byte order.
+    """x, (m, ...input_shape), as uint8, float32 or float64, C-contiguous, aligned and in native byte order; other
+    numbers become float32.
 
     (m, h, w) serves where input_shape is (h, w, 1). Raises TypeError for what is no array of numbers and ValueError for
     another shape.
     """
+    if isinstance(x, np.ndarray) and x.dtype.char == "e":  # half precision
+        x = x.astype(np.float32)
     _core.check_array(who, "x", x)
     if x.ndim == len(input_shape) and input_shape[-1] == 1 and x.shape[1:] == input_shape[:-1]:
         x = x[..., None]
@@ -53,6 +56,13 @@ def as_samples(who: str, x: AnyArray, input_shape: Tuple[int, ...]) -> AnyArray:
     if x.dtype in _READ_DIRECTLY and flags.c_contiguous and flags.aligned:
         return x
     return np.require(x, x.dtype if x.dtype in _READ_DIRECTLY else np.float32, ["C", "A"])
+
+
+def unlisted(x: Any, sample: Tuple[int, ...]) -> Any:
+    """The array of [x], a list of one; but a list of a single sample, of this shape, is left as it is."""
+    if isinstance(x, (list, tuple)) and len(x) == 1 and isinstance(x[0], np.ndarray) and x[0].shape != sample:
+        return x[0]
+    return x
 
 
 def as_labels(who: str, y: Any, classes: int) -> AnyArray:

@@ -46,12 +46,15 @@ Each output is trained with a loss of its own:
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING, Any, Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import TYPE_CHECKING, Any, Container, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple, Union
+
+import numpy as np
 
 from . import _core
 from ._names import check_name
 
 if TYPE_CHECKING:
+    from ._types import AnyArray
     from .layers import Layer
     from .model import Model
 
@@ -100,20 +103,26 @@ class Value:
         return f"<hubel.Value of {what}, {self.shape}>"
 
 
-def Input(shape: Union[Sequence[int], int], name: Optional[str] = None) -> Value:
+def Input(shape: Union[int, np.integer[Any], Sequence[int], AnyArray], name: Optional[str] = None) -> Value:
     """A network's input; shape is one sample's: (h, w, c), or (n,) or n for dense layers.
 
     name is what it is called in the model, 1 to 200 printable ASCII characters other than *: without one "input", or
-    "input_2", ... of several. Raises ValueError for others and for extents below 1, and TypeError for what are no
-    integers.
+    "input_2", ... of those that are free. Raises ValueError for others and for extents below 1, and TypeError for what are
+    no integers.
     """
-    extents = (shape,) if isinstance(shape, int) else shape
-    if isinstance(extents, str) or not isinstance(extents, Sequence):
+    extents: Any = (shape,) if isinstance(shape, (int, np.integer)) else shape
+    if isinstance(extents, np.ndarray) and extents.ndim == 1:
+        extents = tuple(extents)
+    if not isinstance(extents, (tuple, list)):
         raise TypeError(f"Input: shape must be a tuple of integers, such as (28, 28, 1), got {shape!r}")
+    for extent in extents:
+        if isinstance(extent, (bool, np.bool_)) or not isinstance(extent, (int, np.integer)):
+            raise TypeError(f"Input: shape must be a tuple of integers, such as (28, 28, 1), got {shape!r}")
+    if not extents or min(extents) < 1:
+        given = tuple(map(int, extents))
+        raise ValueError(f"Input: shape is {given}, it must have at least one extent, each at least 1")
     check_name("Input", name)
     wanted = _core.layer_shape("Input", "activation", {"activation": "identity"}, [tuple(extents)])
-    if not extents or min(wanted) < 1:
-        raise ValueError(f"Input: shape is {wanted}, it must have at least one extent, each at least 1")
     return Value(wanted, name=name)
 
 
@@ -161,6 +170,8 @@ def each(who: str, what: str, given: Any, names: Sequence[str]) -> List[Any]:
 def inline(model: Model, x: Any, name: Optional[str]) -> Any:
     """What a model makes of a value, or of a list or dict of them, layer by layer; a list where it has several outputs."""
     check_name(model.name, name)
+    if len(model.input_names) == 1 and isinstance(x, (list, tuple)) and len(x) == 1:
+        x = x[0]
     made = each(model.name, "values", x, model.input_names)
     for value, (shape, _) in zip(made, model._network.inputs()):
         if not isinstance(value, Value):
@@ -211,9 +222,10 @@ def entries_of(inputs: Union[Value, Sequence[Value]], outputs: Union[Value, Sequ
             raise ValueError(f"Model: the outputs do not come from {which}, {_said(value)}, which feeds none of them")
     number.update({value._number: i for i, value in enumerate(order)})
     prefixes = _prefixes(order)
+    layers = _layer_entries(order, number, prefixes)
     return Entries(
-        [(value.shape, value.name) for value in first],
-        _layer_entries(order, number, prefixes),
+        _named_inputs(first, {entry[2] for entry in layers if entry[2] is not None}),
+        layers,
         [number[value._number] for value in last],
         {prefix: part.model for part, prefix in prefixes.items()},
     )
@@ -239,6 +251,25 @@ def _values(name: str, given: Any) -> List[Value]:
     return values
 
 
+def _named_inputs(inputs: List[Value], taken: Set[str]) -> List[_core.InputEntry]:
+    """Shapes and names; those without one get the next that is free: "input", "input_2", ..."""
+    taken = taken | {value.name for value in inputs if value.name is not None}
+    entries: List[_core.InputEntry] = []
+    for value in inputs:
+        name = value.name
+        if name is None:
+            name = _free_name("input", taken)
+            taken.add(name)
+        entries.append((value.shape, name))
+    return entries
+
+
+def _free_name(name: str, taken: Container[Optional[str]]) -> str:
+    """The name, or where that is taken, the first with a number behind it that is not."""
+    numbered = (f"{name}_{i}" for i in itertools.count(2))
+    return next(one for one in itertools.chain([name], numbered) if one not in taken)
+
+
 def _prefixes(order: List[Value]) -> Dict[Part, str]:
     """What the names of each part's layers begin with: the name it was given, or its model's and, where that is taken,
     a number."""
@@ -248,8 +279,7 @@ def _prefixes(order: List[Value]) -> Dict[Part, str]:
     for part in parts:
         name = part.name
         if name is None:
-            tried = itertools.chain([part.model.name], (f"{part.model.name}_{i}" for i in itertools.count(2)))
-            name = next(one for one in tried if one not in taken)
+            name = _free_name(part.model.name, taken)
             taken.add(name)
         prefixes[part] = f"{name}/"
     return prefixes

@@ -43,7 +43,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Loss:
-    """What all losses have in common.
+    """What all losses have in common. Options out of their range raise ValueError when a loss is made.
 
     ``takes`` says what is learned from: "labels", "targets" of the output's shape, or "either"; ``has_classes`` whether
     an output's rows are of classes, the largest being the answer.
@@ -277,10 +277,12 @@ class MeanSquaredLogarithmicError(Loss):
     name: ClassVar[str] = "msle"
 
 
+# Keras's names, and PyTorch's nll.
 _BY_NAME: Dict[str, Type[Loss]] = {
     "sparse_categorical_crossentropy": SparseCategoricalCrossentropy,
     "categorical_crossentropy": CategoricalCrossentropy,
     "binary_crossentropy": BinaryCrossentropy,
+    "bce": BinaryCrossentropy,
     "mse": MeanSquaredError,
     "mean_squared_error": MeanSquaredError,
     "mae": MeanAbsoluteError,
@@ -290,6 +292,8 @@ _BY_NAME: Dict[str, Type[Loss]] = {
     "squared_hinge": SquaredHinge,
     "categorical_hinge": CategoricalHinge,
     "kl_divergence": KLDivergence,
+    "kld": KLDivergence,
+    "kullback_leibler_divergence": KLDivergence,
     "nll": NegativeLogLikelihood,
     "binary_focal_crossentropy": BinaryFocalCrossentropy,
     "categorical_focal_crossentropy": CategoricalFocalCrossentropy,
@@ -316,11 +320,12 @@ def names_with_accuracy() -> List[str]:
 
 
 def loss_of(value: Union[str, Loss]) -> Loss:
-    """A loss as it is, or that of a name ("mse") with its defaults."""
+    """A loss as it is, or that of a name ("mse", "MeanSquaredError") with its defaults."""
     if isinstance(value, Loss):
         return value
     if not isinstance(value, str):
         raise TypeError(f"compile: loss must be a name or a loss such as hubel.losses.Huber(), got {value!r}")
-    if value.lower() not in _BY_NAME:
+    named = {**{one.__name__.lower(): one for one in _BY_NAME.values()}, **_BY_NAME}
+    if value.lower() not in named:
         raise ValueError(f"compile: unknown loss {value!r}, known are {', '.join(map(repr, _BY_NAME))}")
-    return _BY_NAME[value.lower()]()
+    return named[value.lower()]()

@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, Optional,
 import numpy as np
 
 from . import _core
+from ._checks import bound, check_seed, flag, integer, name_or, optional_integer, share
+from ._measures import Measured
 from ._outputs import ClassWeight, OutputLayer, compiled, outputs_of
 from ._paths import Path, path_bytes
-from ._progress import Progress
-from ._samples import as_numbers, as_samples, as_weights
+from ._progress import Passage, Progress
+from ._samples import as_numbers, as_samples, as_weights, unlisted
 from ._sources import Batch, Source, gives_batches, raw_samples, source_of, training_source_of, validation_source_of
 from .augmentation import Augmentation
 from .callbacks import Callback as CallbackObject
@@ -39,6 +41,8 @@ _NAME_NOTE = "name"  # the note of a model file that holds the model's name
 
 # Called after each epoch with its number, from 0, and {"loss": ..., "accuracy": ..., "val_loss": ..., ...}.
 Callback = Union[Callable[[int, Dict[str, float]], Any], Any]
+
+Results = Union[List[float], Dict[str, float]]  # losses and metrics
 
 
 class History:
@@ -95,6 +99,8 @@ class Model:
     DataLoader, a generator. What is wrong with a batch raises TypeError or ValueError, which tells its number; an
     exception of the iterable's own passes through as it is.
 
+    As in Keras [x] or {name: x} are x too, for the one input, and likewise y; a list of samples is no array.
+
     With several inputs x is a list of arrays in their order, or a dict by their names, `input_names`; with several
     outputs `predict` returns a list of arrays, and y of `fit` and `evaluate` is a list or a dict by their names,
     `output_names`. sample_weight is then (m,), for all outputs; what is logged of an output has its name before it, as
@@ -109,10 +115,10 @@ class Model:
         seed: int = 0,
         name: Optional[str] = None,
     ) -> None:
-        _check_seed("Model", seed)
+        check_seed("Model", seed)
         entries = entries_of(inputs, outputs)  # which also checks what the two are
         network = _core.Network(entries.inputs, entries.layers, entries.outputs, seed)
-        self._set_up(network, "model" if name is None else str(name), seed)
+        self._set_up(network, name_or("Model", name, "model"), seed)
         for prefix, model in entries.parts.items():
             self._take(model, prefix)
 
@@ -136,6 +142,17 @@ class Model:
         self._outputs = compiled(self._output_layers, _LOSS, None, None)
 
     # --- what it is
+
+    @property
+    def name(self) -> str:
+        """What it is called, in summaries and as part of another."""
+        return self._name
+
+    @name.setter
+    def name(self, name: str) -> None:
+        if not isinstance(name, str):
+            raise TypeError(f"name: it must be a str, got {name!r}")
+        self._name = name
 
     @property
     def layers(self) -> List[Layer]:
@@ -215,6 +232,7 @@ class Model:
 
         From top to bottom a box for each layer, branches side by side. merge: norms, activations, dropouts and
         flattenings stand in the box of the layer that they alone follow. options, shapes: whether boxes tell these.
+        Raises ValueError for a path with another ending than .svg.
 
         >>> import hubel
         >>> hubel.lenet5().plot().count("<rect")
@@ -222,7 +240,11 @@ class Model:
         """
         drawing = Drawing(self._network.svg(merge, options, shapes))
         if path is not None:
-            _core.write_text(path_bytes("plot", "path", path), drawing)
+            where = path_bytes("plot", "path", path)
+            ending = os.path.splitext(os.fsdecode(where))[1]
+            if ending.lower() not in ("", ".svg"):
+                raise ValueError(f"plot: a drawing is SVG, and path must end in .svg, not in {ending}")
+            _core.write_text(where, drawing)
         return drawing
 
     def __repr__(self) -> str:
@@ -283,7 +305,8 @@ class Model:
         Names of layers, or of weights, as `summary` and `parameters` have them; * stands for any characters, and no name
         for all: ``model.freeze("conv2d_*", "dense_1.bias")``. A frozen batch normalisation uses its running statistics in
         training too, as in Keras. Training goes back no further than to the first layer that learns. It holds from the
-        next `fit` on and is not saved with the model. Raises ValueError, and changes nothing, for a name that is not there.
+        next `fit` on, and for `train_on_batch`, which then begins with fresh moments; it is not saved with the model.
+        Raises ValueError, and changes nothing, for a name that is not there.
         """
         self._set_frozen(names, True)
 
@@ -297,6 +320,7 @@ class Model:
                 raise TypeError(f"freeze, unfreeze: names must be a str, got {name!r} ({type(name).__name__})")
         with self._lock:
             before = self._network.frozen()
+            self._network.end_steps()
             try:
                 for name in names or ("*",):
                     self._network.set_frozen(name, frozen)
@@ -314,7 +338,7 @@ class Model:
 
     @trainable.setter
     def trainable(self, learns: bool) -> None:
-        self._set_frozen((), not _flag("Model", "trainable", learns))
+        self._set_frozen((), not flag("Model", "trainable", learns))
 
     @property
     def frozen(self) -> List[str]:
@@ -336,8 +360,8 @@ class Model:
         Parameters
         ----------
         optimizer : str or Optimizer
-            "sgd", "adam", "adamw", "rmsprop", "adagrad", "lamb", "nadam", "adamax", "adadelta", "lion", or an object
-            such as ``hubel.SGD(0.1, momentum=0.9)``.
+            "sgd", "adam", "adamw", "rmsprop", "adagrad", "lamb", "nadam", "adamax", "adadelta", "lion", "radam", or
+            an object such as ``hubel.SGD(0.1, momentum=0.9)``.
         loss : str or Loss
             A name of Keras's, such as "mse", or an object such as ``hubel.losses.Huber(0.5)``: see `hubel.losses`. Of
             several outputs a list of one for each, a dict by their names, or one for all.
@@ -363,7 +387,7 @@ class Model:
         chosen = optimizer_of(optimizer)
         outputs = compiled(self._output_layers, loss, loss_weights, metrics)
         outputs.check_names("compile")
-        self._outputs, self._optimizer = outputs, chosen
+        self._outputs, self.optimizer = outputs, chosen
 
     @property
     def optimizer(self) -> Optimizer:
@@ -373,6 +397,7 @@ class Model:
     @optimizer.setter
     def optimizer(self, optimizer: Union[str, Optimizer]) -> None:
         self._optimizer = optimizer_of(optimizer)
+        self._end_steps()
 
     @property
     def loss(self) -> Any:
@@ -383,6 +408,17 @@ class Model:
     def loss(self, loss: Any) -> None:
         own = self._outputs
         self._outputs = compiled(self._output_layers, loss, own.weights, dict(zip(self._output_names, own.metrics)))
+        self._end_steps()
+
+    def _end_steps(self) -> None:
+        """What `train_on_batch` goes by is another from here on."""
+        with self._lock:
+            self._network.end_steps()
+
+    def _take_seed(self) -> int:
+        """The seed of a training that was given none."""
+        self._next_seed += 1
+        return self._next_seed - 1
 
     def fit(
         self,
@@ -523,22 +559,22 @@ class Model:
             class_weight=class_weight is not None, hard_share=hard_share != 1, skip_above=skip_above != 1
         )
         with self._lock:
-            size = _optional_size("batch_size", batch_size)
-            steps = _optional_size("steps_per_epoch", steps_per_epoch)
+            size = optional_integer("fit", batch_size, "batch_size")
+            steps = optional_integer("fit", steps_per_epoch, "steps_per_epoch")
             train = training_source_of("fit", (x, y, sample_weight), self._ready, steps, size)
-            steps = _optional_size("validation_steps", validation_steps)
+            steps = optional_integer("fit", validation_steps, "validation_steps")
             train, validation = self._split(train, validation_split, validation_data, steps)
             if train.is_stream or (validation is not None and validation.is_stream):
                 _check_by_number(checkpoint=checkpoint, resume_from=resume_from)
             if train.is_stream:
                 _check_by_number(hard_share=None if hard_share == 1 else hard_share)
-            keeps_best = _flag("fit", "restore_best_weights", restore_best_weights)
+            keeps_best = flag("fit", "restore_best_weights", restore_best_weights)
             if keeps_best and validation is None:
                 raise ValueError("fit: restore_best_weights needs validation_split or validation_data")
-            if seed is None:
-                seed = self._next_seed
-                self._next_seed += 1
-            _check_seed("fit", seed)
+            if ema_decay != 0 and swa_start != 0:
+                raise ValueError("fit: ema_decay and swa_start are two averages of the weights, there may be one")
+            seed = self._take_seed() if seed is None else seed
+            check_seed("fit", seed)
             called = _callback_list(callbacks)
             if resume_from is not None:
                 _check_resumable(called)
@@ -556,16 +592,16 @@ class Model:
                 "shuffle": False if train.is_stream else shuffle,
                 "seed": seed,
                 "keep_best": keeps_best,
-                "clipnorm": clipnorm,
-                "clipvalue": clipvalue,
-                "parameter_clipnorm": parameter_clipnorm,
-                "ema_decay": ema_decay,
+                "clipnorm": bound("fit", "clipnorm", clipnorm),
+                "clipvalue": bound("fit", "clipvalue", clipvalue),
+                "parameter_clipnorm": bound("fit", "parameter_clipnorm", parameter_clipnorm),
+                "ema_decay": share("fit", "ema_decay", ema_decay),
                 "swa_start": swa_start,
-                "gradient_accumulation_steps": _size(
+                "gradient_accumulation_steps": integer(
                     "fit", gradient_accumulation_steps, "gradient_accumulation_steps"
                 ),
                 "checkpoint": None if checkpoint is None else path_bytes("fit", "checkpoint", checkpoint),
-                "checkpoint_epochs": checkpoint_epochs,
+                "checkpoint_epochs": integer("fit", checkpoint_epochs, "checkpoint_epochs"),
                 "resume_from": None if resume_from is None else path_bytes("fit", "resume_from", resume_from),
                 "augmentation": _augmentation_options(augmentation),
                 "learning_rate": _learning_rates(called, schedule, warmup),
@@ -648,9 +684,13 @@ class Model:
             self._check_folder(who, x)
             return x._part, None, None if weights is None else as_weights(who, weights, len(x), self.output_shape[:-1])
         if of_batch:
-            x = _one_or_all([np.asanyarray(part) for part in each(who, "x", x, self._input_names)])
+            parts = each(who, "x", self._unlisted(x), self._input_names)
+            x = _one_or_all([np.asanyarray(part) for part in parts])
         x = self._samples(who, x)
         xs = x if isinstance(x, list) else [x]
+        alone = len(self._output_names) == 1 and isinstance(y, (list, tuple)) and len(y) == 1
+        if alone and isinstance(y[0], np.ndarray) and len(xs[0]) != 1:  # [y], as Keras has it, and no list of answers
+            y = y[0]
         ys = self._outputs.answers(who, y, len(xs[0]))
         if weights is not None:
             weights = self._outputs.sample_weights(who, weights, len(xs[0]))
@@ -687,6 +727,73 @@ class Model:
             raise ValueError(f"fit: validation_split = {fraction} of {count} samples is less than one")
         return train[:kept], train[kept:]
 
+    def train_on_batch(
+        self,
+        x: Any,
+        y: Any,
+        sample_weight: Any = None,
+        return_dict: bool = False,
+        *,
+        learning_rate: Optional[float] = None,
+    ) -> Results:
+        """One step of `compile`'s optimizer on all of these samples together, for a loop of one's own.
+
+        Returns what they came to before it, in the list or dict that `evaluate` returns; it is of these samples alone.
+        x, y and sample_weight are arrays as in `fit`. The optimizer's moments, and the number of the step that its
+        corrections and dropout's masks are of, are kept from call to call; `compile`, `fit`, `freeze` and another
+        optimizer or loss begin anew, and they are not saved. learning_rate, finite and at least 0, takes the place of the
+        optimizer's in this step.
+
+        The steps are those of ``fit(x, y, shuffle=False)`` over the same batches, to the bit: also with dropout, whose
+        seed is the one that `fit` would have had. Raises as `fit` does, with the weights as they were.
+
+        >>> import hubel, numpy as np
+        >>> model = hubel.Sequential([hubel.Dense(1)], input_shape=(3,))
+        >>> model.compile(hubel.SGD(0.1), "mse")
+        >>> x = np.eye(3)
+        >>> losses = [model.train_on_batch(x, x.sum(axis=1))[0] for step in range(50)]
+        >>> losses[-1] < 0.1 * losses[0]
+        True
+        """
+        with self._lock:
+            samples = self._one_batch("train_on_batch", x, y, sample_weight)
+            as_dict = flag("train_on_batch", "return_dict", return_dict)
+            scale = 1.0 if learning_rate is None else self._scale(learning_rate)
+            if not self._network.has_steps():
+                settings = {"optimizer": self.optimizer.as_tuple(), "seed": self._take_seed()}
+                self._network.begin_steps({**settings, **self._outputs.settings()})
+            measured = self._outputs.begin()
+            result = self._network.train_on_batch(samples, scale, self._outputs.adding_to(measured))
+            return _listed(self._scores(result, measured), as_dict)
+
+    def test_on_batch(self, x: Any, y: Any, sample_weight: Any = None, return_dict: bool = False) -> Results:
+        """`evaluate` of all of these samples together, as one batch."""
+        with self._lock:
+            samples = self._one_batch("test_on_batch", x, y, sample_weight)
+            as_dict = flag("test_on_batch", "return_dict", return_dict)
+            return _listed(self._evaluated(samples, _samples_of(samples), None), as_dict)
+
+    def predict_on_batch(self, x: Any) -> Any:
+        """`predict` of all of these samples together, as one batch."""
+        with self._lock:
+            samples = self._samples("predict_on_batch", x)
+            count = len(samples[0] if isinstance(samples, list) else samples)
+            return self._network.predict(samples, max(count, 1), None, None)
+
+    def _scale(self, learning_rate: float) -> float:
+        """That of a step, by which the optimizer's learning rate is multiplied."""
+        wanted = bound("train_on_batch", "learning_rate", learning_rate)
+        own = float(self.optimizer.as_tuple()[1]["learning_rate"])
+        if own == 0:
+            raise ValueError("train_on_batch: with learning_rate the optimizer's own must be above 0")
+        return wanted / own
+
+    def _one_batch(self, who: str, x: Any, y: Any, weights: Any) -> Batch:
+        samples = self._ready(who, x, y, weights)
+        if _samples_of(samples) == 0:
+            raise ValueError(f"{who}: x has no samples")
+        return samples
+
     # --- use
 
     def evaluate(
@@ -698,48 +805,80 @@ class Model:
         *,
         sample_weight: Any = None,
         steps: Optional[int] = None,
-    ) -> Union[List[float], Dict[str, float]]:
+        verbose: Union[int, str] = "auto",
+    ) -> Results:
         """[loss, accuracy] over the samples, of which there must be one at least, or a dict of them.
 
         There is no accuracy where the loss has none. After it come a top-k accuracy and then the other metrics that
         `compile` was told of, in their order there; a dict tells which is which. Of several outputs it is the sum of
         their losses, weighted by loss_weights, then the loss of each, then what else there is of each.
         x may be an image folder's part or an iterable of batches, without y: see the class. sample_weight are factors
-        of the loss, as in `fit`. steps is how many batches are taken of an iterable; without it all are.
+        of the loss, as in `fit`. steps is how many batches are taken of an iterable; without it all are. verbose is as
+        in `predict`; a line tells what has come out too.
         """
         with self._lock:
-            size, as_dict = _size("evaluate", batch_size), _flag("evaluate", "return_dict", return_dict)
-            taken = _optional_size("steps", steps, "evaluate")
+            size, as_dict = integer("evaluate", batch_size), flag("evaluate", "return_dict", return_dict)
+            taken = optional_integer("evaluate", steps, "steps")
             source = source_of("evaluate", (x, y, sample_weight), self._ready, taken)
-            if not source.is_stream and source.count == 0:
+            count = None if source.is_stream else source.count
+            if count == 0:
                 raise ValueError("evaluate: x has no samples")
-            measured = self._outputs.begin()
-            settings = {
-                "batch_size": min(size, source.largest or size),
-                **self._outputs.settings(),
-                "on_batch": self._outputs.adding_to(measured),
-            }
-            loss, results, top_k = self._network.evaluate(source.parts, settings)
-        scores = self._outputs.scores("", loss, results, [of.take() for of in measured], top_k)
-        return scores if as_dict else list(scores.values())
+            size = min(size, source.largest or size)
+            with Passage("evaluate", verbose, count) as passage:
+                passage.results = self._evaluated(source.parts, size, passage.report)
+        return _listed(passage.results, as_dict)
 
-    def predict(self, x: Any, batch_size: int = 256, out: Any = None, *, steps: Optional[int] = None) -> Any:
+    def _evaluated(
+        self, samples: Batch, batch_size: int, on_progress: Optional[Callable[[int], None]]
+    ) -> Dict[str, float]:
+        measured = self._outputs.begin()
+        settings = {
+            "batch_size": batch_size,
+            **self._outputs.settings(),
+            "on_batch": self._outputs.adding_to(measured),
+            "on_progress": on_progress,
+        }
+        return self._scores(self._network.evaluate(samples, settings), measured)
+
+    def _scores(self, result: _core.Evaluated, measured: Sequence[Measured]) -> Dict[str, float]:
+        loss, results, top_k = result
+        return self._outputs.scores("", loss, results, [of.take() for of in measured], top_k)
+
+    def predict(
+        self,
+        x: Any,
+        batch_size: int = 256,
+        out: Any = None,
+        *,
+        steps: Optional[int] = None,
+        verbose: Union[int, str] = "auto",
+    ) -> Any:
         """The output for each sample, (m, ...output_shape), float32: probabilities when the model ends in softmax.
 
         Of several outputs a list of such, in the order of `output_names`. out, if given, is a C-contiguous float32 array
         of that shape that the result is written to, or a list of them that share no memory. x may be an image folder's
         part, or an iterable of batches x or (x, y), which goes without out and with one input: see the class. steps is how
         many batches are taken of an iterable; without it all are.
+
+        verbose: 0 prints nothing; "auto" shows, on a terminal, a bar for what takes longer than a second, and takes it
+        away at the end; 1 is "auto" with a line at the end, 2 prints the line alone.
         """
         with self._lock:
+            size = integer("predict", batch_size)
+            if steps is None:
+                x = self._unlisted(x)
             if len(self._input_names) == 1 and (gives_batches(x) or steps is not None):
-                return self._predict_batches(x, _size("predict", batch_size), out, steps)
+                with Passage("predict", verbose, None) as passage:
+                    return self._predict_batches(x, size, out, steps, passage)
             if steps is not None:
                 raise ValueError("predict: steps goes with batches, which are for models with one input")
             x, count = self._samples_to_predict(x)
             if out is not None:
                 x, out = self._checked_out(x, out, count)
-            return self._network.predict(x, _size("predict", batch_size), out)
+            if verbose == "auto" and count <= size:  # nothing is told within a batch, and one may be of microseconds
+                return self._network.predict(x, size, out, None)
+            with Passage("predict", verbose, count) as passage:
+                return self._network.predict(x, size, out, passage.report)
 
     def _samples_to_predict(self, x: Any) -> Tuple[Any, int]:
         """x as _core reads it, and how many samples it has."""
@@ -752,8 +891,15 @@ class Model:
             raise ValueError(f"predict: the images have shape {x.image_shape}, they must have {self.input_shape}")
         return x._part, len(x)
 
+    def _unlisted(self, x: Any) -> Any:
+        """Of a model with one input what [x] and {name: x} hold."""
+        if len(self._input_names) > 1:
+            return x
+        return unlisted(x, self._input_shapes[0]) if not isinstance(x, dict) else x
+
     def _samples(self, who: str, x: Any) -> Any:
         """x as _core reads it: an array, or of several inputs a list of them, with as many samples each."""
+        x = self._unlisted(x)
         if len(self._input_names) == 1 and not isinstance(x, dict):
             return as_samples(who, x, self._input_shapes[0])
         given = zip(self._input_names, each(who, "x", x, self._input_names), self._input_shapes)
@@ -766,8 +912,8 @@ class Model:
     def _checked_out(self, x: Any, out: Any, count: int) -> Tuple[Any, Any]:
         """x and out, as _core takes them. What is read must not be written: x is copied where it shares memory with out."""
         outs = each("predict", "out", out, self._output_names)
-        for array, shape in zip(outs, self._output_shapes):
-            _check_out(array, (count, *shape))
+        for name, array, shape in zip(self._output_names, outs, self._output_shapes):
+            _check_out("predict" if len(outs) == 1 else f"predict ({name})", array, (count, *shape))
         if any(np.may_share_memory(a, b) for i, a in enumerate(outs) for b in outs[:i]):
             raise ValueError("predict: arrays in out share memory, each output needs its own")
         xs = [
@@ -776,15 +922,18 @@ class Model:
         ]
         return _one_or_all(xs), _one_or_all(outs)
 
-    def _predict_batches(self, x: Any, batch_size: int, out: Any, steps: Optional[int]) -> Any:
+    def _predict_batches(self, x: Any, batch_size: int, out: Any, steps: Optional[int], passage: Passage) -> Any:
         if not gives_batches(x):
             raise ValueError("predict: steps goes with batches only, from an iterable")
         if out is not None:
             raise ValueError("predict: out does not go with batches from an iterable")
-        results = [
-            self._network.predict(as_samples(who, samples, self.input_shape), batch_size, None)
-            for who, samples in raw_samples("predict", x, _optional_size("steps", steps, "predict"))
-        ]
+        results, done = [], 0
+        for who, samples in raw_samples("predict", x, optional_integer("predict", steps, "steps")):
+            samples = as_samples(who, samples, self.input_shape)
+            results.append(self._network.predict(samples, batch_size, None, None))
+            done += len(samples)
+            passage.report(done)
+        passage.samples = done
         if len(self._output_names) == 1:
             results = [[result] for result in results]
         return _one_or_all(
@@ -812,22 +961,49 @@ class Model:
             raise TypeError(f"{self.name}: called on a value it takes a name and nothing else")
         return inline(self, x, name)
 
-    def layer_output(self, x: AnyArray, layer: Union[int, str], batch_size: int = 256) -> Array:
+    def layer_output(self, x: Any, layer: Union[int, str], batch_size: int = 256) -> Array:
         """What the layer with that index (negative: from the end) or name makes of the samples."""
-        names = self.layer_names
-        if isinstance(layer, str):
-            if layer not in names:
-                raise ValueError(f"layer_output: no layer is named {layer!r}, there are {', '.join(names)}")
-            index = names.index(layer)
-        else:
-            if isinstance(layer, bool) or not isinstance(layer, (int, np.integer)):
-                raise TypeError(f"layer_output: layer must be an integer or a name, got {layer!r}")
-            if not -len(names) <= layer < len(names):
-                raise IndexError(f"layer_output: layer = {layer}, the model has {len(names)}: {', '.join(names)}")
-            index = layer % len(names)
+        index = self._layer_index("layer_output", layer)
         with self._lock:
             x = self._samples("layer_output", x)
-            return self._network.layer_output(x, _size("layer_output", batch_size), index)
+            return self._network.layer_output(x, integer("layer_output", batch_size), index)
+
+    def up_to(self, layer: Union[int, str, Sequence[Union[int, str]]], name: Optional[str] = None) -> Model:
+        """The model that ends in this layer, given by index (negative: from the end) or name; or in several of them.
+
+        It has the layers that lead there, by their names, with copies of their weights, and holds fixed what is frozen
+        here; what either learns the other does not. So a network goes on with other last layers, or tells what inner ones
+        make. As any model it is called on a value to become part of another. Raises ValueError for a name and IndexError
+        for an index that is not there.
+
+        >>> import hubel
+        >>> base = hubel.zoo.resnet18(classes=10, input_shape=(64, 64, 3))
+        >>> base.up_to("global_avg_pool2d_1")
+        <hubel.Model 'resnet18', (64, 64, 3) -> (512,), 11,186,112 parameters>
+        >>> image = hubel.Input((64, 64, 3))
+        >>> hubel.Model(image, hubel.Dense(3, "softmax")(base.up_to(-2)(image))).output_shape
+        (3,)
+        """
+        layers = list(layer) if isinstance(layer, (list, tuple)) else [layer]
+        indices = [self._layer_index("up_to", one) for one in layers]
+        if not indices:
+            raise ValueError("up_to: there are no layers, one at least must be given")
+        with self._lock:
+            return _model_of(self._network.up_to(indices), name_or("up_to", name, self.name), self._next_seed)
+
+    def _layer_index(self, who: str, layer: Any) -> int:
+        names = self.layer_names
+        if isinstance(layer, str):
+            if layer in self._input_names:
+                raise ValueError(f"{who}: {layer!r} is an input of the model, no layer; there are {', '.join(names)}")
+            if layer not in names:
+                raise ValueError(f"{who}: no layer is named {layer!r}, there are {', '.join(names)}")
+            return names.index(layer)
+        if isinstance(layer, bool) or not isinstance(layer, (int, np.integer)):
+            raise TypeError(f"{who}: layer must be an integer or a name, got {layer!r}")
+        if not -len(names) <= layer < len(names):
+            raise IndexError(f"{who}: layer = {layer}, the model has {len(names)}: {', '.join(names)}")
+        return int(layer % len(names))
 
     def gradients(
         self, x: Any, dout: Any, dropout_seed: int = 0, dropout_step: int = 0
@@ -844,14 +1020,16 @@ class Model:
             x = self._samples("gradients", x)
             xs = x if isinstance(x, list) else [x]
             douts = []
-            for array, shape in zip(each("gradients", "dout", dout, self._output_names), self._output_shapes):
-                array = np.require(as_numbers("gradients", "dout", array), np.float32, ["C", "A", "W"])
+            given = zip(self._output_names, each("gradients", "dout", dout, self._output_names), self._output_shapes)
+            for name, array, shape in given:
+                who = "gradients" if len(self._output_names) == 1 else f"gradients ({name})"
+                array = np.require(as_numbers(who, "dout", unlisted(array, shape)), np.float32, ["C", "A", "W"])
                 shape = (len(xs[0]), *shape)
                 if array.shape != shape:
-                    raise ValueError(f"gradients: dout has shape {array.shape}, it must be {shape}")
+                    raise ValueError(f"{who}: dout has shape {array.shape}, it must be {shape}")
                 douts.append(array)
             for seed in (dropout_seed, dropout_step):
-                _check_seed("gradients", seed)
+                check_seed("gradients", seed)
             outputs, dxs, gradients = self._network.gradients(xs, douts, dropout_seed, dropout_step)
             named = {n: g for n, g in zip(self.parameters(), gradients) if g is not None}
             return _one_or_all(outputs), _one_or_all(dxs), named
@@ -985,13 +1163,13 @@ class Sequential(Model):
         for one in single:
             if not isinstance(one, Layer):
                 raise TypeError(f"Sequential: layers must be hubel's, such as hubel.Dense(10), got {one!r}")
-        _check_seed("Sequential", seed)
+        check_seed("Sequential", seed)
         entries: List[_core.LayerEntry] = [
             (one.kind, one.get_config(), one.given_name if first < 0 else None, [i - 1], first)
             for i, (one, first) in enumerate(zip(single, firsts(single, [id(one) for one in single])))
         ]
         network = _core.Network([(input_shape, input_name)], entries, None, seed)
-        self._set_up(network, "sequential" if name is None else str(name), seed)
+        self._set_up(network, name_or("Sequential", name, "sequential"), seed)
 
 
 def lenet5(classes: int = 10, seed: int = 0, input_shape: Tuple[int, ...] = (28, 28, 1)) -> Sequential:
@@ -1004,7 +1182,7 @@ def lenet5(classes: int = 10, seed: int = 0, input_shape: Tuple[int, ...] = (28,
     >>> hubel.lenet5()
     <hubel.Sequential 'lenet5', (28, 28, 1) -> (10,), 61,706 parameters>
     """
-    _check_seed("lenet5", seed)
+    check_seed("lenet5", seed)
     shape, entries = _core.zoo_graph("lenet5", classes, input_shape, False)
     model = _model_of(_core.Network([(shape, None)], entries, None, seed), "lenet5", seed)
     assert isinstance(model, Sequential)
@@ -1028,7 +1206,7 @@ def model_from_json(text: str, seed: int = 0, name: Optional[str] = None) -> Mod
     """
     if not isinstance(text, str):
         raise TypeError(f"model_from_json: text must be a str, got {type(text).__name__}")
-    _check_seed("model_from_json", seed)
+    check_seed("model_from_json", seed)
     return _model_of(_core.Network.from_json(text, seed), name, seed)
 
 
@@ -1042,7 +1220,7 @@ def _model_of(network: _core.Network, name: Optional[str], next_seed: int) -> Mo
     chain = all(entry[3] == [i - 1] for i, entry in enumerate(network.layers()))
     chain = chain and len(network.inputs()) == 1 and len(network.outputs()) == 1
     model: Model = object.__new__(Sequential if chain else Model)
-    model._set_up(network, type(model).__name__.lower() if name is None else name, next_seed)
+    model._set_up(network, name_or(type(model).__name__, name, type(model).__name__.lower()), next_seed)
     return model
 
 
@@ -1156,42 +1334,25 @@ def _augmentation_options(augmentation: Optional[Augmentation]) -> Optional[Dict
     return augmentation._options()
 
 
-def _size(who: str, size: int, name: str = "batch_size") -> int:
-    if isinstance(size, bool) or not isinstance(size, (int, np.integer)):
-        raise TypeError(f"{who}: {name} must be an integer, got {size!r}")
-    if size < 1:
-        raise ValueError(f"{who}: {name} must be at least 1, got {size}")
-    return min(int(size), 2**31 - 1)
-
-
-def _flag(who: str, name: str, value: Any) -> bool:
-    if not isinstance(value, (bool, np.bool_)):
-        raise TypeError(f"{who}: {name} must be True or False, got {value!r}")
-    return bool(value)
-
-
-def _optional_size(name: str, size: Optional[int], who: str = "fit") -> Optional[int]:
-    return None if size is None else _size(who, size, name)
-
-
 def _check_by_number(**options: Any) -> None:
     for name, value in options.items():
         if value is not None:
             raise ValueError(f"fit: {name} needs arrays or a folder's images; batches cannot be gone back to by number")
 
 
-def _check_seed(who: str, seed: int) -> None:
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
-        raise TypeError(f"{who}: seed must be an integer, got {seed!r}")
-    if seed < 0:
-        raise ValueError(f"{who}: seed must be at least 0, got {seed}")
-
-
-def _check_out(out: AnyArray, shape: Tuple[int, ...]) -> None:
+def _check_out(who: str, out: AnyArray, shape: Tuple[int, ...]) -> None:
     if not isinstance(out, np.ndarray) or out.dtype != np.float32:
-        raise TypeError(f"predict: out must be a float32 array, got {getattr(out, 'dtype', type(out).__name__)}")
+        raise TypeError(f"{who}: out must be a float32 array, got {getattr(out, 'dtype', type(out).__name__)}")
     if out.shape != shape:
-        raise ValueError(f"predict: out has shape {out.shape}, it must be {shape}")
+        raise ValueError(f"{who}: out has shape {out.shape}, it must be {shape}")
     flags = out.flags
     if not (flags.c_contiguous and flags.writeable and flags.aligned):
-        raise ValueError("predict: out must be writeable and C-contiguous")
+        raise ValueError(f"{who}: out must be writeable and C-contiguous")
+
+
+def _listed(scores: Dict[str, float], as_dict: bool) -> Results:
+    return scores if as_dict else list(scores.values())
+
+
+def _samples_of(batch: Batch) -> int:
+    return len(batch[0][0] if isinstance(batch[0], list) else batch[0])

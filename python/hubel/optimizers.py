@@ -23,6 +23,7 @@ __all__ = [
     "Adamax",
     "Adadelta",
     "Lion",
+    "RAdam",
 ]
 
 
@@ -57,7 +58,11 @@ class SGD(Optimizer):
 
 @dataclass(frozen=True)
 class Adam(Optimizer):
-    """Kingma & Ba 2015, with bias correction; epsilon is added to the root of the corrected second moment."""
+    """Kingma & Ba 2015, with bias correction; epsilon is added to the root of the corrected second moment.
+
+    With amsgrad the largest second moment so far takes the second one's place there (Reddi, Kale & Kumar 2018, as
+    PyTorch has it).
+    """
 
     name: ClassVar[str] = "adam"
 
@@ -66,11 +71,13 @@ class Adam(Optimizer):
     beta_2: float = 0.999
     epsilon: float = 1e-8
     weight_decay: float = 0.0
+    amsgrad: bool = False
 
 
 @dataclass(frozen=True)
 class AdamW(Optimizer):
-    """Adam with decoupled weight decay, w -= lr weight_decay w (Loshchilov & Hutter 2019). Biases do not decay."""
+    """Adam with decoupled weight decay, w -= lr weight_decay w (Loshchilov & Hutter 2019). Biases do not decay. amsgrad
+    is as Adam's."""
 
     name: ClassVar[str] = "adamw"
 
@@ -79,6 +86,7 @@ class AdamW(Optimizer):
     beta_2: float = 0.999
     epsilon: float = 1e-8
     weight_decay: float = 0.01
+    amsgrad: bool = False
 
 
 @dataclass(frozen=True)
@@ -188,8 +196,25 @@ class Lion(Optimizer):
     weight_decay: float = 0.0
 
 
+@dataclass(frozen=True)
+class RAdam(Optimizer):
+    """Adam whose steps are as large as its second moment is sure: the first ones go without it, and those after them
+    are multiplied by a factor that rises to 1.
+
+    Liu et al. 2020, "On the Variance of the Adaptive Learning Rate and Beyond", in PyTorch's form.
+    """
+
+    name: ClassVar[str] = "radam"
+
+    learning_rate: float = 0.001
+    beta_1: float = 0.9
+    beta_2: float = 0.999
+    epsilon: float = 1e-8
+    weight_decay: float = 0.0
+
+
 _BY_NAME: Dict[str, Type[Optimizer]] = {
-    cls.name: cls for cls in (SGD, Adam, AdamW, RMSprop, Adagrad, LAMB, Nadam, Adamax, Adadelta, Lion)
+    cls.name: cls for cls in (SGD, Adam, AdamW, RMSprop, Adagrad, LAMB, Nadam, Adamax, Adadelta, Lion, RAdam)
 }
 
 

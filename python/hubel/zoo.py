@@ -14,7 +14,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Dict, List, Sequence, Tuple
 
 from . import _core
-from .model import Model, _check_seed, _model_of
+from ._checks import check_seed
+from .model import Model, _model_of
 
 if TYPE_CHECKING:
     from typing import Protocol
@@ -49,7 +50,7 @@ def _network(name: str, paper: str) -> Builder:
         seed: int = 0,
         small_images: bool = False,
     ) -> Model:
-        _check_seed(name, seed)
+        check_seed(name, seed)
         shape, entries = _core.zoo_graph(name, classes, input_shape, small_images)
         return _model_of(_core.Network([(shape, None)], entries, None, seed), name, seed)
 

@@ -25,6 +25,7 @@
 #include "files.hpp"
 #include "files/atomic_file.hpp"
 #include "files/file_lock.hpp"
+#include "hubel/batch_trainer.hpp"
 #include "hubel/checkpoint.hpp"
 #include "hubel/image_folder.hpp"
 #include "hubel/model_file.hpp"
@@ -212,6 +213,19 @@ nb::list python_results(std::span<const OutputResult> outputs) {
   return list;
 }
 
+// (loss, [(loss, accuracy) of each output], top-k accuracy).
+nb::tuple python_evaluation(const Evaluation& result) {
+  return nb::make_tuple(result.loss, python_results(result.outputs), result.top_k_accuracy);
+}
+
+// Looks in on Python now and then, where on_progress(samples done) is called unless it is None. False to stop.
+bool report_progress(Watch& watch, nb::handle on_progress, std::int64_t done) {
+  return watch.glance([&] {
+    if (!on_progress.is_none()) on_progress(done);
+    return true;
+  });
+}
+
 class PythonNetwork {
  public:
   explicit PythonNetwork(Model model) : model_(std::move(model)) {}
@@ -222,9 +236,10 @@ class PythonNetwork {
   void forget_weights() { kept_.reset(); }
 
   // The network's output for every sample, written to `out` unless that is None; of several outputs both are lists.
-  nb::object predict(nb::handle x, std::int64_t batch_size, nb::handle out) {
+  // on_progress: see report_progress.
+  nb::object predict(nb::handle x, std::int64_t batch_size, nb::handle out, nb::handle on_progress) {
     const auto shapes = network().output_shapes();
-    const std::vector<nb::object> arrays = run(x, batch_size, shapes, out, Execution<float>::Mode::frozen,
+    const std::vector<nb::object> arrays = run(x, batch_size, shapes, out, Execution<float>::Mode::frozen, on_progress,
                                                [](Execution<float>&, Views outputs) { return outputs; });
     return shapes.size() == 1 ? arrays[0] : list_of(arrays);
   }
@@ -236,11 +251,11 @@ class PythonNetwork {
       return Views(&chosen, 1);
     };
     const Shape& shape = network().info()[layer].output_shape;
-    return run(x, batch_size, {&shape, 1}, nb::none(), Execution<float>::Mode::inspection, choose)[0];
+    return run(x, batch_size, {&shape, 1}, nb::none(), Execution<float>::Mode::inspection, nb::none(), choose)[0];
   }
 
-  // (loss, [(loss, accuracy) of each output], top-k accuracy) of samples (x, y, weights), as source_of takes them.
-  // `settings` holds batch_size, losses: see output_losses, top_k and on_batch: see batch_callback.
+  // python_evaluation of samples (x, y, weights), as source_of takes them. `settings` holds batch_size, losses: see
+  // output_losses, top_k, on_batch: see batch_callback, and on_progress: see report_progress.
   nb::tuple evaluate(const nb::tuple& samples, const nb::dict& settings) {
     Watch watch;
     const std::unique_ptr<SampleSource> source = source_of(samples[0], samples[1], samples[2], watch, OnFailure::end);
@@ -248,7 +263,8 @@ class PythonNetwork {
     options.batch_size = nb::cast<std::int64_t>(settings["batch_size"]);
     options.losses = output_losses(settings);
     options.top_k = nb::cast<std::int64_t>(settings["top_k"]);
-    options.on_progress = [&](std::int64_t) { return watch.glance(); };
+    const nb::object on_progress = settings["on_progress"];
+    options.on_progress = [&](std::int64_t done) { return report_progress(watch, on_progress, done); };
     options.on_batch = batch_callback(settings["on_batch"], watch);
     Evaluation result;
     {
@@ -256,11 +272,21 @@ class PythonNetwork {
       result = hubel::evaluate(network(), *source, options);
     }
     watch.rethrow();
-    return nb::make_tuple(result.loss, python_results(result.outputs), result.top_k_accuracy);
+    return python_evaluation(result);
   }
 
   void fit(const nb::tuple& samples, nb::handle validation_samples, const nb::dict& settings, nb::handle on_step,
            nb::handle on_epoch);
+
+  // Steps by hand: see BatchTrainer. `settings` holds optimizer, losses and top_k, as for fit, and seed.
+  void begin_steps(const nb::dict& settings) {
+    trainer_ = std::make_shared<BatchTrainer>(network(), step_options(settings), "train_on_batch");
+  }
+  void end_steps() { trainer_.reset(); }
+  bool has_steps() const { return trainer_ != nullptr; }
+  // A step on samples (x, y, weights), as source_of takes arrays, after begin_steps, at the optimizer's learning rate
+  // times scale; returns python_evaluation of them.
+  nb::tuple train_on_batch(const nb::tuple& samples, double scale, nb::handle on_batch);
 
   // (outputs, dxs, [gradient of each parameter]) for lists of inputs and of dL/d(output), in training's way of running.
   nb::tuple gradients(const nb::list& xs, const nb::list& douts, std::uint64_t seed, std::uint64_t step);
@@ -269,14 +295,14 @@ class PythonNetwork {
   // x in batches through an execution; choose() picks from each what goes to the results, `shapes` for each sample.
   template <class Choose>
   std::vector<nb::object> run(nb::handle x, std::int64_t batch_size, std::span<const Shape> shapes, nb::handle out,
-                              Execution<float>::Mode mode, const Choose& choose) {
+                              Execution<float>::Mode mode, nb::handle on_progress, const Choose& choose) {
     if (nb::isinstance<FolderDataset>(x))
-      return run(FolderReader(nb::cast<FolderDataset>(x)), batch_size, shapes, out, mode, choose);
-    return run(ArrayReader(x), batch_size, shapes, out, mode, choose);
+      return run(FolderReader(nb::cast<FolderDataset>(x)), batch_size, shapes, out, mode, on_progress, choose);
+    return run(ArrayReader(x), batch_size, shapes, out, mode, on_progress, choose);
   }
   template <class Reader, class Choose>
   std::vector<nb::object> run(Reader source, std::int64_t batch_size, std::span<const Shape> shapes, nb::handle out,
-                              Execution<float>::Mode mode, const Choose& choose) {
+                              Execution<float>::Mode mode, nb::handle on_progress, const Choose& choose) {
     std::vector<nb::object> results = result_arrays(source.count(), shapes, out);
     std::vector<float*> written;
     for (const nb::object& result : results) written.push_back(static_cast<float*>(PyArray_DATA(as_array(result))));
@@ -286,7 +312,7 @@ class PythonNetwork {
       const std::int64_t m = source.count(), step = std::min(batch_size, std::max<std::int64_t>(m, 1));
       std::unique_ptr<Execution<float>> large;
       Execution<float>& execution = execution_for(step, mode, large);
-      for (std::int64_t begin = 0; begin < m && watch.glance(); begin += step) {
+      for (std::int64_t begin = 0; begin < m && report_progress(watch, on_progress, begin); begin += step) {
         const Views outputs = execution.forward(source.batch(begin, std::min(step, m - begin)));
         const Views chosen = choose(execution, outputs);
         for (std::size_t i = 0; i < chosen.size(); ++i)
@@ -309,7 +335,9 @@ class PythonNetwork {
   }
 
   Model model_;
-  bool trains_ = false;  // weights change, and what runs the network in between must not be kept
+  std::shared_ptr<BatchTrainer> trainer_;  // of steps by hand; one of them keeps it while it is gone
+  bool steps_ = false;                     // such a step is being gone
+  bool trains_ = false;                    // weights change, and what runs the network in between must not be kept
   std::unique_ptr<Execution<float>> kept_;
   std::int64_t kept_batch_ = 0;
 };
@@ -391,6 +419,7 @@ void PythonNetwork::fit(const nb::tuple& samples, nb::handle validation_samples,
   if (!settings["resume_from"].is_none()) {
     const std::string path = path_of(nb::cast<nb::bytes>(settings["resume_from"]));
     checkpoint = on_file(path, [&] { return load_checkpoint(path, network()); });
+    checkpoint->state.names = setting_names();
     options.resume = &checkpoint->state;
   }
 
@@ -409,10 +438,27 @@ void PythonNetwork::fit(const nb::tuple& samples, nb::handle validation_samples,
   {
     nb::gil_scoped_release release;
     forget_weights();
+    end_steps();
     const Raised training(trains_);
     hubel::fit(network(), train.get(), options, validation ? &validation->get() : nullptr);
   }
   watch.rethrow();
+}
+
+nb::tuple PythonNetwork::train_on_batch(const nb::tuple& samples, double scale, nb::handle on_batch) {
+  if (steps_) throw std::runtime_error("train_on_batch: it was called by a metric of a step that is not over");
+  Watch watch;
+  const std::shared_ptr<BatchTrainer> trainer = trainer_;
+  const std::unique_ptr<SampleSource> source = source_of(samples[0], samples[1], samples[2]);
+  const std::function<void(const BatchResult&)> told = batch_callback(on_batch, watch);
+  Evaluation result;
+  {
+    nb::gil_scoped_release release;
+    forget_weights();
+    const Raised stepping(steps_), training(trains_);
+    result = trainer->step(*source, scale, told);
+  }
+  return python_evaluation(result);
 }
 
 // --- weights
@@ -580,6 +626,13 @@ nb::list outputs(PythonNetwork& self) {
   return result;
 }
 
+// The network that ends in the layers of these numbers.
+PythonNetwork* up_to(PythonNetwork& self, const nb::list& layers) {
+  std::vector<Graph::Value> outputs;
+  for (nb::handle layer : layers) outputs.push_back(self.network().graph().value(nb::cast<std::int64_t>(layer)));
+  return new PythonNetwork({self.network().up_to(outputs), {}, {}});
+}
+
 void construct(PythonNetwork* self, nb::handle inputs, nb::handle layers, nb::handle outputs, nb::handle seed) {
   const std::int64_t number = integer({"Model", "seed", "an integer"}, seed);
   new (self)
@@ -637,10 +690,15 @@ void bind_network(nb::module_& m) {
       .def("save", &save)
       .def("save_weights", &save_weights)
       .def("load_weights", &load_weights)
-      .def("predict", &PythonNetwork::predict, nb::arg(), nb::arg(), nb::arg().none())
+      .def("predict", &PythonNetwork::predict, nb::arg(), nb::arg(), nb::arg().none(), nb::arg().none())
       .def("layer_output", &PythonNetwork::layer_output)
       .def("evaluate", &PythonNetwork::evaluate)
       .def("fit", &PythonNetwork::fit, nb::arg(), nb::arg().none(), nb::arg(), nb::arg().none(), nb::arg())
+      .def("begin_steps", &PythonNetwork::begin_steps)
+      .def("end_steps", &PythonNetwork::end_steps)
+      .def("has_steps", &PythonNetwork::has_steps)
+      .def("train_on_batch", &PythonNetwork::train_on_batch, nb::arg(), nb::arg(), nb::arg().none())
+      .def("up_to", &up_to)
       .def("gradients", &PythonNetwork::gradients)
       .def("parameters", &parameters)
       .def("set_parameters", &set_parameters)

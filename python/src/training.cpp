@@ -214,6 +214,12 @@ void construct_stream(PythonStream* self, nb::object next, std::int64_t count, n
   new (self) PythonStream{std::move(next), count, std::move(batch)};
 }
 
+// The settings' optimizer, (name, values).
+OptimizerOptions optimizer_of(const nb::dict& settings) {
+  const nb::tuple of = nb::cast<nb::tuple>(settings["optimizer"]);
+  return optimizer_options(nb::cast<nb::str>(of[0]), nb::cast<nb::dict>(nb::object(of[1])));
+}
+
 }  // namespace
 
 OptimizerOptions optimizer_options(const nb::str& name, const nb::dict& values) {
@@ -225,6 +231,7 @@ OptimizerOptions optimizer_options(const nb::str& name, const nb::dict& values) 
         v.read("weight_decay", o.weight_decay);
         if constexpr (requires { o.momentum; }) v.read("momentum", o.momentum);
         if constexpr (requires { o.nesterov; }) v.read("nesterov", o.nesterov);
+        if constexpr (requires { o.amsgrad; }) v.read("amsgrad", o.amsgrad);
         if constexpr (requires { o.beta_1; }) v.read("beta_1", o.beta_1);
         if constexpr (requires { o.beta_2; }) v.read("beta_2", o.beta_2);
         if constexpr (requires { o.rho; }) v.read("rho", o.rho);
@@ -256,6 +263,7 @@ Loss loss_options(const nb::str& name, const nb::dict& values) {
         if constexpr (requires { o.beta; }) v.read("beta", o.beta);
       },
       loss);
+  check_loss_options(loss, name.c_str());
   return loss;
 }
 
@@ -269,12 +277,31 @@ std::vector<OutputLoss> output_losses(const nb::dict& settings) {
   return losses;
 }
 
+std::map<std::string, std::string> setting_names() {
+  return {{"accumulation_steps", "gradient_accumulation_steps"},
+          {"average", "ema_decay"},
+          {"clip_norm", "clipnorm"},
+          {"clip_parameter_norm", "parameter_clipnorm"},
+          {"clip_value", "clipvalue"},
+          {"keep_best", "restore_best_weights"},
+          {"learning_rate", "LearningRateScheduler"},
+          {"plateau", "ReduceLROnPlateau"}};
+}
+
+StepOptions step_options(const nb::dict& settings) {
+  StepOptions options;
+  options.optimizer = optimizer_of(settings);
+  options.losses = output_losses(settings);
+  options.top_k = nb::cast<std::int64_t>(settings["top_k"]);
+  options.seed = nb::cast<std::uint64_t>(settings["seed"]);
+  return options;
+}
+
 TrainOptions train_options(const nb::dict& settings) {
   TrainOptions options;
   options.epochs = integer({kFit, "epochs", "an integer"}, settings["epochs"]);
   options.batch_size = integer({kFit, "batch_size", "an integer"}, settings["batch_size"]);
-  const nb::tuple optimizer = nb::cast<nb::tuple>(settings["optimizer"]);
-  options.optimizer = optimizer_options(nb::cast<nb::str>(optimizer[0]), nb::cast<nb::dict>(nb::object(optimizer[1])));
+  options.optimizer = optimizer_of(settings);
   options.losses = output_losses(settings);
   options.schedule = schedule_from_text(
       free_text({kFit, "schedule", "a name such as 'one_cycle'"}, settings["schedule"]), "fit: schedule");

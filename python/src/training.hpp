@@ -3,9 +3,12 @@
 
 #include <nanobind/nanobind.h>
 
+#include <map>
 #include <memory>
+#include <string>
 #include <vector>
 
+#include "hubel/batch_trainer.hpp"
 #include "hubel/trainer.hpp"
 #include "stream.hpp"
 #include "watch.hpp"
@@ -23,6 +26,10 @@ std::vector<OutputLoss> output_losses(const nb::dict& settings);
 
 // From the settings of hubel.Model.fit; without callbacks.
 TrainOptions train_options(const nb::dict& settings);
+// What hubel.Model.fit calls the settings that a training's state goes by, where that is another name.
+std::map<std::string, std::string> setting_names();
+// From those of hubel.Model.train_on_batch.
+StepOptions step_options(const nb::dict& settings);
 
 // Samples x with y: labels of int32, (m) or with more axes, or float32 targets, (m, ...). Both are kept. Or x is a
 // hubel._core.FolderPart, without y. Or both are lists, of an array for each input and each output. `weights` are None

@@ -2,7 +2,9 @@
 #include "cli/augment_option.hpp"
 
 #include <cmath>
+#include <set>
 #include <stdexcept>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -42,15 +44,22 @@ void for_each_number(Augmentation& a, const F& f) {
   f("cutmix", a.cutmix);
 }
 
-void set(double& field, double value) { field = value; }
-void set(std::int64_t& field, double value) {
+void set(std::string_view, double& field, double value) { field = value; }
+void set(std::string_view name, std::int64_t& field, double value) {
   constexpr double kMost = 1e9;
   if (value != std::floor(value) || std::abs(value) > kMost)
-    throw std::invalid_argument(detail::formatted("{} is not a whole number", value));
+    throw std::invalid_argument(detail::formatted("{} = {}, it must be a whole number", name, value));
   field = static_cast<std::int64_t>(value);
 }
 
-void set_named(Augmentation& augmentation, const std::string& part) {
+// A number for examples: of pixels, of degrees, or a share or probability.
+std::string_view example(const std::string& name) {
+  if (name == "crop" || name == "cutout") return "4";
+  if (name == "rotation" || name == "shear") return "10";
+  return name.ends_with("-max") ? "1" : "0.1";
+}
+
+void set_named(Augmentation& augmentation, const std::string& part, std::set<std::string>& given) {
   const std::size_t equals = std::min(part.find('='), part.size());
   const std::string name = part.substr(0, equals), text = part.substr(std::min(equals + 1, part.size()));
   const auto number = detail::finite_number(text);
@@ -58,10 +67,12 @@ void set_named(Augmentation& augmentation, const std::string& part) {
   for_each_number(augmentation, [&](std::string_view own, auto& field) {
     if (name != own) return;
     known = true;
-    if (number) set(field, *number);
+    if (number) set(own, field, *number);
   });
   if (!known) throw std::invalid_argument(detail::formatted("there is no '{}', there are {}", name, augment_names()));
-  if (!number) throw std::invalid_argument(detail::formatted("{} wants a number, as in {}=0.1", name, name));
+  if (!number)
+    throw std::invalid_argument(detail::formatted("{} wants a number, as in {}={}", name, name, example(name)));
+  if (!given.insert(name).second) throw std::invalid_argument(detail::formatted("{} is given twice", name));
 }
 
 // What is out of its range is told by the name that it was given by.
@@ -87,9 +98,10 @@ std::string augment_names() {
 
 Augmentation augment_option(const std::string& text) {
   Augmentation augmentation;
+  std::set<std::string> given;
   for (std::size_t begin = 0; begin <= text.size();) {
     const std::size_t end = std::min(text.find(',', begin), text.size());
-    set_named(augmentation, text.substr(begin, end - begin));
+    set_named(augmentation, text.substr(begin, end - begin), given);
     begin = end + 1;
   }
   check_ranges(augmentation);

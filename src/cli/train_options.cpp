@@ -90,9 +90,10 @@ void add_learning_options(CLI::App& c, TrainArguments& o) {
       ->type_name("RATE")
       ->capture_default_str();
   c.add_option("--optimizer", o.optimizer, "How gradients change weights")
-      ->check(
-          CLI::IsMember({"sgd", "adam", "adamw", "rmsprop", "adagrad", "lamb", "nadam", "adamax", "adadelta", "lion"}))
+      ->check(CLI::IsMember(
+          {"sgd", "adam", "adamw", "rmsprop", "adagrad", "lamb", "nadam", "adamax", "adadelta", "lion", "radam"}))
       ->capture_default_str();
+  c.add_flag("--amsgrad", o.amsgrad, "Steps by the largest second moment so far, of adam and adamw");
   c.add_option("--momentum", o.momentum, "The optimiser's momentum, of sgd and rmsprop")
       ->check(CLI::Validator(is_part, "SHARE"))
       ->type_name("SHARE");
@@ -184,6 +185,7 @@ OptimizerOptions optimizer_options(const TrainArguments& o) {
         chosen.learning_rate = o.lr;
         if (o.weight_decay) chosen.weight_decay = *o.weight_decay;
         if constexpr (requires { chosen.momentum; }) chosen.momentum = o.momentum.value_or(0);
+        if constexpr (requires { chosen.amsgrad; }) chosen.amsgrad = o.amsgrad;
       },
       options);
   return options;
@@ -212,6 +214,8 @@ void add_train_options(CLI::App& command, TrainArguments& o) {
 void check_together(const CLI::App& command, const TrainArguments& o) {
   if (o.momentum && o.optimizer != "sgd" && o.optimizer != "rmsprop")
     throw CLI::ValidationError(detail::formatted("--momentum goes with sgd and rmsprop; {} has none", o.optimizer));
+  if (o.amsgrad && o.optimizer != "adam" && o.optimizer != "adamw")
+    throw CLI::ValidationError(detail::formatted("--amsgrad goes with adam and adamw, not with {}", o.optimizer));
   if (command.count("--checkpoint-every") > 0 && o.checkpoint_path().empty())
     throw CLI::ValidationError("--checkpoint-every asks how often, but there is no --checkpoint to write");
   if (o.recipe.empty()) return;
@@ -260,6 +264,7 @@ TrainOptions train_options(const TrainArguments& o) {
 std::string described(const TrainArguments& o) {
   std::string text =
       detail::formatted("{}, learning rate {} ({}), batch {}, seed {}", o.optimizer, o.lr, o.schedule, o.batch, o.seed);
+  if (o.amsgrad) text += ", amsgrad";
   if (o.warmup > 0) text += detail::formatted(", warm-up {}", o.warmup);
   if (o.momentum) text += detail::formatted(", momentum {}", *o.momentum);
   if (o.weight_decay) text += detail::formatted(", weight decay {}", *o.weight_decay);

@@ -28,6 +28,7 @@ struct TrainArguments {
   double lr = 1e-3;
   std::string optimizer = "adam";
   std::optional<double> momentum, weight_decay;
+  bool amsgrad = false;
   std::string schedule = "linear";
   double warmup = 0;
   double clip_norm = 0, clip_parameter_norm = 0;

@@ -51,9 +51,7 @@ Evaluation evaluate(const Network<float>& network, const SampleSource& source, c
     if (options.confusion) count_predictions(execution.logits(), batch.labels(0), *options.confusion);
     if (options.on_progress && !options.on_progress(scores.count())) break;
   }
-  const std::span<const OutputResult> outputs = scores.results();
-  return {
-      scores.mean_loss(), scores.accuracy(), scores.top_k_accuracy(), scores.count(), {outputs.begin(), outputs.end()}};
+  return scores.evaluation();
 }
 
 Evaluation evaluate(const Network<float>& network, const SampleSource& source, std::int64_t batch_size,

@@ -188,6 +188,37 @@ Graph::Value Graph::named(std::string_view name, const Layer& layer) const {
       "Network: what is appended cannot have the weights of {}: there is no such layer, or it is another", name));
 }
 
+Graph Graph::up_to(std::span<const Value> outputs) const {
+  Graph whole = *this;
+  whole.set_outputs(outputs);
+  std::vector<bool> wanted(value_count());
+  for (const Value output : outputs) wanted[position(output.layer())] = true;
+  for (std::int64_t i = std::ssize(layers_) - 1; i >= 0; --i) {
+    if (!wanted[position(i)]) continue;
+    for (const std::int64_t input : layers_[static_cast<std::size_t>(i)].inputs) wanted[position(input)] = true;
+  }
+  Graph part;
+  std::vector<std::optional<Value>> made(value_count());
+  std::vector<std::optional<Value>> first(layers_.size());  // by whose weights they are, what has them there
+  for (std::size_t i = 0; i < inputs_.size(); ++i)
+    if (wanted[i]) made[i] = part.add_input(inputs_[i].shape, inputs_[i].name);
+  for (std::int64_t i = 0; i < std::ssize(layers_); ++i) {
+    if (!wanted[position(i)]) continue;
+    const GraphLayer& placed = layers_[static_cast<std::size_t>(i)];
+    std::vector<Value> taken;
+    for (const std::int64_t input : placed.inputs) taken.push_back(*made[position(input)]);
+    std::optional<Value>& weights = first[static_cast<std::size_t>(placed.weights_of < 0 ? i : placed.weights_of)];
+    made[position(i)] = weights ? part.again(*weights, taken, placed.name) : part(placed.layer, taken, placed.name);
+    if (!weights) weights = made[position(i)];
+  }
+  std::vector<Value> ends;
+  for (const Value output : outputs) ends.push_back(*made[position(output.layer())]);
+  part.set_outputs(ends);
+  return part;
+}
+
+Graph Graph::up_to(Value output) const { return up_to(std::span(&output, 1)); }
+
 void Graph::set_outputs(std::span<const Value> outputs) {
   if (outputs.empty()) throw std::invalid_argument("Network: there are no outputs, at least one is needed");
   for (std::size_t i = 0; i < outputs.size(); ++i) {

@@ -4,6 +4,7 @@
 #include "hubel/pool.hpp"
 #include "nn/layer_kind.hpp"
 #include "nn/layer_pooling.hpp"
+#include "ops/pool_words.hpp"
 #include "text/formatted.hpp"
 
 namespace hubel::detail {
@@ -24,7 +25,7 @@ struct LayerKind<Pool2D> : WindowPoolTraits<Pool2D> {
     check_sizes(who, "pool_size", layer.pool_size);
     check_sizes(who, "strides", layer.strides);
     LayerPlan plan;
-    plan.output = pool_output_shape(x, options(layer), who);
+    plan.output = pool_shape_in_words(x, options(layer), who, {.kernel = "pool_size", .input = "the input"});
     return plan;
   }
 

@@ -182,6 +182,22 @@ std::vector<std::string> Network<T>::copy_weights(const Network& other, std::str
 }
 
 template <class T>
+Network<T> Network<T>::up_to(std::span<const Graph::Value> outputs) const {
+  Graph part = graph_.up_to(outputs);
+  const auto ranges = detail::plan_network(graph_).ranges;
+  std::vector<Parameter<T>> kept;
+  for (const GraphLayer& placed : part.layers()) {
+    if (placed.weights_of >= 0) continue;
+    const auto [first, count] = ranges[static_cast<std::size_t>(graph_.find(placed.name)->layer())];
+    for (Parameter<T> p : parameters().subspan(first, count)) {  // by the name of the first that has them there
+      p.name = placed.name + p.name.substr(p.name.rfind('.'));
+      kept.push_back(std::move(p));
+    }
+  }
+  return Network(std::move(part), std::move(kept));
+}
+
+template <class T>
 std::string Network<T>::summary() const {
   return detail::summary_of(graph_, info_, sizeof(T));
 }

@@ -74,12 +74,16 @@ std::vector<std::string> moment_names(const Adamax&) { return {"first_moment", "
 std::vector<std::string> moment_names(const Adadelta&) { return {"square_average", "change_average"}; }
 std::vector<std::string> moment_names(const Lion&) { return {"momentum"}; }
 template <class AdamOptions>
-std::vector<std::string> moment_names(const AdamOptions&) {
-  return {"first_moment", "second_moment"};
+std::vector<std::string> moment_names(const AdamOptions& o) {
+  std::vector<std::string> names = {"first_moment", "second_moment"};
+  if constexpr (requires { o.amsgrad; })
+    if (o.amsgrad) names.push_back("largest_second_moment");
+  return names;
 }
 
 // Which of them are of squares, and so never negative.
-constexpr std::string_view kSquares[] = {"/square_average", "/change_average", "/accumulator", "/second_moment"};
+constexpr std::string_view kSquares[] = {"/square_average", "/change_average", "/accumulator", "/second_moment",
+                                         "/largest_second_moment"};
 
 template <class Options>
 double start_of_moments(const Options& o) {
@@ -165,6 +169,17 @@ simd::AdamStep<T> coefficients(const AdamOptions& o, double rate, double decay, 
   step.one_minus_beta_2 = static_cast<T>(1 - o.beta_2);
   step.least = least_moment<T>(o.epsilon);
   step.decay = static_cast<T>(kDecoupled ? 0 : decay);
+  if constexpr (std::is_same_v<AdamOptions, RAdam>) {
+    const double correction = 1 - std::pow(o.beta_2, steps);
+    const double most = 2 / (1 - o.beta_2) - 1, now = most - 2 * steps * (1 - correction) / correction;
+    constexpr double kSure = 5;  // the paper's 4, and one more, as its authors' program and PyTorch have it
+    step.divides = now > kSure;
+    step.root = 1;
+    if (step.divides) {
+      const double sureness = std::sqrt((now - 4) * (now - 2) * most / ((most - 4) * (most - 2) * now));
+      step.rate = static_cast<T>(rate / (1 - std::pow(o.beta_1, steps)) * sureness * std::sqrt(correction));
+    }
+  }
   if constexpr (std::is_same_v<AdamOptions, Nadam>) {
     const double now = momentum_at(o, progress.t), next = momentum_at(o, progress.t + 1);
     step.rate = static_cast<T>(rate * next / (1 - progress.momentum_product * next));
@@ -181,7 +196,7 @@ void apply(const SGD&, const simd::SgdStep<T>& step, const T* g, T* const* momen
 }
 template <class AdamOptions, class T>
 void apply(const AdamOptions&, const simd::AdamStep<T>& step, const T* g, T* const* moments, T* w, std::size_t n) {
-  simd::adam_step(step, g, moments[0], moments[1], w, n);
+  simd::adam_step(step, g, moments[0], moments[1], moments[2], w, n);
 }
 template <class T>
 void apply(const Nadam&, const simd::AdamStep<T>& step, const T* g, T* const* moments, T* w, std::size_t n) {
@@ -213,16 +228,17 @@ void apply(const Adagrad&, const simd::AdagradStep<T>& step, const T* g, T* cons
 }  // namespace
 
 std::string_view optimizer_name(const OptimizerOptions& options) {
-  constexpr std::string_view kNames[] = {"sgd",  "adam",  "adamw",  "rmsprop",  "adagrad",
-                                         "lamb", "nadam", "adamax", "adadelta", "lion"};
+  constexpr std::string_view kNames[] = {"sgd",   "adam",   "adamw",    "rmsprop", "adagrad", "lamb",
+                                         "nadam", "adamax", "adadelta", "lion",    "radam"};
   static_assert(std::size(kNames) == std::variant_size_v<OptimizerOptions>);
   return kNames[options.index()];
 }
 
 OptimizerOptions optimizer_from_name(std::string_view name, std::string_view who) {
   const detail::Named<OptimizerOptions> options[] = {
-      {"sgd", SGD{}},   {"adam", Adam{}},   {"adamw", AdamW{}},   {"rmsprop", RMSProp{}},   {"adagrad", Adagrad{}},
-      {"lamb", LAMB{}}, {"nadam", Nadam{}}, {"adamax", Adamax{}}, {"adadelta", Adadelta{}}, {"lion", Lion{}}};
+      {"sgd", SGD{}},           {"adam", Adam{}}, {"adamw", AdamW{}}, {"rmsprop", RMSProp{}},
+      {"adagrad", Adagrad{}},   {"lamb", LAMB{}}, {"nadam", Nadam{}}, {"adamax", Adamax{}},
+      {"adadelta", Adadelta{}}, {"lion", Lion{}}, {"radam", RAdam{}}};
   return detail::value_of(options, name, who, "optimizer");
 }
 
@@ -264,7 +280,7 @@ template <class Body>
 void Optimizer<T>::for_each_piece(const Body& body) {
   detail::parallel_for(std::ssize(pieces_), kFlopsPerElement * elements_, [&](std::int64_t item) {
     const Piece& piece = pieces_[static_cast<std::size_t>(item)];
-    T* moments[kMostMoments] = {};
+    T* moments[kMostMoments] = {};  // null for those that it does not have
     for (std::size_t k = 0; k < moments_.size(); ++k)
       moments[k] = moments_[k].tensors[piece.parameter].data() + piece.begin;
     body(piece, static_cast<std::size_t>(item), moments);

@@ -137,6 +137,11 @@ class OutputScores {
     return results_;
   }
 
+  Evaluation evaluation() {
+    const std::span<const OutputResult> outputs = results();
+    return {mean_loss(), accuracy(), top_k_accuracy(), count(), {outputs.begin(), outputs.end()}};
+  }
+
   // What a training's state has of each output.
   std::span<Totals> totals() { return totals_; }
   std::span<const Totals> totals() const { return totals_; }

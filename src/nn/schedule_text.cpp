@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 #include <optional>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -26,17 +27,18 @@ std::vector<std::string_view> parts_of(std::string_view text, char separator) {
   return parts;
 }
 
-double number_of(std::string_view text) {
+double number_of(std::string_view option, std::string_view text) {
   const std::optional<double> number = detail::finite_number(text);
-  if (!number) throw std::invalid_argument(detail::formatted("{} is not a number", text));
+  if (!number) throw std::invalid_argument(detail::formatted("{} must be a finite number, got '{}'", option, text));
   return *number;
 }
 
-std::int64_t whole_number_of(std::string_view text) {
+std::int64_t whole_number_of(std::string_view option, std::string_view text) {
   constexpr double kMost = 1e9;
-  const double number = number_of(text);
-  if (number != std::floor(number)) throw std::invalid_argument(detail::formatted("{} is not a whole number", text));
-  if (std::abs(number) > kMost) throw std::invalid_argument(detail::formatted("{} is more than {}", text, kMost));
+  const double number = number_of(option, text);
+  if (number != std::floor(number) || std::abs(number) > kMost)
+    throw std::invalid_argument(
+        detail::formatted("{} must be a whole number of at most {}, got '{}'", option, kMost, text));
   return static_cast<std::int64_t>(number);
 }
 
@@ -46,11 +48,11 @@ bool set_option(Kind& kind, std::string_view name, std::string_view value) {
   const auto set = [&](const char* own, auto& field) {
     if (name != own) return false;
     if constexpr (std::is_same_v<std::remove_reference_t<decltype(field)>, double>) {
-      field = number_of(value);
+      field = number_of(own, value);
     } else if constexpr (std::is_same_v<std::remove_reference_t<decltype(field)>, std::int64_t>) {
-      field = whole_number_of(value);
+      field = whole_number_of(own, value);
     } else {
-      for (const std::string_view part : parts_of(value, '/')) field.push_back(whole_number_of(part));
+      for (const std::string_view part : parts_of(value, '/')) field.push_back(whole_number_of(own, part));
     }
     return true;
   };
@@ -77,11 +79,18 @@ bool set_option(Kind& kind, std::string_view name, std::string_view value) {
 
 // The schedule of that name with the options of "every=10,gamma=0.5".
 Schedule with_options(Schedule::Kind kind, std::string_view options, std::string_view name) {
-  for (const std::string_view option : parts_of(options, ',')) {
-    const std::size_t equals = std::min(option.find('='), option.size());
-    const std::string_view value = option.substr(std::min(equals + 1, option.size()));
-    if (!std::visit([&](auto& k) { return set_option(k, option.substr(0, equals), value); }, kind))
-      throw std::invalid_argument(detail::formatted("{} has no option {}", name, option));
+  std::set<std::string_view> given;
+  for (const std::string_view part : parts_of(options, ',')) {
+    const std::size_t equals = std::min(part.find('='), part.size());
+    const std::string_view option = part.substr(0, equals), value = part.substr(std::min(equals + 1, part.size()));
+    if (!given.insert(option).second)
+      throw std::invalid_argument(detail::formatted("{}: {} is given twice", name, option));
+    try {
+      if (std::visit([&](auto& k) { return set_option(k, option, value); }, kind)) continue;
+    } catch (const std::invalid_argument& wrong) {
+      throw std::invalid_argument(detail::formatted("{}: {}", name, wrong.what()));
+    }
+    throw std::invalid_argument(detail::formatted("{} has no option '{}'", name, option));
   }
   return std::visit([](const auto& k) { return Schedule(k); }, kind);
 }

@@ -20,6 +20,19 @@ inline void check_batch_size(const char* who, std::int64_t batch_size) {
     throw std::invalid_argument(detail::formatted("{}: batch_size = {}, it must be at least 1", who, batch_size));
 }
 
+inline void check_size(std::string_view who, const char* option, double size) {
+  if (!(size >= 0 && std::isfinite(size)))
+    throw std::invalid_argument(formatted("{}: {} = {}, it must be finite and at least 0", who, option, size));
+}
+
+// Of TrainOptions or StepOptions.
+template <class Options>
+void check_clipping(std::string_view who, const Options& options) {
+  check_size(who, "clip_value", options.clip_value);
+  check_size(who, "clip_parameter_norm", options.clip_parameter_norm);
+  check_size(who, "clip_norm", options.clip_norm);
+}
+
 // What messages about each of the network's outputs begin with: of several their layers' names too.
 inline std::vector<std::string> output_whos(std::string_view who, const Network<float>& network) {
   std::vector<std::string> whos;

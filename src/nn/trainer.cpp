@@ -1,7 +1,6 @@
 // Training: the checks of its arguments. Its steps are in training.cpp.
 #include "hubel/trainer.hpp"
 
-#include <cmath>
 #include <stdexcept>
 
 #include "nn/train_checks.hpp"
@@ -17,11 +16,6 @@ void check_share(const char* option, double share) {
     throw std::invalid_argument(detail::formatted("fit: {} = {}, it must be in (0, 1]", option, share));
 }
 
-void check_size(const char* option, double size) {
-  if (!(size >= 0 && std::isfinite(size)))
-    throw std::invalid_argument(detail::formatted("fit: {} = {}, it must be finite and at least 0", option, size));
-}
-
 void check_numbers(const TrainOptions& options) {
   if (options.epochs < 1)
     throw std::invalid_argument(detail::formatted("fit: epochs = {}, it must be at least 1", options.epochs));
@@ -33,11 +27,9 @@ void check_numbers(const TrainOptions& options) {
     throw std::invalid_argument(detail::formatted("fit: warmup = {}, it must be in [0, 1)", options.warmup));
   check_share("hard_share", options.hard_share);
   check_share("skip_above", options.skip_above);
-  check_size("clip_value", options.clip_value);
-  check_size("clip_parameter_norm", options.clip_parameter_norm);
-  check_size("clip_norm", options.clip_norm);
-  check_size("save_every_steps", static_cast<double>(options.save_every_steps));
-  check_size("save_every_epochs", static_cast<double>(options.save_every_epochs));
+  detail::check_clipping("fit", options);
+  detail::check_size("fit", "save_every_steps", static_cast<double>(options.save_every_steps));
+  detail::check_size("fit", "save_every_epochs", static_cast<double>(options.save_every_epochs));
 }
 
 void check_averages(const TrainOptions& options) {

@@ -8,7 +8,6 @@
 #include <stdexcept>
 #include <utility>
 
-#include "hubel/clip.hpp"
 #include "hubel/random.hpp"
 #include "nn/train_checks.hpp"
 #include "text/formatted.hpp"
@@ -20,17 +19,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
-
-// What to do about a loss that is not finite.
-std::string_view remedy(const Batch& batch) {
-  const auto finite = [](TensorView<const float> values) {
-    return std::all_of(values.begin(), values.end(), [](float value) { return std::isfinite(value); });
-  };
-  if (!std::ranges::all_of(batch.xs(), finite)) return "there are samples with nan or infinite values";
-  for (std::size_t i = 0; i < batch.outputs(); ++i)
-    if (batch.has_targets(i) && !finite(batch.targets(i))) return "there are targets with nan or infinite values";
-  return "a lower learning rate usually helps";
-}
 
 // Streams of random numbers below this belong to the parameters (network.cpp); epoch e is shuffled by kShuffles + e.
 constexpr std::uint64_t kShuffles = std::uint64_t{1} << 32;
@@ -67,14 +55,11 @@ Training::Training(Network<float>& network, const SampleSource& train, const Tra
       length_(length()),
       batch_(train, batch_size_),
       scores_(output_losses("fit", network, options.loss, options.losses), output_whos("fit", network), options.top_k),
-      execution_(network, batch_size_, Execution<float>::Mode::training),
       optimizer_(options.optimizer, std::as_const(network).parameters()),
-      accumulated_(execution_.gradients(), std::as_const(network).parameters(), options.accumulation_steps),
+      batch_step_(network, optimizer_, batch_size_,
+                  {options.clip_value, options.clip_parameter_norm, options.clip_norm}, options.accumulation_steps),
       losses_(count_, batch_size_, later_count_ < count_) {
   const std::span<const Parameter<float>> parameters = std::as_const(network).parameters();
-  for (std::size_t i = 0; i < parameters.size(); ++i)
-    if (parameters[i].role != ParameterRole::statistic && !parameters[i].frozen)
-      clipped_.push_back(execution_.gradients()[i]);
   epoch_rate_ = hubel::learning_rate(options.optimizer);
   if (options.average) average_.emplace(parameters, *options.average);
   if (options.swa_start > 0) average_.emplace(parameters, AverageOptions{.equal = true});
@@ -182,7 +167,7 @@ TrainProgress Training::progress() {
   p.learning_rate = learning_rate_;
   p.seconds = seconds_;
   p.all_steps = batches_done();
-  p.gradient_norm = norm_;
+  p.gradient_norm = batch_step_.norm();
   p.outputs = scores_.results();
   return p;
 }
@@ -241,20 +226,10 @@ bool Training::watch(const EpochResult& epoch) {
 
 std::span<const LossResult> Training::learn(std::span<const std::int32_t> indices) {
   batch_.gather(indices);
-  execution_.set_dropout(options_.seed, static_cast<std::uint64_t>(batches_done()));
-  const std::span<OutputAim<float>> aims = scores_.aims(batch_);
-  aims[0].skip_above = options_.skip_above;
-  aims[0].row_losses = losses_.room(std::ssize(indices));
-  const std::span<const LossResult> losses = execution_.losses_and_gradients(batch_.xs(), aims);
+  const std::span<const LossResult> losses = batch_step_.learn(
+      batch_, scores_, {options_.seed, batches_done(), options_.skip_above, losses_.room(std::ssize(indices))});
   losses_.note(indices);
   return losses;
-}
-
-// Returns the gradients' norm, or 0 where it was not asked for.
-double Training::clip() {
-  if (options_.clip_value > 0) clip_by_value(clipped_, options_.clip_value);
-  if (options_.clip_parameter_norm > 0) clip_by_norm(clipped_, options_.clip_parameter_norm);
-  return options_.clip_norm > 0 ? clip_by_global_norm(clipped_, options_.clip_norm) : 0;
 }
 
 double Training::learning_factor() const {
@@ -264,17 +239,11 @@ double Training::learning_factor() const {
   return plateau_ && rate > 0 ? factor * (plateau_->learning_rate() / rate) : factor;
 }
 
-// The optimizer's, or with the gradients of too few batches for one their keeping.
 void Training::step() {
   const double factor = learning_factor();
   learning_rate_ = options_.learning_rate ? epoch_rate_ : factor * hubel::learning_rate(options_.optimizer);
-  if (!accumulated_.add(batches_done())) {
-    optimizer_.move_statistics(network_.parameters(), execution_.gradients());
-    return;
-  }
-  norm_ = clip();
-  optimizer_.step(network_.parameters(), execution_.gradients(), factor);
-  if (options_.average) average_->update(std::as_const(network_).parameters());
+  const bool went = batch_step_.go(batches_done(), factor);
+  if (went && options_.average) average_->update(std::as_const(network_).parameters());
 }
 
 // False when the source has no more samples.
@@ -284,15 +253,10 @@ bool Training::run_step() {
   if (n == 0) return false;
   const std::span<const LossResult> losses =
       learn(std::span(order_).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(n)));
-  scores_.check_outputs(execution_);
   const double loss = scores_.sum([&](std::size_t i) { return losses[i].loss; });
-  if (!std::isfinite(loss)) {
-    throw std::runtime_error(detail::formatted("training diverged: the loss is {} at epoch {}, step {}; {}",
-                                               std::isnan(loss) ? "nan" : "infinite", epoch_, step_ + 1,
-                                               remedy(batch_)));
-  }
+  if (!std::isfinite(loss)) raise_diverged(loss, batch_, formatted("epoch {}, step {}", epoch_, step_ + 1));
   step();
-  scores_.add(losses, batch_, execution_, options_.on_batch);
+  scores_.add(losses, batch_, batch_step_.execution(), options_.on_batch);
   ++step_;
   return true;
 }

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "hubel/trainer.hpp"
-#include "nn/accumulated_gradients.hpp"
+#include "nn/batch_step.hpp"
 #include "nn/best_weights.hpp"
 #include "nn/output_scores.hpp"
 #include "nn/sample_losses.hpp"
@@ -42,7 +42,6 @@ class Training {
   bool run_step();
   void step();
   std::span<const LossResult> learn(std::span<const std::int32_t> indices);
-  double clip();
   double learning_factor() const;
   TrainProgress progress();
   bool judge_epoch(TrainResult& result);
@@ -68,10 +67,8 @@ class Training {
   TrainingLength length_;
   Batch batch_;
   OutputScores scores_;  // of this epoch
-  Execution<float> execution_;
   Optimizer<float> optimizer_;
-  AccumulatedGradients accumulated_;
-  std::vector<TensorView<float>> clipped_;  // the gradients that are: not the statistics' steps, nor what is frozen
+  BatchStep batch_step_;
   SampleLosses losses_;
   std::optional<WeightAverage<float>> average_;
   std::optional<EarlyStopping> early_stopping_;
@@ -83,7 +80,7 @@ class Training {
   // Where it is.
   std::int64_t epoch_ = 1, step_ = 0;  // steps done of this epoch
   double epoch_rate_ = 0;              // with options.learning_rate: of this epoch
-  double learning_rate_ = 0, norm_ = 0, seconds_ = 0;
+  double learning_rate_ = 0, seconds_ = 0;
   bool stopped_early_ = false;
 };
 

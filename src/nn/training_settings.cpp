@@ -47,6 +47,8 @@ std::string optimizer_text(std::string_view name, const Options& o) {
   HUBEL_OPTION(epsilon);
   HUBEL_OPTION(momentum_decay);
   HUBEL_OPTION(weight_decay);
+  if constexpr (requires { o.amsgrad; })
+    if (o.amsgrad) text += " amsgrad=true";  // older states have no such option
   return text;
 }
 

@@ -49,7 +49,8 @@ void check_groups(const Tensors& all) {
   }
 }
 
-void check_settings(const std::map<std::string, std::string>& given, const std::map<std::string, std::string>& own) {
+void check_settings(const TrainingState& state, const std::map<std::string, std::string>& own) {
+  const std::map<std::string, std::string>& given = state.settings;
   const auto compare = [&](const auto& from, const auto& to) {
     for (const auto& [name, value] : from) {
       const auto other = to.find(name);
@@ -62,7 +63,9 @@ void check_settings(const std::map<std::string, std::string>& given, const std::
         refuse_state(formatted("is of a training on other {}: the {}, taken of values, labels and weights, is another",
                                name.substr(0, name.size() - kFingerprint.size()), name));
       }
-      refuse_state(detail::formatted("is of a training with {} = {}, but this one has {}", name, in(given), in(own)));
+      const auto known = state.names.find(name);
+      refuse_state(formatted("is of a training with {} = {}, but this one has {}",
+                             known == state.names.end() ? name : known->second, in(given), in(own)));
     }
   };
   compare(own, given);
@@ -183,7 +186,7 @@ void Training::save() const {
   if (average_) add_group(state.tensors, kAverage, average_->state());
   if (best_) add_group(state.tensors, kBest, best_->state());
   add_group(state.tensors, kLosses, losses_.state());
-  add_group(state.tensors, kAccumulated, accumulated_.state());
+  add_group(state.tensors, kAccumulated, batch_step_.accumulated().state());
   options_.save_state(state);
 }
 
@@ -246,7 +249,7 @@ void Training::load_best(const StateNumbers& numbers, const TrainingState& state
 }
 
 void Training::load(const TrainingState& state) {
-  check_settings(state.settings, settings_);
+  check_settings(state, settings_);
   check_groups(state.tensors);
   const StateNumbers numbers(state.numbers);
   load_numbers(numbers);
@@ -256,7 +259,7 @@ void Training::load(const TrainingState& state) {
   const std::int64_t averaged = std::max<std::int64_t>(epoch_ - options_.swa_start, 0);  // ends of epochs
   if (average_) average_->load_state(group_of(state.tensors, kAverage), options_.swa_start > 0 ? averaged : all_steps);
   losses_.load_state(group_of(state.tensors, kLosses));
-  accumulated_.load_state(group_of(state.tensors, kAccumulated));
+  batch_step_.accumulated().load_state(group_of(state.tensors, kAccumulated));
   if (best_) load_best(numbers, state);
   // The network's weights last, when nothing can fail any more.
   std::vector<NamedPlace<float>> places;

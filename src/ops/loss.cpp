@@ -37,11 +37,6 @@ T* checked_gradient(TensorView<T> doutputs, const Shape& outputs) {
   return doutputs.data();
 }
 
-void check_number(bool holds, std::string_view name, double value, std::string_view wanted) {
-  if (holds) return;
-  throw std::invalid_argument(detail::formatted("{}: {} is {} but must be {}", kWho, name, value, wanted));
-}
-
 // ---- Losses of elements ----------------------------------------------------------------------------------------
 
 struct Element {
@@ -49,31 +44,17 @@ struct Element {
   simd::ElementParameters parameters = {};
 };
 
-void check_gamma(double gamma) {
-  check_number(std::isfinite(gamma) && gamma >= 0, "gamma", gamma, "finite and at least 0");
-}
-
 Element element_of(const BinaryCrossEntropy& loss) {
-  check_number(std::isfinite(loss.pos_weight) && loss.pos_weight >= 0, "pos_weight", loss.pos_weight,
-               "finite and at least 0");
-  check_number(loss.label_smoothing >= 0 && loss.label_smoothing <= 1, "label_smoothing", loss.label_smoothing,
-               "in [0, 1]");
   return {loss.from_logits ? simd::ElementLoss::binary_logits : simd::ElementLoss::binary,
           {.p = loss.pos_weight, .smoothing = loss.label_smoothing}};
 }
 Element element_of(const BinaryFocal& loss) {
-  check_gamma(loss.gamma);
-  check_number(loss.alpha == -1 || (loss.alpha >= 0 && loss.alpha <= 1), "alpha", loss.alpha,
-               "in [0, 1], or -1 for none");
   return {loss.from_logits ? simd::ElementLoss::focal_logits : simd::ElementLoss::focal,
           {.p = loss.gamma, .q = loss.alpha}};
 }
 Element element_of(const MeanSquaredError&) { return {simd::ElementLoss::squared}; }
 Element element_of(const MeanAbsoluteError&) { return {simd::ElementLoss::absolute}; }
-Element element_of(const Huber& loss) {
-  check_number(std::isfinite(loss.delta) && loss.delta > 0, "delta", loss.delta, "finite and above 0");
-  return {simd::ElementLoss::huber, {.p = loss.delta}};
-}
+Element element_of(const Huber& loss) { return {simd::ElementLoss::huber, {.p = loss.delta}}; }
 Element element_of(const Hinge&) { return {simd::ElementLoss::hinge}; }
 Element element_of(const SquaredHinge&) { return {simd::ElementLoss::squared_hinge}; }
 Element element_of(const LogCosh&) { return {simd::ElementLoss::log_cosh}; }
@@ -256,8 +237,6 @@ double focal_row(const CategoricalFocal& loss, const T* y, const Target& target,
 
 template <class T>
 LossResult mean_focal(const CategoricalFocal& loss, const detail::LossRows& shape, const Batch<T>& batch) {
-  check_gamma(loss.gamma);
-  check_number(std::isfinite(loss.alpha) && loss.alpha >= 0, "alpha", loss.alpha, "finite and at least 0");
   detail::check_class_weights(kWho, shape.classes, loss.class_weights);
   const double divisor = batch.targets ? static_cast<double>(shape.rows)
                                        : detail::loss_divisor(batch.labels, loss.class_weights, std::nullopt);
@@ -298,8 +277,6 @@ LossResult mean_cosine(const detail::LossRows& shape, const Batch<T>& batch) {
 // With S = TP + alpha FP + beta FN + small, 1 - (TP + small) / S; dS/dy = t + alpha (1 - t) - beta t.
 template <class T>
 LossResult mean_tversky(const Tversky& loss, const Batch<T>& batch) {
-  check_number(std::isfinite(loss.alpha) && loss.alpha >= 0, "alpha", loss.alpha, "finite and at least 0");
-  check_number(std::isfinite(loss.beta) && loss.beta >= 0, "beta", loss.beta, "finite and at least 0");
   const std::int64_t samples = batch.outputs.shape().rank() > 0 ? batch.outputs.shape()[0] : 1;
   if (batch.outputs.size() == 0) return {};
   const std::int64_t size = batch.outputs.size() / samples;
@@ -394,18 +371,22 @@ LossResult of_labels(const L& loss, TensorView<const T> outputs, std::span<const
 
 LossResult compute_loss(const Loss& loss, TensorView<const float> outputs, TensorView<const float> targets,
                         TensorView<float> doutputs, std::span<const float> sample_weights) {
+  check_loss_options(loss, kWho);
   return std::visit([&](const auto& l) { return of_targets(l, outputs, targets, doutputs, sample_weights); }, loss);
 }
 LossResult compute_loss(const Loss& loss, TensorView<const double> outputs, TensorView<const double> targets,
                         TensorView<double> doutputs, std::span<const float> sample_weights) {
+  check_loss_options(loss, kWho);
   return std::visit([&](const auto& l) { return of_targets(l, outputs, targets, doutputs, sample_weights); }, loss);
 }
 LossResult compute_loss(const Loss& loss, TensorView<const float> outputs, std::span<const std::int32_t> labels,
                         TensorView<float> doutputs, std::span<const float> sample_weights) {
+  check_loss_options(loss, kWho);
   return std::visit([&](const auto& l) { return of_labels(l, outputs, labels, doutputs, sample_weights); }, loss);
 }
 LossResult compute_loss(const Loss& loss, TensorView<const double> outputs, std::span<const std::int32_t> labels,
                         TensorView<double> doutputs, std::span<const float> sample_weights) {
+  check_loss_options(loss, kWho);
   return std::visit([&](const auto& l) { return of_labels(l, outputs, labels, doutputs, sample_weights); }, loss);
 }
 

@@ -3,11 +3,52 @@
 
 #include <cmath>
 #include <stdexcept>
+#include <type_traits>
+#include <variant>
 
 #include "ops/checks.hpp"
 #include "text/formatted.hpp"
 
-namespace hubel::detail {
+namespace hubel {
+
+namespace {
+
+void check_number(bool holds, std::string_view who, std::string_view name, double value, std::string_view wanted) {
+  if (holds) return;
+  throw std::invalid_argument(detail::formatted("{}: {} is {} but must be {}", who, name, value, wanted));
+}
+
+bool is_size(double value) { return std::isfinite(value) && value >= 0; }
+bool is_share(double value) { return value >= 0 && value <= 1; }
+
+// What of these a loss has.
+template <class L>
+void check_options_of(const L& loss, std::string_view who) {
+  const auto size = [who](std::string_view name, double value) {
+    check_number(is_size(value), who, name, value, "finite and at least 0");
+  };
+  if constexpr (requires { loss.label_smoothing; })
+    check_number(is_share(loss.label_smoothing), who, "label_smoothing", loss.label_smoothing, "in [0, 1]");
+  if constexpr (requires { loss.pos_weight; }) size("pos_weight", loss.pos_weight);
+  if constexpr (requires { loss.gamma; }) size("gamma", loss.gamma);
+  if constexpr (std::is_same_v<L, BinaryFocal>) {
+    check_number(loss.alpha == -1 || is_share(loss.alpha), who, "alpha", loss.alpha, "in [0, 1], or -1 for none");
+  } else if constexpr (requires { loss.alpha; }) {
+    size("alpha", loss.alpha);
+  }
+  if constexpr (requires { loss.beta; }) size("beta", loss.beta);
+  if constexpr (requires { loss.delta; })
+    check_number(std::isfinite(loss.delta) && loss.delta > 0, who, "delta", loss.delta, "finite and above 0");
+  if constexpr (requires { loss.class_weights; }) detail::check_class_weights(who, loss.class_weights);
+}
+
+}  // namespace
+
+void check_loss_options(const Loss& loss, std::string_view who) {
+  std::visit([who](const auto& l) { check_options_of(l, who); }, loss);
+}
+
+namespace detail {
 
 namespace {
 
@@ -45,11 +86,14 @@ void check_row_labels(std::string_view who, std::string_view name, const LossRow
 }
 
 void check_class_weights(std::string_view who, std::int64_t classes, std::span<const double> weights) {
-  if (weights.empty()) return;
-  if (std::ssize(weights) != classes) {
+  if (!weights.empty() && std::ssize(weights) != classes) {
     throw std::invalid_argument(detail::formatted("{}: class_weights has {} but must have one for each class, {}", who,
                                                   counted(std::ssize(weights), "element"), classes));
   }
+  check_class_weights(who, weights);
+}
+
+void check_class_weights(std::string_view who, std::span<const double> weights) {
   for (std::size_t c = 0; c < weights.size(); ++c) {
     if (std::isfinite(weights[c]) && weights[c] >= 0) continue;
     throw std::invalid_argument(
@@ -78,10 +122,7 @@ RowWeights check_sample_weights(std::string_view who, std::string_view name, con
 
 void check_options(std::string_view who, const LossRows& logits, const CrossEntropyOptions& options) {
   if (!options.losses.empty()) check_count(who, "losses", std::ssize(options.losses), "element", "logits", logits.rows);
-  if (!(options.label_smoothing >= 0 && options.label_smoothing <= 1)) {
-    throw std::invalid_argument(
-        detail::formatted("{}: label_smoothing is {} but must be in [0, 1]", who, options.label_smoothing));
-  }
+  check_number(is_share(options.label_smoothing), who, "label_smoothing", options.label_smoothing, "in [0, 1]");
   check_class_weights(who, logits.classes, options.class_weights);
 }
 
@@ -94,4 +135,6 @@ void check_labels(const Shape& logits, std::span<const std::int32_t> labels, con
   check_sample_weights(who, "logits", logits, options.sample_weights);
 }
 
-}  // namespace hubel::detail
+}  // namespace detail
+
+}  // namespace hubel

@@ -31,6 +31,8 @@ void check_row_labels(std::string_view who, std::string_view name, const LossRow
                       std::span<const std::int32_t> labels, std::optional<std::int32_t> ignore_label);
 // No weights, or one for each class, finite and at least 0:
 void check_class_weights(std::string_view who, std::int64_t classes, std::span<const double> weights);
+// The same, but for their number:
+void check_class_weights(std::string_view who, std::span<const double> weights);
 
 // No weights, or one for each sample or row of the outputs (m, ..., classes), finite and at least 0. Where there is but
 // one axis each element is a row.

@@ -7,6 +7,7 @@
 
 #include "ops/checks.hpp"
 #include "ops/pool_rows.hpp"
+#include "ops/pool_words.hpp"
 #include "text/formatted.hpp"
 
 namespace hubel {
@@ -62,16 +63,17 @@ void check_padding(std::string_view who, const PoolOptions& o) {
       who, p.top, p.bottom, p.left, p.right, kh, kw));
 }
 
-void check_fits(std::string_view who, const PoolOptions& o, const PoolAxis& rows, const PoolAxis& columns) {
+void check_fits(std::string_view who, const detail::PoolWords& words, const PoolOptions& o, const PoolAxis& rows,
+                const PoolAxis& columns) {
   if (o.padding.kind == Padding::Kind::same || (rows.out >= 1 && columns.out >= 1)) return;
   const Padding& p = o.padding;
   const std::string padded =
       p.kind == Padding::Kind::valid
           ? ""
           : detail::formatted(" without its padding of (({}, {}), ({}, {}))", p.top, p.bottom, p.left, p.right);
-  throw std::invalid_argument(detail::formatted(
-      "{}: kernel_shape is ({}, {}), larger than A_prev, which is {} high and {} wide{} (A_prev is {})", who,
-      o.kernel_shape[0], o.kernel_shape[1], rows.extent, columns.extent, padded, kInputAxes));
+  throw std::invalid_argument(detail::formatted("{}: {} is ({}, {}), larger than {}, which is {} high and {} wide{}",
+                                                who, words.kernel, o.kernel_shape[0], o.kernel_shape[1], words.input,
+                                                rows.extent, columns.extent, padded));
 }
 
 // The windows, whose shapes pool_output_shape has checked; they last until the thread's next pooling.
@@ -125,15 +127,20 @@ PoolMode pool_mode_from_name(std::string_view name, std::string_view who) {
   throw std::invalid_argument(detail::formatted("{}: mode is \"{}\" but must be \"max\" or \"avg\"", who, name));
 }
 
-Shape pool_output_shape(const Shape& A_prev, const PoolOptions& options, std::string_view who) {
-  detail::check_rank(who, "A_prev", A_prev, 4, kInputAxes);
+Shape detail::pool_shape_in_words(const Shape& A_prev, const PoolOptions& options, std::string_view who,
+                                  const PoolWords& words) {
+  detail::check_rank(who, words.input, A_prev, 4, kInputAxes);
   constexpr std::int64_t kUnbounded = std::numeric_limits<std::int64_t>::max();
-  detail::check_pair(who, "kernel_shape", options.kernel_shape, kUnbounded, "(kh, kw)");
+  detail::check_pair(who, words.kernel, options.kernel_shape, kUnbounded, "(kh, kw)");
   detail::check_pair(who, "stride", options.stride, kUnbounded, "(sh, sw)");
   check_padding(who, options);
   const PoolAxis rows = resolve_axis(A_prev, options, 0), columns = resolve_axis(A_prev, options, 1);
-  check_fits(who, options, rows, columns);
+  check_fits(who, words, options, rows, columns);
   return {A_prev[0], rows.out, columns.out, A_prev[3]};
+}
+
+Shape pool_output_shape(const Shape& A_prev, const PoolOptions& options, std::string_view who) {
+  return detail::pool_shape_in_words(A_prev, options, who, {});
 }
 
 Tensor<float> pool_forward(TensorView<const float> A_prev, const PoolOptions& options) {

@@ -72,12 +72,18 @@ HWY_INLINE V size_of(D d, const AdamStep<T>& step, V second) {
 
 template <class T>
 HWY_INLINE void adam_any(const AdamStep<T>& step, const T* HWY_RESTRICT g, T* HWY_RESTRICT m, T* HWY_RESTRICT v,
-                         T* HWY_RESTRICT w, std::size_t n) {
+                         T* HWY_RESTRICT largest, T* HWY_RESTRICT w, std::size_t n) {
   for_each_vector<T>(n, [&](auto d, std::size_t i) HWY_ATTR {
     const auto gradient = decayed(d, hn::LoadU(d, g + i), step.decay, w + i);
-    const auto [first, second] = update_moments(d, step, gradient, m + i, v + i);
+    const auto moments = update_moments(d, step, gradient, m + i, v + i);
+    auto second = moments.second;
+    if (largest) {
+      second = hn::Max(hn::LoadU(d, largest + i), second);
+      hn::StoreU(second, d, largest + i);
+    }
+    const auto change = step.divides ? hn::Div(moments.first, size_of(d, step, second)) : moments.first;
     const auto kept = hn::Mul(hn::Set(d, step.keep), hn::LoadU(d, w + i));
-    hn::StoreU(hn::NegMulAdd(hn::Set(d, step.rate), hn::Div(first, size_of(d, step, second)), kept), d, w + i);
+    hn::StoreU(hn::NegMulAdd(hn::Set(d, step.rate), change, kept), d, w + i);
   });
 }
 
@@ -210,11 +216,12 @@ void SgdF32(const SgdStep<float>& step, const float* g, float* v, float* w, std:
 void SgdF64(const SgdStep<double>& step, const double* g, double* v, double* w, std::size_t n) {
   sgd_any(step, g, v, w, n);
 }
-void AdamF32(const AdamStep<float>& step, const float* g, float* m, float* v, float* w, std::size_t n) {
-  adam_any(step, g, m, v, w, n);
+void AdamF32(const AdamStep<float>& step, const float* g, float* m, float* v, float* largest, float* w, std::size_t n) {
+  adam_any(step, g, m, v, largest, w, n);
 }
-void AdamF64(const AdamStep<double>& step, const double* g, double* m, double* v, double* w, std::size_t n) {
-  adam_any(step, g, m, v, w, n);
+void AdamF64(const AdamStep<double>& step, const double* g, double* m, double* v, double* largest, double* w,
+             std::size_t n) {
+  adam_any(step, g, m, v, largest, w, n);
 }
 void MomentsF32(const AdamStep<float>& step, const float* g, float* m, float* v, std::size_t n) {
   moments_any(step, g, m, v, n);
@@ -309,12 +316,14 @@ void sgd_step(const SgdStep<double>& step, const double* g, double* v, double* w
   HWY_DYNAMIC_DISPATCH(SgdF64)(step, g, v, w, n);
 }
 template <>
-void adam_step(const AdamStep<float>& step, const float* g, float* m, float* v, float* w, std::size_t n) {
-  HWY_DYNAMIC_DISPATCH(AdamF32)(step, g, m, v, w, n);
+void adam_step(const AdamStep<float>& step, const float* g, float* m, float* v, float* largest, float* w,
+               std::size_t n) {
+  HWY_DYNAMIC_DISPATCH(AdamF32)(step, g, m, v, largest, w, n);
 }
 template <>
-void adam_step(const AdamStep<double>& step, const double* g, double* m, double* v, double* w, std::size_t n) {
-  HWY_DYNAMIC_DISPATCH(AdamF64)(step, g, m, v, w, n);
+void adam_step(const AdamStep<double>& step, const double* g, double* m, double* v, double* largest, double* w,
+               std::size_t n) {
+  HWY_DYNAMIC_DISPATCH(AdamF64)(step, g, m, v, largest, w, n);
 }
 template <>
 void moments_step(const AdamStep<float>& step, const float* g, float* m, float* v, std::size_t n) {

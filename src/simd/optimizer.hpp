@@ -19,9 +19,10 @@ template <class T>
 void sgd_step(const SgdStep<T>& step, const T* g, T* v, T* w, std::size_t n);
 
 // m = beta_1 m + (1 - beta_1) g; v = beta_2 v + (1 - beta_2) g^2;
-// w = keep w - rate m / (sqrt(v) root + epsilon).
+// w = keep w - rate m / (sqrt(v) root + epsilon), or unless it `divides` w = keep w - rate m.
 // The caller puts the bias corrections into rate (divided by 1 - beta_1^t) and root (1 / sqrt(1 - beta_2^t)), and the
-// decoupled decay into keep.
+// decoupled decay into keep. Where `largest` is not null it becomes max(largest, v), and takes v's place under the
+// root.
 template <class T>
 struct AdamStep {
   T rate, root, epsilon, keep;
@@ -30,11 +31,13 @@ struct AdamStep {
   T least;                               // moments smaller than this are taken as zero
   T decay = 0;
   T gradient_rate = 0;  // Nadam's
+  bool divides = true;
 };
 template <class T>
-void adam_step(const AdamStep<T>& step, const T* g, T* m, T* v, T* w, std::size_t n);
+void adam_step(const AdamStep<T>& step, const T* g, T* m, T* v, T* largest, T* w, std::size_t n);
 
-// The same, but w = keep w - (rate m + gradient_rate g) / (sqrt(v) root + epsilon).
+// The same without `largest` and always dividing, but w = keep w - (rate m + gradient_rate g) / (sqrt(v) root +
+// epsilon).
 template <class T>
 void nadam_step(const AdamStep<T>& step, const T* g, T* m, T* v, T* w, std::size_t n);
 

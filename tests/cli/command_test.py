@@ -136,6 +136,8 @@ class Command(unittest.TestCase):
                           ["train", "--weight-decay", "-1"], ["train", "--warmup", "1"], ["train", "--clip-norm", "nan"],
                           ["train", "--label-smoothing", "1.5"], ["train", "--ema", "-0.1"], ["train", "--augment", "spin=3"],
                           ["train", "--augment", "shift"], ["train", "--augment", "cutout=1.5"],
+                          ["train", "--optimizer", "sgd", "--amsgrad"], ["train", "--augment", "flip=0.5,flip=0.2"],
+                          ["train", "--schedule", "triangular:cycles=2,cycles=3"],
                           ["train", "--early-stopping", "0"], ["train", "--log-every", "0"],
                           ["train", "--checkpoint-every", "2epochs"], ["train", "--schedule", "magic"],
                           ["train", "--checkpoint", "c", "--checkpoint-every", "often"],
@@ -149,6 +151,12 @@ class Command(unittest.TestCase):
         self.refuses(hubel("fly"), 2, "fly")
         self.refuses(hubel("train", "--lr", "0"), 2, "above 0", "hubel train --help")
         self.refuses(hubel("train", "--seed", "-1"), 2, "whole number", "-1")
+        self.refuses(hubel("train", "--augment", "shear"), 2, "shear wants a number, as in shear=10")
+        self.refuses(hubel("train", "--augment", "cutout=1.5"), 2, "cutout = 1.5, it must be a whole number")
+        self.refuses(hubel("train", "--augment", "flip=0.5,flip=0.2"), 2, "flip is given twice")
+        self.refuses(hubel("train", "--schedule", "triangular:cycles=2,cycles=3"), 2, "cycles is given twice")
+        self.refuses(hubel("train", "--schedule", "triangular:cycles=1.5"), 2, "cycles must be a whole number", "1.5")
+        self.refuses(hubel("train", "--optimizer", "lion", "--amsgrad"), 2, "adam and adamw", "lion")
 
     def test_what_cannot_be_printed_is_an_error(self):
         for arguments in (["summary"], ["--help"], ["evaluate", self.model, "--data", self.data]):
@@ -325,6 +333,7 @@ class Command(unittest.TestCase):
                         ["--optimizer", "lamb", "--lr", 0.01, "--schedule", "polynomial:power=2", "--warmup", 0.2],
                         ["--optimizer", "nadam", "--weight-decay", 0.01], ["--optimizer", "adamax", "--lr", 0.003],
                         ["--optimizer", "adadelta", "--lr", 1], ["--optimizer", "lion", "--lr", 2e-4],
+                        ["--optimizer", "radam", "--lr", 0.003], ["--optimizer", "adamw", "--amsgrad"],
                         ["--schedule", "triangular:cycles=2,gamma=0.5", "--clip-parameter-norm", 0.5],
                         ["--clip-norm", 1, "--label-smoothing", 0.1, "--ema", 0.9, "--schedule", "one_cycle"],
                         ["--augment", "shift=0.05,zoom-max=1.1,brightness=0.1"],

@@ -193,6 +193,27 @@ TEST(Again, Gradients) {
   check_gradients(recurrent(), 1, 3);
 }
 
+// Also where the layer that the weights are called by is left out.
+TEST(Again, UpToAnInnerLayer) {
+  const Network<float> network(two_towers(true), 1);
+  const Graph& graph = network.graph();
+  const auto x = random_batches<float>(network.input_shapes(), 3, 1);
+  Execution<float> whole(network, 3, Mode::inspection);
+  whole.forward(views_of(x));
+  const std::int64_t last = std::ssize(graph.layers()) - 3;  // what the second image's tower makes
+  for (const bool both : {false, true}) {
+    const std::vector<Graph::Value> ends = {graph.value(last), graph.value(last - 1)};
+    const Network<float> part = network.up_to(std::span(ends).first(both ? 2 : 1));
+    EXPECT_EQ(part.layers().size(), both ? 28u : 14u);
+    EXPECT_EQ(part.parameter_count() + 4 * 9 + 4, network.parameter_count());
+    EXPECT_EQ(part.parameters()[0].name, both ? "conv2d_1.kernel" : "conv2d_1_2.kernel");
+    Execution<float> run(part, 3, Mode::inference);
+    const auto views = views_of(x);
+    const auto got = run.forward(both ? std::span(views) : std::span(views).subspan(1));
+    EXPECT_TRUE(same_bits(got[0], whole.layer_output(static_cast<std::size_t>(last))));
+  }
+}
+
 TEST(Again, FrozenByAnyOfItsNames) {
   Network<float> network(recurrent(), 1);
   network.freeze("step_2");

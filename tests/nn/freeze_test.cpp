@@ -165,7 +165,9 @@ TEST(Freeze, KeepsItsBitsThroughAnyTraining) {
                                          Nadam{},
                                          Adamax{},
                                          Adadelta{.learning_rate = 1, .weight_decay = 0.1},
-                                         Lion{.weight_decay = 0.1}};
+                                         Lion{.weight_decay = 0.1},
+                                         Adam{.amsgrad = true},
+                                         RAdam{.weight_decay = 0.1}};
   for (const OptimizerOptions& optimizer : optimizers) {
     SCOPED_TRACE(optimizer_name(optimizer));
     TrainOptions o;

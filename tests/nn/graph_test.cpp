@@ -65,6 +65,49 @@ TEST(Graph, AppendsAnother) {
   EXPECT_EQ(graph.layers()[8], (GraphLayer{Add{}, {7, 6}, "all/base/add_1"}));
 }
 
+TEST(Graph, UpToAValue) {
+  Graph graph;
+  const auto a = graph.add_input({8, 8, 3}, "a"), b = graph.add_input({4}, "b");
+  const auto x = graph(conv(4), a), y = graph(Pool2D{}, x), flat = graph(Flatten{}, y, "flat");
+  const auto d = graph(Dense{.units = 5}, b), both = graph(Concatenate{}, {flat, d});
+  graph(Dense{.units = 2}, both);
+  const Graph part = graph.up_to(y);
+  ASSERT_EQ(part.inputs().size(), 1u);
+  EXPECT_EQ(part.inputs()[0].name, "a");
+  ASSERT_EQ(part.layers().size(), 2u);
+  EXPECT_EQ(part.layers()[1], graph.layers()[1]);
+  EXPECT_EQ(part.outputs(), std::vector{*part.find("max_pool2d_1")});
+  const Graph other = graph.up_to(d);
+  EXPECT_EQ(other.inputs()[0].name, "b");
+  EXPECT_EQ(other.layers()[0].inputs, std::vector{GraphLayer::kInput});
+  EXPECT_EQ(other.shape(other.outputs()[0]), Shape({5}));
+  const Graph several = graph.up_to(std::vector{both, x});
+  EXPECT_EQ(several.layers().size(), 5u);
+  EXPECT_EQ(several.outputs(), (std::vector{*several.find("concatenate_1"), *several.find("conv2d_1")}));
+  EXPECT_EQ(graph.layers().size(), 6u);
+  EXPECT_TRUE(refuses([&] { graph.up_to(a); }, "Network", {"input 'a'"}));
+  EXPECT_TRUE(refuses([&] { graph.up_to(std::vector{x, x}); }, "Network", {"conv2d_1", "twice"}));
+  EXPECT_TRUE(refuses([&] { graph.up_to(std::vector<Graph::Value>{}); }, "Network", {"no outputs"}));
+}
+
+// Its layers compute what they do in the whole, and learn what is not frozen.
+TEST(Graph, NetworkUpToAValue) {
+  Network<float> whole({8, 8, 1}, quadrant_layers(), 3);
+  whole.freeze("conv2d_1");
+  const auto inner = whole.graph().value(4);
+  Network<float> part = whole.up_to(inner);
+  EXPECT_EQ(part.parameters().size(), 4u);
+  EXPECT_TRUE(part.parameter("conv2d_1.kernel").frozen);
+  EXPECT_FALSE(part.parameter("conv2d_2.kernel").frozen);
+  const Tensor<float> x = random_tensor<float>({3, 8, 8, 1}, 2);
+  Execution<float> of_whole(whole, 3, Execution<float>::Mode::inspection);
+  of_whole.forward(x);
+  Execution<float> of_part(part, 3, Execution<float>::Mode::inference);
+  EXPECT_TRUE(same_bits(of_part.forward(x), of_whole.layer_output(4)));
+  part.parameter("conv2d_2.bias").value[0] = 7;  // a copy
+  EXPECT_EQ(whole.parameter("conv2d_2.bias").value[0], 0);
+}
+
 TEST(Graph, RefusesToAppendWhatDoesNotFit) {
   const std::vector<Layer> layers = {conv(4), Flatten{}};
   const Graph base({8, 8, 3}, layers);

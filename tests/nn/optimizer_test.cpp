@@ -16,7 +16,7 @@ namespace {
 
 // One weight's update: changes the weight for gradient g at step t = 1, 2, ... LAMB's needs the whole parameter.
 struct Scalar {
-  double w, m = 0, v = 0, mean = 0, product = 1;
+  double w, m = 0, v = 0, mean = 0, product = 1, largest = 0;
 
   void step(const SGD& o, double g, double lr, int, bool decays) {
     if (decays) g += o.weight_decay * w;
@@ -27,7 +27,11 @@ struct Scalar {
   double adam_direction(const AdamOptions& o, double g, int t) {
     m = o.beta_1 * m + (1 - o.beta_1) * g;
     v = o.beta_2 * v + (1 - o.beta_2) * g * g;
-    const double m_hat = m / (1 - std::pow(o.beta_1, t)), v_hat = v / (1 - std::pow(o.beta_2, t));
+    largest = std::max(largest, v);
+    double second = v;
+    if constexpr (requires { o.amsgrad; })
+      if (o.amsgrad) second = largest;
+    const double m_hat = m / (1 - std::pow(o.beta_1, t)), v_hat = second / (1 - std::pow(o.beta_2, t));
     return m_hat / (std::sqrt(v_hat) + o.epsilon);
   }
   void step(const Adam& o, double g, double lr, int t, bool decays) {
@@ -36,6 +40,20 @@ struct Scalar {
   void step(const AdamW& o, double g, double lr, int t, bool decays) {
     if (decays) w -= lr * o.weight_decay * w;
     w -= lr * adam_direction(o, g, t);
+  }
+  // The paper's Algorithm 2, but for its threshold and where PyTorch has epsilon.
+  void step(const RAdam& o, double g, double lr, int t, bool decays) {
+    if (decays) g += o.weight_decay * w;
+    m = o.beta_1 * m + (1 - o.beta_1) * g;
+    v = o.beta_2 * v + (1 - o.beta_2) * g * g;
+    const double m_hat = m / (1 - std::pow(o.beta_1, t)), power = std::pow(o.beta_2, t);
+    const double most = 2 / (1 - o.beta_2) - 1, rho = most - 2 * t * power / (1 - power);
+    if (rho <= 5) {
+      w -= lr * m_hat;
+      return;
+    }
+    const double r = std::sqrt((rho - 4) * (rho - 2) * most / ((most - 4) * (most - 2) * rho));
+    w -= lr * m_hat * r * std::sqrt(1 - power) / (std::sqrt(v) + o.epsilon);
   }
   void step(const RMSProp& o, double g, double lr, int, bool decays) {
     if (decays) g += o.weight_decay * w;
@@ -179,6 +197,33 @@ TYPED_TEST(OptimizerTest, AdamW) {
   expect_formula<TypeParam>(AdamW{.learning_rate = 0.02, .weight_decay = 0});
 }
 
+// The second moment falls where a gradient is smaller than those before, and the largest one does not.
+TYPED_TEST(OptimizerTest, Amsgrad) {
+  expect_formula<TypeParam>(Adam{.learning_rate = 0.02, .beta_2 = 0.5, .epsilon = 1e-3, .amsgrad = true});
+  expect_formula<TypeParam>(Adam{.learning_rate = 0.02, .epsilon = 1e-3, .weight_decay = 0.5, .amsgrad = true});
+  expect_formula<TypeParam>(AdamW{.learning_rate = 0.02, .beta_2 = 0.5, .weight_decay = 0.5, .amsgrad = true});
+}
+
+TYPED_TEST(OptimizerTest, RAdam) {
+  expect_formula<TypeParam>(RAdam{});
+  // Sure from the sixth step on, the last one here; with the last of these options never.
+  expect_formula<TypeParam>(RAdam{.learning_rate = 0.02, .beta_2 = 0.9, .epsilon = 1e-3, .weight_decay = 0.5});
+  expect_formula<TypeParam>(RAdam{.learning_rate = 0.02, .beta_1 = 0.8, .epsilon = 1e-3});
+  expect_formula<TypeParam>(RAdam{.learning_rate = 0.02, .beta_2 = 0.5});
+}
+
+// While it is not sure of its second moment RAdam does not divide by it, not even where it has overflown.
+TYPED_TEST(OptimizerTest, RAdamBeginsWithoutItsSecondMoment) {
+  using T = TypeParam;
+  std::vector<Parameter<T>> weights;
+  weights.push_back({"dense_1.kernel", Tensor<T>({1}, {1})});
+  Optimizer<T> optimizer(RAdam{.learning_rate = 0.5}, std::span<const Parameter<T>>(weights));
+  Tensor<T> g({1}, {std::sqrt(std::numeric_limits<T>::max()) * 64});
+  const TensorView<T> view = g;
+  optimizer.step(std::span(weights), std::span(&view, 1));
+  EXPECT_NEAR(static_cast<double>(weights[0].value[0] / g[0]), -0.5, 1e-6);
+}
+
 TYPED_TEST(OptimizerTest, RmsProp) {
   expect_formula<TypeParam>(RMSProp{.epsilon = 1e-3});
   expect_formula<TypeParam>(RMSProp{.learning_rate = 0.02, .rho = 0.9, .epsilon = 0.1, .momentum = 0.9});
@@ -273,11 +318,14 @@ std::vector<OptimizerOptions> all_optimizers() {
           Nadam{.weight_decay = 0.1},
           Adamax{.weight_decay = 0.1},
           Adadelta{.learning_rate = 1, .weight_decay = 0.1},
-          Lion{.weight_decay = 0.1}};
+          Lion{.weight_decay = 0.1},
+          Adam{.amsgrad = true},
+          AdamW{.amsgrad = true},
+          RAdam{.beta_2 = 0.9, .weight_decay = 0.1}};
 }
 
-constexpr const char* kNames[] = {"sgd",  "adam",  "adamw",  "rmsprop",  "adagrad",
-                                  "lamb", "nadam", "adamax", "adadelta", "lion"};
+constexpr const char* kNames[] = {"sgd",   "adam",   "adamw",    "rmsprop", "adagrad", "lamb",
+                                  "nadam", "adamax", "adadelta", "lion",    "radam"};
 
 // ---- State -----------------------------------------------------------------------------------------------------
 
@@ -330,6 +378,10 @@ TEST(Optimizer, StateHasNames) {
   EXPECT_EQ(names(SGD{}), Names{});
   EXPECT_EQ(names(SGD{.momentum = 0.5}), Names{"conv2d_1.kernel/momentum"});
   EXPECT_EQ(names(Adam{}), (Names{"conv2d_1.kernel/first_moment", "conv2d_1.kernel/second_moment"}));
+  EXPECT_EQ(names(Adam{.amsgrad = true}), (Names{"conv2d_1.kernel/first_moment", "conv2d_1.kernel/second_moment",
+                                                 "conv2d_1.kernel/largest_second_moment"}));
+  EXPECT_EQ(names(AdamW{.amsgrad = true}), names(Adam{.amsgrad = true}));
+  EXPECT_EQ(names(RAdam{}), names(Adam{}));
   EXPECT_EQ(names(RMSProp{.centered = true}),
             (Names{"conv2d_1.kernel/square_average", "conv2d_1.kernel/gradient_average"}));
   EXPECT_EQ(names(Adagrad{}), Names{"conv2d_1.kernel/accumulator"});
@@ -387,7 +439,7 @@ TYPED_TEST(OptimizerTest, NoSubnormalMoments) {
     std::array<std::array<T, 2>, 2> both = {{{kSmall, kSmall}, {kSmall, kSmall}}};
     T w[2] = {1, 1};
     const simd::AdamStep<T> step{T(0.001), 1, T(1e-8), 1, T(0.5), T(0.5), T(0.5), T(0.5), least};
-    simd::adam_step(step, g, both[0].data(), both[1].data(), w, 2);
+    simd::adam_step(step, g, both[0].data(), both[1].data(), static_cast<T*>(nullptr), w, 2);
     EXPECT_EQ(w[0], 1);
     return both;
   };
@@ -448,6 +500,7 @@ TEST(Optimizer, RefusesWrongOptions) {
   EXPECT_TRUE(refuses([&] { make(Adamax{.beta_2 = 1}); }, "adamax", {"beta_2 = 1"}));
   EXPECT_TRUE(refuses([&] { make(Adadelta{.epsilon = 0}); }, "adadelta", {"epsilon = 0", "above 0"}));
   EXPECT_TRUE(refuses([&] { make(Lion{.beta_1 = 1}); }, "lion", {"beta_1 = 1"}));
+  EXPECT_TRUE(refuses([&] { make(RAdam{.beta_2 = 1}); }, "radam", {"beta_2 = 1"}));
 }
 
 TEST(Optimizer, RefusesOtherParameters) {

@@ -188,7 +188,8 @@ TEST(Resume, SameBitsWithEveryOptimizer) {
        {OptimizerOptions(SGD{.learning_rate = 0.01, .momentum = 0.9, .nesterov = true}), OptimizerOptions(AdamW{}),
         OptimizerOptions(RMSProp{.learning_rate = 1e-3, .momentum = 0.5, .centered = true}),
         OptimizerOptions(Adagrad{}), OptimizerOptions(LAMB{}), OptimizerOptions(Nadam{}), OptimizerOptions(Adamax{}),
-        OptimizerOptions(Adadelta{.learning_rate = 1}), OptimizerOptions(Lion{.learning_rate = 1e-4})}) {
+        OptimizerOptions(Adadelta{.learning_rate = 1}), OptimizerOptions(Lion{.learning_rate = 1e-4}),
+        OptimizerOptions(Adam{.amsgrad = true}), OptimizerOptions(AdamW{.amsgrad = true}), OptimizerOptions(RAdam{})}) {
     SCOPED_TRACE(std::string(optimizer_name(optimizer)));
     TrainOptions o = busy_options();
     o.optimizer = optimizer;
@@ -249,6 +250,14 @@ TEST(Resume, RefusesAnotherTraining) {
             train, [](TrainOptions& own) { own.batch_size = 8; }, state);
       },
       "fit", {"batch_size = 16", "has 8"}));
+  TrainingState named = state;
+  named.names = {{"batch_size", "--batch"}};
+  EXPECT_TRUE(refuses(
+      [&] {
+        with(
+            train, [](TrainOptions& own) { own.batch_size = 8; }, named);
+      },
+      "fit", {"with --batch = 16", "has 8"}));
   EXPECT_TRUE(refuses(
       [&] {
         with(

@@ -130,6 +130,12 @@ TEST(Schedule, Names) {
                                     {"step:", "no option"},
                                     {"step:every=1.5", "1.5"},
                                     {"triangular:cycles=0", "cycles = 0"},
+                                    {"triangular:cycles=1.5", "triangular: cycles must be a whole number"},
+                                    {"triangular:cycles=2e9", "cycles must be a whole number of at most"},
+                                    {"triangular:low=nan", "triangular: low must be a finite number, got 'nan'"},
+                                    {"milestones:at=1/x", "at must be a finite number, got 'x'"},
+                                    {"triangular:cycles=2,low=0,cycles=2", "triangular: cycles is given twice"},
+                                    {"linear:", "linear has no option ''"},
                                     {"cosine:cycles=2", "cycles"},
                                     {"magic:a=1", "magic"}})
     EXPECT_TRUE(refuses([wrong = wrong] { schedule_from_text(wrong, "here"); }, "here", {word})) << wrong;

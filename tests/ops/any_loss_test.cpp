@@ -540,6 +540,13 @@ TEST(AnyLoss, RefusesWrongArguments) {
     EXPECT_TRUE(refuses([&] { compute_loss(loss, y, high); }, who, {"labels[1] is 3", "[0, 3)"}));
   }
   EXPECT_TRUE(refuses([&] { compute_loss(Huber{.delta = 0}, y, y); }, who, {"delta is 0", "above 0"}));
+  EXPECT_TRUE(refuses([] { check_loss_options(Huber{.delta = -1}, "huber"); }, "huber", {"delta is -1"}));
+  EXPECT_TRUE(refuses(
+      [] {
+        check_loss_options(NegativeLogLikelihood{.class_weights = {1, -1}});
+      },
+      "loss", {"class_weights[1] is -1"}));
+  EXPECT_NO_THROW(check_loss_options(BinaryFocal{.alpha = -1}));
   const Loss smoothed = BinaryCrossEntropy{.label_smoothing = 1.5};
   EXPECT_TRUE(refuses([&] { compute_loss(smoothed, y, y); }, who, {"label_smoothing is 1.5"}));
   EXPECT_TRUE(refuses([&] { compute_loss(BinaryFocal{.gamma = -1}, y, y); }, who, {"gamma is -1"}));

@@ -237,7 +237,8 @@ TYPED_TEST(MemoryTest, OptimizersOfEverySize) {
        {OptimizerOptions(SGD{}), OptimizerOptions(SGD{0.01, 0.9, true}), OptimizerOptions(Adam{}),
         OptimizerOptions(AdamW{}), OptimizerOptions(RMSProp{.momentum = 0.9, .centered = true}),
         OptimizerOptions(Adagrad{}), OptimizerOptions(LAMB{}), OptimizerOptions(Nadam{}), OptimizerOptions(Adamax{}),
-        OptimizerOptions(Adadelta{}), OptimizerOptions(Lion{})})
+        OptimizerOptions(Adadelta{}), OptimizerOptions(Lion{}), OptimizerOptions(Adam{.amsgrad = true}),
+        OptimizerOptions(RAdam{})})
     for (Fence fence : {Fence::before, Fence::after}) {
       for (std::int64_t n = 1; n <= 40; ++n) check_optimizer<TypeParam>(options, n, fence);
       check_optimizer<TypeParam>(options, 10'007, fence);  // more than one piece

@@ -164,6 +164,9 @@ template <class T>
 void check_optimizers() {
   const auto root = [](long double g, long double factor) { return std::sqrt(factor) * g; };
   check_first_step<T>(Adam{}, [](long double, long double g) { return -1e-3L * g / (g + 1e-8L); });
+  check_first_step<T>(Adam{.amsgrad = true}, [](long double, long double g) { return -1e-3L * g / (g + 1e-8L); });
+  check_first_step<T>(RAdam{.learning_rate = 0.1, .weight_decay = 0.5},
+                      [](long double w, long double g) { return -0.1L * (g + 0.5L * w); });
   check_first_step<T>(SGD{.learning_rate = 0.1, .momentum = 0.5, .nesterov = true, .weight_decay = 0.5},
                       [](long double w, long double g) { return -0.15L * (g + 0.5L * w); });
   check_first_step<T>(Adagrad{.learning_rate = 0.1, .epsilon = 0.5},

@@ -118,7 +118,7 @@ def test_targets_of_a_regression():
         ({"augmentation": hubel.Augmentation(mean=(1, 2, 3))}, ValueError, r"fit \(augmentation\): mean has 3 numbers"),
         ({"augmentation": hubel.Augmentation(hue=0.1)}, ValueError, r"fit \(augmentation\): .*have 1 channel"),
         ({"augmentation": MIXES, "hard_share": 0.5}, ValueError, "hard_share goes with"),
-        ({"augmentation": MIXES, "class_weight": [1, 2]}, ValueError, "class_weights has 2"),
+        ({"augmentation": MIXES, "class_weight": [1, 2]}, ValueError, "class_weight has 2"),
     ],
     ids=str,
 )

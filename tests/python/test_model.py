@@ -186,7 +186,7 @@ def test_no_samples_cannot_be_evaluated():
     [
         ([[0.0]], TypeError, "x must be a numpy.ndarray, got a list"),
         (None, TypeError, "x must be a numpy.ndarray, got None"),
-        (np.zeros((2, 8, 8, 1), "f2"), TypeError, "x has dtype float16"),
+        (np.ma.zeros((2, 8, 8, 1), "f2"), TypeError, "x must be a plain numpy.ndarray, got a Masked"),
         (np.zeros((2, 8, 8, 1), "c8"), TypeError, "x has dtype complex64"),
         (np.zeros((8, 8)), ValueError, r"x has shape \(8, 8\), it must be \(m, 8, 8, 1\)"),
         (np.zeros((2, 8, 7, 1)), ValueError, r"x has shape \(2, 8, 7, 1\)"),
@@ -741,9 +741,51 @@ def test_lines_when_piped(verbose, capsys):
     assert len(lines) == 2 and all(re.fullmatch(LINE, line) for line in lines)
 
 
+@pytest.mark.parametrize("verbose", ["auto", 0, 1, 2])
+def test_lines_of_predict_and_evaluate_when_piped(verbose, capsys):
+    model, (x, y) = small_model(), bars(100)
+    results = model.evaluate(x, y, 32, verbose=verbose)
+    assert np.array_equal(model.predict(x, 32, verbose=verbose), model.predict(x))
+    model.predict([x[:50], x[50:]], verbose=verbose)
+    model.evaluate([(x, y)], verbose=verbose)
+    lines = capsys.readouterr().out.splitlines()
+    if verbose in ("auto", 0):
+        assert lines == []
+        return
+    assert [line.split()[0] for line in lines] == ["evaluate", "predict", "predict", "evaluate"]
+    numbers = f"loss {results[0]:.4f}  accuracy {results[1]:.4f}"
+    assert re.fullmatch(rf"evaluate  {numbers}  .* s  100 samples  .*/s", lines[0])
+    assert "  100 samples  " in lines[1] and "  100 samples  " in lines[2] and "samples" not in lines[3]
+    for call in (lambda: model.predict(x, verbose=3), lambda: model.evaluate(x, y, verbose="loud")):
+        with pytest.raises(ValueError, match="^(predict|evaluate): verbose must be 'auto', 0, 1 or 2, got"):
+            call()
+
+
 def test_nothing_when_silent(capsys):
     small_model().fit(*bars(100), verbose=0)
     assert capsys.readouterr() == ("", "")
+
+
+# What a program prints on a terminal.
+def printed_on_a_terminal(program):
+    import pty
+
+    try:
+        master, slave = pty.openpty()
+    except OSError as error:  # a container without /dev/pts
+        pytest.skip(f"no terminal is to be had: {error}")
+    child = subprocess.Popen([sys.executable, "-c", textwrap.dedent(program)], stdout=slave, stderr=subprocess.PIPE)
+    os.close(slave)
+    output = b""
+    while True:
+        try:
+            output += os.read(master, 65536)
+        except OSError:  # the child has closed its side
+            break
+    os.close(master)
+    said = child.communicate(timeout=60)[1]
+    assert child.returncode == 0, said
+    return output.decode()
 
 
 TERMINAL = """
@@ -760,28 +802,40 @@ TERMINAL = """
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs a pseudo-terminal")
 def test_a_bar_on_a_terminal():
-    import pty
-
-    try:
-        master, slave = pty.openpty()
-    except OSError as error:  # a container without /dev/pts
-        pytest.skip(f"no terminal is to be had: {error}")
-    child = subprocess.Popen([sys.executable, "-c", textwrap.dedent(TERMINAL)], stdout=slave, stderr=subprocess.PIPE)
-    os.close(slave)
-    output = b""
-    while True:
-        try:
-            output += os.read(master, 65536)
-        except OSError:  # the child has closed its side
-            break
-    os.close(master)
-    said = child.communicate(timeout=60)[1]
-    assert child.returncode == 0, said
-    first, rest = output.decode().split("\n", 1)
+    first, rest = printed_on_a_terminal(TERMINAL).split("\n", 1)
     assert "\r\033[K" not in first  # a training that was over before a bar was due
     assert re.search(r"\r\033\[KEpoch 2/3 \[[#.]+\] loss \d\.\d{4}  accuracy .* samples/s  \d+ s left\r", rest)
     assert [line.count("Epoch") > 1 for line in rest.split("\n")] == [True] * 3 + [False]
     assert all(len(drawn) < 80 for drawn in rest.split("\r\033[K") if " left" in drawn)
+
+
+PASSAGES = """
+    import numpy as np, hubel
+    from hubel import _progress
+    x = np.random.default_rng(0).random((1000, 28, 28, 1), dtype=np.float32)
+    model, y = hubel.lenet5(), np.arange(1000) % 10
+    model.predict(x, batch_size=1)
+    print("so far nothing")
+    _progress._QUIET_SECONDS = _progress._REDRAW_SECONDS = 0.02
+    x, y = np.concatenate([x] * 5), np.concatenate([y] * 5)
+    model.predict(x, batch_size=1)
+    print("|")
+    model.evaluate(x, y, batch_size=1, verbose=1)
+    model.predict((batch for batch in x[:, None]))
+    model.predict(x, batch_size=1, verbose=2)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs a pseudo-terminal")
+def test_bars_of_predict_and_evaluate_on_a_terminal():
+    first, predicted, rest = re.split("so far nothing|\\|", printed_on_a_terminal(PASSAGES))
+    assert first == ""
+    assert re.search(r"\r\033\[Kpredict \[[#.]+\] [\d,]+ samples  [\d,]+ samples/s  \d+ s left\r", predicted)
+    assert predicted.endswith("\r\033[K")  # the bar is gone
+    evaluated, streamed = re.split(r"\r\033\[Kevaluate  loss .* accuracy .* 5,000 samples  .*\n", rest)
+    assert re.search(r"\r\033\[Kevaluate \[[#.]+\] ", evaluated)
+    assert re.search(r"\r\033\[Kpredict [\d,]+ samples  [\d,]+ samples/s\r", streamed)
+    assert re.search(r"\r\033\[Kpredict  [\d.]+ s  5,000 samples  [\d,]+ samples/s\s*$", streamed)
 
 
 def test_strings_that_utf8_cannot_say():

@@ -138,6 +138,16 @@ def test_optimizers_step_alike():
         ),
         (hubel.Adamax(0.01, epsilon=1e-12), lambda w: optim.Adamax(w, lr=0.01, eps=1e-12)),
         (hubel.Adadelta(0.5, epsilon=1e-4), lambda w: optim.Adadelta(w, lr=0.5, rho=0.95, eps=1e-4)),
+        (
+            hubel.Adam(0.01, beta_2=0.8, weight_decay=0.3, amsgrad=True),
+            lambda w: optim.Adam(w, betas=(0.9, 0.8), amsgrad=True, **decay),
+        ),
+        (
+            hubel.AdamW(0.01, beta_2=0.8, weight_decay=0.3, amsgrad=True),
+            lambda w: optim.AdamW(w, betas=(0.9, 0.8), amsgrad=True, **decay),
+        ),
+        (hubel.RAdam(0.01, weight_decay=0.3), lambda w: optim.RAdam(w, **decay)),
+        (hubel.RAdam(0.01, beta_2=0.7, epsilon=1e-3), lambda w: optim.RAdam(w, lr=0.01, betas=(0.9, 0.7), eps=1e-3)),
     ]:
         model = hubel.Sequential([hubel.Dense(3, use_bias=False)], (5,))
         weight = torch.from_numpy(model.get_weights()[0].copy()).requires_grad_()
