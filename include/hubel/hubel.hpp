@@ -31,6 +31,7 @@
 #include "hubel/moving_average.hpp"
 #include "hubel/named_view.hpp"
 #include "hubel/network.hpp"
+#include "hubel/noise.hpp"
 #include "hubel/norm.hpp"
 #include "hubel/npz.hpp"
 #include "hubel/optimizer.hpp"
