@@ -36,6 +36,7 @@
 #include "hubel/npz.hpp"
 #include "hubel/optimizer.hpp"
 #include "hubel/pad.hpp"
+#include "hubel/permute.hpp"
 #include "hubel/plateau.hpp"
 #include "hubel/plot.hpp"
 #include "hubel/pool.hpp"
