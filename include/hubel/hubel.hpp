@@ -45,6 +45,7 @@
 #include "hubel/recipes.hpp"
 #include "hubel/rescale.hpp"
 #include "hubel/resize.hpp"
+#include "hubel/scale.hpp"
 #include "hubel/schedule.hpp"
 #include "hubel/separable_conv.hpp"
 #include "hubel/tensor.hpp"
