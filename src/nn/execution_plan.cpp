@@ -191,7 +191,7 @@ void ExecutionPlan<T>::choose_kind(std::size_t i) {
     if (node.pair) absorb(i);
   }
   if (mode == Mode::frozen && !node.pair) freeze(i);
-  if (const auto* dense = std::get_if<Dense>(node.layer)) {
+  if (const auto* dense = std::get_if<Dense>(node.layer); dense && node.input_shapes[0].rank() == 1) {
     const SmallDense small{node.input_shapes[0][0], dense->units};
     if (small.pays()) node.dense = small;
   }

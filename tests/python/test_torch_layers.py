@@ -261,6 +261,49 @@ def test_padding_cropping_and_reshape():
     compare(hubel.Flatten(), x, lambda tx, _: tx.reshape(2, -1))
 
 
+@pytest.mark.parametrize("mode", ["reflect", "replicate", "circular"])
+@pytest.mark.parametrize("sides", [((1, 2), (0, 3)), ((5, 5), (6, 6)), ((0, 0), (4, 1))])
+def test_padding_with_pixels_of_the_image(sides, mode):
+    (top, bottom), (left, right) = sides
+
+    def forward(tx, _):
+        return channels_last(F.pad(channels_first(tx), (left, right, top, bottom), mode=mode))
+
+    compare(hubel.Padding2D(sides, mode), images(2, 6, 7, 3), forward)
+
+
+@pytest.mark.parametrize("r", [2, 3])
+def test_depth_to_space(r):
+    """Channels lie in another order than PixelShuffle's."""
+    c = 2
+    order = [a * c + k for k in range(c) for a in range(r * r)]  # of each of PixelShuffle's channels ours
+    deep, wide = images(2, 3, 4, c * r * r), images(2, 3 * r, 4 * r, c)
+    compare(
+        hubel.DepthToSpace(r), deep, lambda tx, _: channels_last(F.pixel_shuffle(channels_first(tx[..., order]), r))
+    )
+    back = np.argsort(order)
+    compare(
+        hubel.SpaceToDepth(r), wide, lambda tx, _: channels_last(F.pixel_unshuffle(channels_first(tx), r))[..., back]
+    )
+
+
+def test_orders_of_axes_and_slices():
+    x = images(2, 6, 7, 5)
+    compare(hubel.Permute((3, 1, 2)), x, lambda tx, _: tx.permute(0, 3, 1, 2))
+    compare(hubel.Permute((2, 1, 3)), x, lambda tx, _: tx.transpose(1, 2))
+    compare(hubel.ChannelSlice(1, 4), x, lambda tx, _: tx[..., 1:4])
+
+
+@pytest.mark.parametrize("use_bias", [False, True])
+@pytest.mark.parametrize("shape", [(5, 4, 6), (9, 6), (3, 2, 4, 6)])
+def test_dense_along_the_last_axis(shape, use_bias):
+    weights = {"kernel": images(6, 7, seed=1)}
+    if use_bias:
+        weights["bias"] = images(7, seed=2)
+    layer = hubel.Dense(7, "silu", use_bias=use_bias)
+    compare(layer, images(3, *shape), lambda tx, w: F.silu(F.linear(tx, w["kernel"].T, w.get("bias"))), weights)
+
+
 def test_activations_with_numbers():
     x = images(2, 6, 7, 3)
     compare(hubel.LeakyReLU(0.2), x, lambda tx, _: F.leaky_relu(tx, 0.2))
@@ -440,6 +483,34 @@ def test_group_and_layer_normalization():
             lambda tx, w, shape=shape: F.layer_norm(tx, shape, w["gamma"], w["beta"], 1e-5),
             weights,
         )
+
+
+def test_root_mean_square_and_unit_normalization():
+    x = images(3, 5, 4, 6) * 2 + 1
+    compare(
+        hubel.RMSNormalization(1e-3), x, lambda tx, w: F.rms_norm(tx, (6,), w["gamma"], 1e-3), {"gamma": images(6, seed=1)}
+    )
+    compare(hubel.RMSNormalization(scale=False), x, lambda tx, _: F.rms_norm(tx, (6,), None, 1e-6))
+    compare(hubel.UnitNormalization(), x, lambda tx, _: F.normalize(tx, dim=-1))
+    compare(hubel.LayerScale(), x, lambda tx, w: tx * w["gamma"], {"gamma": images(6, seed=1)})
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.5])
+def test_alpha_dropout(rate):
+    """PyTorch's values, of what is kept and of what is not; which those are is random."""
+    x = np.linspace(-1, 1, 4000, dtype="f")[None]
+    ours, dx, _, dout = run(hubel.AlphaDropout(rate), x, {})
+    tx = torch.from_numpy(x).requires_grad_()
+    theirs = F.alpha_dropout(tx, rate, training=True)
+    theirs.backward(dout)
+    theirs, grad = theirs.detach().numpy(), tx.grad.numpy()
+    dropped = theirs.min()
+    kept = (ours > dropped + 1e-4) & (theirs > dropped + 1e-4)
+    assert 0.8 * (1 - rate) ** 2 < kept.mean() < 1.2 * (1 - rate) ** 2
+    assert ours.min() == pytest.approx(dropped, rel=1e-5)
+    assert np.allclose(ours[kept], theirs[kept], atol=1e-5)
+    assert np.allclose(dx[kept], grad[kept], atol=1e-5)
+    assert np.all(dx[ours < dropped + 1e-4] == 0)
 
 
 def compare_graph(inputs, outputs, torch_forward, x):
