@@ -125,6 +125,13 @@ TEST(LayerInfos, MultiplyAddsAsPublished) {
                                                         {"mobilenet_v2", 0.301},
                                                         {"mobilenet_v3_large", 0.217},
                                                         {"mobilenet_v3_small", 0.057},
+                                                        {"shufflenet_v2_x0_5", 0.04},
+                                                        {"shufflenet_v2_x1_0", 0.145},
+                                                        {"shufflenet_v2_x1_5", 0.296},
+                                                        {"shufflenet_v2_x2_0", 0.583},
+                                                        {"convnext_tiny", 4.456},
+                                                        {"convnext_small", 8.684},
+                                                        {"convnext_base", 15.355},
                                                         {"efficientnet_b0", 0.386}};
   for (const auto& [name, billions] : published) {
     std::int64_t macs = 0;

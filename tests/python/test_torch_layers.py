@@ -587,6 +587,40 @@ def test_concatenation_and_squeeze_and_excitation():
     compare_graph(image, x, forward, images(3, 8, 6, 4))
 
 
+def test_a_unit_of_shufflenet():
+    image = hubel.Input((7, 6, 8))
+    half = hubel.ChannelSlice(4, 8)(image)
+    half = hubel.Conv2D(4, 1, activation="relu")(half, "point")
+    half = hubel.DepthwiseConv2D(3, padding="same")(half, "depth")
+    x = hubel.Concatenate()([hubel.ChannelSlice(0, 4)(image), half])
+    x = hubel.Permute((1, 2, 4, 3))(hubel.Reshape((7, 6, 2, 4))(x))
+    x = hubel.Conv2D(3, 3)(hubel.Reshape((7, 6, 8))(x), "out")
+
+    def forward(tx, w):
+        t = F.relu(conv(tx[..., 4:], w, "point"))
+        t = torch.cat([tx[..., :4], conv(t, w, "depth", padding=1, groups=4)], -1)
+        return conv(channels_last(nn.ChannelShuffle(2)(channels_first(t))), w, "out")
+
+    compare_graph(image, x, forward, images(3, 7, 6, 8))
+
+
+def test_a_block_of_convnext():
+    image = hubel.Input((9, 8, 5))
+    x = hubel.DepthwiseConv2D(7, padding="same")(image, "depth")
+    x = hubel.LayerNormalization(epsilon=1e-6)(x, "norm")
+    x = hubel.Dense(20, "gelu")(x, "wide")
+    x = hubel.LayerScale(0.3)(hubel.Dense(5)(x, "narrow"), "scale")
+    x = hubel.Add()([x, image])
+
+    def forward(tx, w):
+        t = conv(tx, w, "depth", padding=3, groups=5)
+        t = F.layer_norm(t, (5,), w["norm.gamma"], w["norm.beta"], 1e-6)
+        t = F.gelu(F.linear(t, w["wide.kernel"].T, w["wide.bias"]))
+        return w["scale.gamma"] * F.linear(t, w["narrow.kernel"].T, w["narrow.bias"]) + tx
+
+    compare_graph(image, x, forward, images(3, 9, 8, 5))
+
+
 def test_several_inputs_and_outputs():
     """A trunk whose features are an output and feed two heads, one of which takes a second input too."""
     image, place = hubel.Input((9, 7, 4)), hubel.Input(3)
