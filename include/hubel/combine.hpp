@@ -1,10 +1,12 @@
-// What joins branches of a network: sums, products and concatenations, each with its gradients.
+// What joins branches of a network: sums, products and concatenations, each with its gradients; and what takes channels
+// apart.
 //
 // Everything throws std::invalid_argument for shapes that do not fit.
 #pragma once
 
 #include <cstdint>
 #include <span>
+#include <string_view>
 
 #include "hubel/activation.hpp"
 #include "hubel/tensor.hpp"
@@ -51,5 +53,13 @@ void concat_backward(TensorView<const float> dout, std::span<const std::int64_t>
                      std::span<const TensorView<float>> dxs);
 void concat_backward(TensorView<const double> dout, std::span<const std::int64_t> channels,
                      std::span<const TensorView<double>> dxs);
+
+// y (m, ..., end - begin) = the channels of x (m, ..., c) from begin on. Backward: dx, of the shape of x, is dy in
+// these channels and 0 in the others. Both throw unless 0 <= begin and begin + the channels of y <= c.
+Shape slice_output_shape(const Shape& x, std::int64_t begin, std::int64_t end, std::string_view who = "slice");
+void slice_forward(TensorView<const float> x, std::int64_t begin, TensorView<float> y);
+void slice_forward(TensorView<const double> x, std::int64_t begin, TensorView<double> y);
+void slice_backward(TensorView<const float> dy, std::int64_t begin, TensorView<float> dx);
+void slice_backward(TensorView<const double> dy, std::int64_t begin, TensorView<double> dx);
 
 }  // namespace hubel

@@ -1,5 +1,6 @@
 // Dropout (Srivastava et al. 2014), inverted, so that inference is the identity; spatial dropout (Tompson et al. 2015),
-// which drops whole channels; and stochastic depth (Huang et al. 2016), which drops whole samples, of a branch.
+// which drops whole channels; stochastic depth (Huang et al. 2016), which drops whole samples, of a branch; and alpha
+// dropout (Klambauer et al. 2017), which keeps the mean and the variance of what goes through SELU.
 //
 // What is dropped is a function of the key, the sample's number and the element's place in the sample alone: it comes
 // from Philox (random.hpp) and is not stored. Backward, given the same key and numbers, drops the same, and a batch cut
@@ -54,5 +55,17 @@ void stochastic_depth_backward(TensorView<const float> dy, double rate, const Dr
                                std::int64_t first_sample, TensorView<float> dx);
 void stochastic_depth_backward(TensorView<const double> dy, double rate, const DropoutKey& key,
                                std::int64_t first_sample, TensorView<double> dx);
+
+// Of elements, which dropout_forward of the same key drops too: of those x becomes a' = -1.758099 (the limit of SELU to
+// the left), then all become s x + t, with s = ((1 - rate) (1 + rate a'^2))^(-1/2) and t = -s rate a', so that mean 0
+// and variance 1 stay 0 and 1, as Keras and PyTorch have it. Backward: s dy where kept, else 0.
+void alpha_dropout_forward(TensorView<const float> x, double rate, const DropoutKey& key, std::int64_t first_sample,
+                           TensorView<float> y);
+void alpha_dropout_forward(TensorView<const double> x, double rate, const DropoutKey& key, std::int64_t first_sample,
+                           TensorView<double> y);
+void alpha_dropout_backward(TensorView<const float> dy, double rate, const DropoutKey& key, std::int64_t first_sample,
+                            TensorView<float> dx);
+void alpha_dropout_backward(TensorView<const double> dy, double rate, const DropoutKey& key, std::int64_t first_sample,
+                            TensorView<double> dx);
 
 }  // namespace hubel

@@ -1,8 +1,8 @@
 // The layers of a network, as plain descriptions: what a layer is, without its weights. A Network makes weights and
 // memory from them, a model file stores them.
 //
-// An image layer takes (m, h, w, c), Dense (m, n). Defaults are Keras's, but that kernels start he-normal. Parameters
-// that are called bias or beta start at 0, gamma at 1, unless their initializers say otherwise.
+// An image layer takes (m, h, w, c), Dense (m, ..., n). Defaults are Keras's, but that kernels start he-normal.
+// Parameters that are called bias or beta start at 0, gamma at 1, unless their initializers say otherwise.
 #pragma once
 
 #include <array>
@@ -163,11 +163,47 @@ struct ZeroPadding2D {
   friend bool operator==(const ZeroPadding2D&, const ZeroPadding2D&) = default;
 };
 
+// (m, h, w, c) -> (m, top + h + bottom, left + w + right, c), with pixels of the image around; see pad.hpp.
+struct Padding2D {
+  Margins padding = {1, 1, 1, 1};
+  PadMode mode = PadMode::reflect;
+
+  friend bool operator==(const Padding2D&, const Padding2D&) = default;
+};
+
 // (m, h, w, c) -> (m, h - top - bottom, w - left - right, c).
 struct Cropping2D {
   Margins cropping = {1, 1, 1, 1};
 
   friend bool operator==(const Cropping2D&, const Cropping2D&) = default;
+};
+
+// (m, h, w, r r c) -> (m, r h, r w, c), and back, with r = block_size: blocks of pixels out of channels, in the order
+// of Keras's ops.depth_to_space, which is not that of PyTorch's PixelShuffle; see permute.hpp.
+struct DepthToSpace {
+  std::int64_t block_size = 2;
+
+  friend bool operator==(const DepthToSpace&, const DepthToSpace&) = default;
+};
+struct SpaceToDepth {
+  std::int64_t block_size = 2;
+
+  friend bool operator==(const SpaceToDepth&, const SpaceToDepth&) = default;
+};
+
+// A sample's axes in another order: axis i of the output is axis dims[i] of the input, counted from 1 as in Keras.
+// {3, 1, 2} makes (m, h, w, c) (m, c, h, w).
+struct Permute {
+  std::vector<std::int64_t> dims;
+
+  friend bool operator==(const Permute&, const Permute&) = default;
+};
+
+// (m, ..., c) -> (m, ..., end - begin): the channels from begin on, up to but without end.
+struct ChannelSlice {
+  std::int64_t begin = 0, end = 1;
+
+  friend bool operator==(const ChannelSlice&, const ChannelSlice&) = default;
 };
 
 // The same numbers, row-major, in another shape; one extent may be -1, for what is left.
@@ -182,7 +218,8 @@ struct Flatten {
   friend bool operator==(const Flatten&, const Flatten&) = default;
 };
 
-// (m, n) -> (m, units). Parameters: kernel (n, units) and, with use_bias, bias (units).
+// (m, ..., n) -> (m, ..., units): of each pixel of an image as a Conv2D of 1x1, whose path it takes. Parameters: kernel
+// (n, units) and, with use_bias, bias (units).
 struct Dense {
   std::int64_t units = 1;
   Activation activation = Activation::identity;
@@ -235,6 +272,25 @@ struct StochasticDepth {
 
   friend bool operator==(const StochasticDepth&, const StochasticDepth&) = default;
 };
+// Dropout that keeps mean 0 and variance 1, beside SELU.
+struct AlphaDropout {
+  double rate = 0.5;
+
+  friend bool operator==(const AlphaDropout&, const AlphaDropout&) = default;
+};
+
+// In training numbers of the normal distribution are added, of this standard deviation, or multiplied with, about 1 and
+// with the variance rate / (1 - rate); see noise.hpp. Else nothing is done.
+struct GaussianNoise {
+  double stddev = 0.1;
+
+  friend bool operator==(const GaussianNoise&, const GaussianNoise&) = default;
+};
+struct GaussianDropout {
+  double rate = 0.5;
+
+  friend bool operator==(const GaussianDropout&, const GaussianDropout&) = default;
+};
 
 // Normalisations over the channels, with what they scale and shift by; see norm.hpp. The shape stays.
 //
@@ -276,6 +332,26 @@ struct LayerNorm {
   friend bool operator==(const LayerNorm&, const LayerNorm&) = default;
 };
 
+// Of each pixel's channels by themselves: divided by the root of the mean of their squares, times gamma (c) with scale,
+// and made of length 1. The mean stays where it is.
+struct RMSNorm {
+  double epsilon = 1e-6;
+  bool scale = true;
+  Initializer gamma_initializer = Initializer::ones;
+
+  friend bool operator==(const RMSNorm&, const RMSNorm&) = default;
+};
+struct UnitNorm {
+  friend bool operator==(const UnitNorm&, const UnitNorm&) = default;
+};
+
+// Each channel times gamma (c), which starts at `initial`: at the end of a block's branch (Touvron et al. 2021).
+struct LayerScale {
+  double initial = 1e-6;
+
+  friend bool operator==(const LayerScale&, const LayerScale&) = default;
+};
+
 // What joins branches; see combine.hpp. Add: the sum of two or more of one shape, as closes a residual block (He et al.
 // 2016). Multiply: the product of two, of which the second may be (1, 1, c) or (h, w, 1) beside (h, w, c). Concatenate:
 // two or more side by side along the last axis.
@@ -313,11 +389,12 @@ struct LocalResponseNorm {
   friend bool operator==(const LocalResponseNorm&, const LocalResponseNorm&) = default;
 };
 
-using Layer =
-    std::variant<Conv2D, DepthwiseConv2D, Conv2DTranspose, Conv1D, Pool2D, GlobalPool2D, AdaptivePool2D, UpSampling2D,
-                 Resizing, ZeroPadding2D, Cropping2D, Reshape, Flatten, Dense, ActivationLayer, LeakyReLU, ELU, PReLU,
-                 Dropout, SpatialDropout2D, BatchNorm, GroupNorm, LayerNorm, Add, Multiply, Concatenate, Pool1D,
-                 GlobalPool1D, Merge, Rescaling, LocalResponseNorm, StochasticDepth>;
+using Layer = std::variant<Conv2D, DepthwiseConv2D, Conv2DTranspose, Conv1D, Pool2D, GlobalPool2D, AdaptivePool2D,
+                           UpSampling2D, Resizing, ZeroPadding2D, Cropping2D, Reshape, Flatten, Dense, ActivationLayer,
+                           LeakyReLU, ELU, PReLU, Dropout, SpatialDropout2D, BatchNorm, GroupNorm, LayerNorm, Add,
+                           Multiply, Concatenate, Pool1D, GlobalPool1D, Merge, Rescaling, LocalResponseNorm,
+                           StochasticDepth, AlphaDropout, GaussianNoise, GaussianDropout, DepthToSpace, SpaceToDepth,
+                           Padding2D, RMSNorm, UnitNorm, Permute, ChannelSlice, LayerScale>;
 
 // The layer's kind as files and summaries name it: "conv2d", "max_pool2d", "flatten", "batch_norm", ...
 std::string_view layer_kind(const Layer& layer);

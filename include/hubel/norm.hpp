@@ -1,10 +1,11 @@
 // Normalisations: batch (Ioffe & Szegedy 2015), group (Wu & He 2018), of which instance normalisation (Ulyanov et al.
-// 2016) is the case of one channel a group, and layer (Ba, Kiros & Hinton 2016).
+// 2016) is the case of one channel a group, and layer (Ba, Kiros & Hinton 2016); root-mean-square (Zhang & Sennrich
+// 2019) and unit, which leave the mean where it is.
 //
-// Each takes values to (x - mean) / sqrt(variance + epsilon) gamma + beta, with the mean and the biased variance (the
-// sum of squared distances divided by n) of the values normalised together. gamma and beta may be empty views
-// (default-constructed), for 1 and 0. epsilon must be at least 0. Means and variances do not suffer from cancellation:
-// those of floats about 1000 with a deviation of 1 are right to some 1e-7 and 1e-6.
+// Each of the first three takes values to (x - mean) / sqrt(variance + epsilon) gamma + beta, with the mean and the
+// biased variance (the sum of squared distances divided by n) of the values normalised together. gamma and beta may be
+// empty views (default-constructed), for 1 and 0. epsilon must be at least 0. Means and variances do not suffer from
+// cancellation: those of floats about 1000 with a deviation of 1 are right to some 1e-7 and 1e-6.
 //
 // NaN or infinity among the values normalised together makes their inv_std and all of their y NaN.
 //
@@ -137,5 +138,29 @@ void layer_norm_backward(TensorView<const double> dy, TensorView<const double> x
                          TensorView<const double> gamma, TensorView<const double> mean,
                          TensorView<const double> inv_std, TensorView<double> dx, TensorView<double> dgamma,
                          TensorView<double> dbeta);
+
+// ---- Root-mean-square and unit normalisation -------------------------------------------------------------------
+//
+// x and y (m, ..., c), of rank 2 or more; each pixel's channels by themselves. gamma (c); inv (m, ...), what they are
+// multiplied with. A NaN makes all of its pixel's y NaN; an infinity makes its own y NaN and the others 0.
+
+// y = x inv gamma, inv = 1 / sqrt(mean(x^2) + epsilon). gamma may be an empty view, for 1. y may be the memory of x.
+void rms_norm_forward(TensorView<const float> x, TensorView<const float> gamma, double epsilon, TensorView<float> y,
+                      TensorView<float> inv);
+void rms_norm_forward(TensorView<const double> x, TensorView<const double> gamma, double epsilon, TensorView<double> y,
+                      TensorView<double> inv);
+void rms_norm_backward(TensorView<const float> dy, TensorView<const float> x, TensorView<const float> gamma,
+                       TensorView<const float> inv, TensorView<float> dx, TensorView<float> dgamma);
+void rms_norm_backward(TensorView<const double> dy, TensorView<const double> x, TensorView<const double> gamma,
+                       TensorView<const double> inv, TensorView<double> dx, TensorView<double> dgamma);
+
+// y = x inv, of length 1: inv = 1 / sqrt(max(sum(x^2), 1e-12)), as Keras has it (PyTorch's F.normalize bounds the
+// length itself by 1e-12). Where that bound holds inv is a constant. y may be the memory of x.
+void unit_norm_forward(TensorView<const float> x, TensorView<float> y, TensorView<float> inv);
+void unit_norm_forward(TensorView<const double> x, TensorView<double> y, TensorView<double> inv);
+void unit_norm_backward(TensorView<const float> dy, TensorView<const float> x, TensorView<const float> inv,
+                        TensorView<float> dx);
+void unit_norm_backward(TensorView<const double> dy, TensorView<const double> x, TensorView<const double> inv,
+                        TensorView<double> dx);
 
 }  // namespace hubel

@@ -1,4 +1,5 @@
-// Padding images with a value and cropping them: each is the other's gradient.
+// Padding images with a value and cropping them, where each is the other's gradient, and padding them with pixels of
+// their own.
 //
 // Shapes: padding takes (m, h, w, c) to (m, top + h + bottom, left + w + right, c); cropping goes the other way.
 #pragma once
@@ -45,5 +46,31 @@ Tensor<float> crop_backward(TensorView<const float> dy, const Margins& margins);
 Tensor<double> crop_backward(TensorView<const double> dy, const Margins& margins);
 void crop_backward(TensorView<const float> dy, const Margins& margins, TensorView<float> dx);
 void crop_backward(TensorView<const double> dy, const Margins& margins, TensorView<double> dx);
+
+// ---- With pixels of their own ------------------------------------------------------------------------------------
+//
+// What stands beyond an image's sides, here of a row a b c d:
+//   reflect    d c b | a b c d | c b a    mirrored at the outermost pixel (PyTorch's ReflectionPad2d)
+//   symmetric  c b a | a b c d | d c b    mirrored at the side
+//   replicate  a a a | a b c d | d d d    the outermost pixel (PyTorch's ReplicationPad2d; numpy.pad's "edge")
+//   circular   b c d | a b c d | a b c    the other side's (PyTorch's CircularPad2d; numpy.pad's "wrap")
+enum class PadMode { reflect, symmetric, replicate, circular };
+
+std::string_view pad_mode_name(PadMode mode);
+// Throws std::invalid_argument, the message beginning with `who`, for another name.
+PadMode pad_mode_from_name(std::string_view name, std::string_view who = "pad");
+
+// Throws std::invalid_argument, the message beginning with `who`, for a wrong rank, a margin below 0 or not below 2^31,
+// and one of more pixels than there are to take: the image's extent, for reflect that less 1, for replicate any number
+// of an image with pixels.
+Shape border_pad_output_shape(const Shape& x, const Margins& margins, PadMode mode,
+                              std::string_view who = "border_pad");
+
+// y has the output's shape.
+void border_pad_forward(TensorView<const float> x, const Margins& margins, PadMode mode, TensorView<float> y);
+void border_pad_forward(TensorView<const double> x, const Margins& margins, PadMode mode, TensorView<double> y);
+// dx, of the shape that was padded: each pixel has the sum of dy where it stands, in itself and in the margins.
+void border_pad_backward(TensorView<const float> dy, const Margins& margins, PadMode mode, TensorView<float> dx);
+void border_pad_backward(TensorView<const double> dy, const Margins& margins, PadMode mode, TensorView<double> dx);
 
 }  // namespace hubel

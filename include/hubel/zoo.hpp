@@ -9,8 +9,8 @@
 // response normalisation.
 //
 // input_shape is (h, w, c); any h and w that leave a pixel at each layer serve. small_images is the usual change for
-// images of about 32x32: a stem of 3x3 at stride 1 without pooling (ResNet, DenseNet), the first two strides 1
-// (GoogLeNet, MobileNet, EfficientNet), no adaptive pooling and one dense layer (VGG). Wrong arguments throw
+// images of about 32x32: a stem of 3x3 at stride 1 without pooling (ResNet, DenseNet, ShuffleNet), the first two
+// strides 1 (GoogLeNet, MobileNet, EfficientNet), no adaptive pooling and one dense layer (VGG). Wrong arguments throw
 // std::invalid_argument, its message beginning with the layer that they first do not fit.
 #pragma once
 
@@ -84,6 +84,16 @@ Graph mobilenet_v3_small(std::int64_t classes = 1000, const Shape& input_shape =
 Graph mobilenet_v3_large(std::int64_t classes = 1000, const Shape& input_shape = {224, 224, 3},
                          bool small_images = false);
 
+// Ma, Zhang, Zheng & Sun 2018: ShuffleNet V2, of half to twice the width.
+Graph shufflenet_v2_x0_5(std::int64_t classes = 1000, const Shape& input_shape = {224, 224, 3},
+                         bool small_images = false);
+Graph shufflenet_v2_x1_0(std::int64_t classes = 1000, const Shape& input_shape = {224, 224, 3},
+                         bool small_images = false);
+Graph shufflenet_v2_x1_5(std::int64_t classes = 1000, const Shape& input_shape = {224, 224, 3},
+                         bool small_images = false);
+Graph shufflenet_v2_x2_0(std::int64_t classes = 1000, const Shape& input_shape = {224, 224, 3},
+                         bool small_images = false);
+
 // Chollet 2017 (Keras's).
 Graph xception(std::int64_t classes = 1000, const Shape& input_shape = {299, 299, 3});
 
@@ -96,6 +106,11 @@ Graph efficientnet_b4(std::int64_t classes = 1000, const Shape& input_shape = {3
 Graph efficientnet_b5(std::int64_t classes = 1000, const Shape& input_shape = {456, 456, 3}, bool small_images = false);
 Graph efficientnet_b6(std::int64_t classes = 1000, const Shape& input_shape = {528, 528, 3}, bool small_images = false);
 Graph efficientnet_b7(std::int64_t classes = 1000, const Shape& input_shape = {600, 600, 3}, bool small_images = false);
+
+// Liu et al. 2022.
+Graph convnext_tiny(std::int64_t classes = 1000, const Shape& input_shape = {224, 224, 3});
+Graph convnext_small(std::int64_t classes = 1000, const Shape& input_shape = {224, 224, 3});
+Graph convnext_base(std::int64_t classes = 1000, const Shape& input_shape = {224, 224, 3});
 
 // Ronneberger, Fischer & Brox 2015: (h, w, c) -> (h_new, w_new, classes), softmax at each pixel. unet: without padding,
 // so that 572 becomes 388 and skip connections are cropped; after each of four halvings h and w must be even before the

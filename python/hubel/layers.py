@@ -45,7 +45,12 @@ __all__ = [
     "UpSampling2D",
     "Resizing",
     "ZeroPadding2D",
+    "Padding2D",
     "Cropping2D",
+    "DepthToSpace",
+    "SpaceToDepth",
+    "Permute",
+    "ChannelSlice",
     "Reshape",
     "Flatten",
     "Dense",
@@ -56,6 +61,9 @@ __all__ = [
     "Dropout",
     "SpatialDropout2D",
     "StochasticDepth",
+    "AlphaDropout",
+    "GaussianNoise",
+    "GaussianDropout",
     "Rescaling",
     "BatchNormalization",
     "BatchNorm",
@@ -63,6 +71,10 @@ __all__ = [
     "GroupNorm",
     "LayerNormalization",
     "LayerNorm",
+    "RMSNormalization",
+    "RMSNorm",
+    "UnitNormalization",
+    "LayerScale",
     "LocalResponseNorm",
     "Add",
     "Multiply",
@@ -390,12 +402,77 @@ class ZeroPadding2D(Layer):
 
 
 @dataclass(frozen=True)
+class Padding2D(Layer):
+    """Pixels of the image itself around it. padding is as in `ZeroPadding2D`.
+
+    mode, of a row abcd with three pixels to a side: "reflect" makes dcb abcd cba (PyTorch's ReflectionPad2d), "symmetric"
+    cba abcd dcb, "replicate" aaa abcd ddd (PyTorch's ReplicationPad2d), "circular" bcd abcd abc. A margin is at most as
+    wide as the image, for "reflect" less 1; for "replicate" it may be any.
+    """
+
+    kind: ClassVar[str] = "padding2d"
+
+    padding: Padding = 1
+    mode: str = "reflect"
+    name: Optional[str] = _name()
+
+
+@dataclass(frozen=True)
 class Cropping2D(Layer):
     """Images without their margins: cropping is a number, a pair (rows, columns) or ((top, bottom), (left, right))."""
 
     kind: ClassVar[str] = "cropping2d"
 
     cropping: Padding = 1
+    name: Optional[str] = _name()
+
+
+@dataclass(frozen=True)
+class DepthToSpace(Layer):
+    """Blocks of pixels out of channels: images (h, w, r r c) to (r h, r w, c), r = block_size.
+
+    Channel k of pixel (r i + a, r j + b) is channel (r a + b) c + k of pixel (i, j): the order of TensorFlow and of Keras's
+    ``ops.depth_to_space``. PyTorch's PixelShuffle takes channel r r k + r a + b.
+    """
+
+    kind: ClassVar[str] = "depth_to_space"
+
+    block_size: int = 2
+    name: Optional[str] = _name()
+
+
+@dataclass(frozen=True)
+class SpaceToDepth(Layer):
+    """Images (r h, r w, c) to (h, w, r r c), r = block_size: what `DepthToSpace` undoes."""
+
+    kind: ClassVar[str] = "space_to_depth"
+
+    block_size: int = 2
+    name: Optional[str] = _name()
+
+
+@dataclass(frozen=True)
+class Permute(Layer):
+    """A sample's axes in another order: axis i of the output is axis dims[i] of the input, counted from 1.
+
+    ``Permute((3, 1, 2))`` makes (h, w, c) images of (c, h, w). Channels are shuffled (Zhang et al. 2018, ShuffleNet) by
+    ``Reshape((h, w, groups, -1))``, ``Permute((1, 2, 4, 3))`` and ``Reshape((h, w, -1))``.
+    """
+
+    kind: ClassVar[str] = "permute"
+
+    dims: Sequence[int]
+    name: Optional[str] = _name()
+
+
+@dataclass(frozen=True)
+class ChannelSlice(Layer):
+    """The channels from begin on, up to but without end: ``x[..., begin:end]`` of (..., c)."""
+
+    kind: ClassVar[str] = "channel_slice"
+
+    begin: int
+    end: int
     name: Optional[str] = _name()
 
 
@@ -420,9 +497,10 @@ class Flatten(Layer):
 
 @dataclass(frozen=True)
 class Dense(Layer):
-    """A fully connected layer: (n,) to (units,).
+    """A fully connected layer: (n,) to (units,), or along the last of several axes: (h, w, c) to (h, w, units).
 
-    Parameters: kernel (n, units) and, with use_bias, bias (units,). See `Conv2D` for how they start.
+    Of a whole image, not of each of its pixels, it is after `Flatten`. Parameters: kernel (n, units), n being the last
+    axis's extent, and, with use_bias, bias (units,). See `Conv2D` for how they start.
     """
 
     kind: ClassVar[str] = "dense"
@@ -512,6 +590,38 @@ class StochasticDepth(Layer):
 
 
 @dataclass(frozen=True)
+class AlphaDropout(Layer):
+    """`Dropout` that keeps mean 0 and variance 1, beside "selu" (Klambauer et al. 2017): what is dropped becomes SELU's
+    limit to the left, -1.758, and then all are scaled and shifted."""
+
+    kind: ClassVar[str] = "alpha_dropout"
+
+    rate: float
+    name: Optional[str] = _name()
+
+
+@dataclass(frozen=True)
+class GaussianNoise(Layer):
+    """In training numbers of the normal distribution with this standard deviation are added."""
+
+    kind: ClassVar[str] = "gaussian_noise"
+
+    stddev: float
+    name: Optional[str] = _name()
+
+
+@dataclass(frozen=True)
+class GaussianDropout(Layer):
+    """In training each number is multiplied with one of the normal distribution of mean 1 and variance rate / (1 - rate),
+    which is `Dropout`'s (Srivastava et al. 2014)."""
+
+    kind: ClassVar[str] = "gaussian_dropout"
+
+    rate: float
+    name: Optional[str] = _name()
+
+
+@dataclass(frozen=True)
 class Rescaling(Layer):
     """scale x + offset, two numbers that are not learned: ``Rescaling(1 / 127.5, -1)`` makes [0, 255] to [-1, 1]."""
 
@@ -590,6 +700,43 @@ class LayerNormalization(Layer):
     scale: bool = True
     beta_initializer: str = "zeros"
     gamma_initializer: str = "ones"
+    name: Optional[str] = _name()
+
+
+@dataclass(frozen=True)
+class RMSNormalization(Layer):
+    """Each pixel's channels divided by the root of (the mean of their squares + epsilon), times gamma (c,) with scale
+    (Zhang & Sennrich 2019)."""
+
+    kind: ClassVar[str] = "rms_norm"
+    has_weights: ClassVar[bool] = True
+
+    epsilon: float = 1e-6
+    scale: bool = True
+    gamma_initializer: str = "ones"
+    name: Optional[str] = _name()
+
+
+@dataclass(frozen=True)
+class UnitNormalization(Layer):
+    """Each pixel's channels divided by their length, the root of the sum of their squares, which counts as 1e-6 at least."""
+
+    kind: ClassVar[str] = "unit_norm"
+
+    name: Optional[str] = _name()
+
+
+@dataclass(frozen=True)
+class LayerScale(Layer):
+    """Each channel times a number that is learned, at the end of a residual block's branch (Touvron et al. 2021).
+
+    Parameters: gamma (c,), which starts at `initial`.
+    """
+
+    kind: ClassVar[str] = "layer_scale"
+    has_weights: ClassVar[bool] = True
+
+    initial: float = 1e-6
     name: Optional[str] = _name()
 
 
@@ -738,6 +885,7 @@ GlobalAveragePooling1D = GlobalAvgPool1D
 BatchNorm = BatchNormalization
 GroupNorm = GroupNormalization
 LayerNorm = LayerNormalization
+RMSNorm = RMSNormalization
 
 _KINDS: Tuple[Type[Layer], ...] = (
     Conv2D,
@@ -757,7 +905,12 @@ _KINDS: Tuple[Type[Layer], ...] = (
     UpSampling2D,
     Resizing,
     ZeroPadding2D,
+    Padding2D,
     Cropping2D,
+    DepthToSpace,
+    SpaceToDepth,
+    Permute,
+    ChannelSlice,
     Reshape,
     Flatten,
     Dense,
@@ -768,10 +921,16 @@ _KINDS: Tuple[Type[Layer], ...] = (
     Dropout,
     SpatialDropout2D,
     StochasticDepth,
+    AlphaDropout,
+    GaussianNoise,
+    GaussianDropout,
     Rescaling,
     BatchNormalization,
     GroupNormalization,
     LayerNormalization,
+    RMSNormalization,
+    UnitNormalization,
+    LayerScale,
     LocalResponseNorm,
     Add,
     Multiply,

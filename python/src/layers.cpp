@@ -74,6 +74,9 @@ class Reader {
   void read(const char* name, nb::handle value, Interpolation& field) const {
     field = interpolation_from_name(text({who_, name, "\"nearest\" or \"bilinear\""}, value), who_);
   }
+  void read(const char* name, nb::handle value, PadMode& field) const {
+    field = pad_mode_from_name(text({who_, name, "a name such as 'reflect'"}, value), who_);
+  }
   void read(const char*, nb::handle value, Padding& field) const { field = padding(who_, value); }
   void read(const char* name, nb::handle value, Activation& field) const {
     // A model is saved with its activations, and a Python function cannot be.
@@ -118,6 +121,7 @@ struct Writer {
     return nb::make_tuple(nb::make_tuple(field.top, field.bottom), nb::make_tuple(field.left, field.right));
   }
   static nb::object value(Interpolation field) { return python_text(interpolation_name(field)); }
+  static nb::object value(PadMode field) { return python_text(pad_mode_name(field)); }
   static nb::object value(bool field) { return nb::bool_(field); }
   static nb::object value(const std::array<std::int64_t, 2>& field) { return nb::make_tuple(field[0], field[1]); }
   static nb::object value(Activation field) { return python_text(activation_name(field)); }

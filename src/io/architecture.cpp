@@ -35,6 +35,7 @@ json to_json(double value) { return value; }
 json to_json(const std::vector<std::int64_t>& value) { return value; }
 json to_json(const Margins& m) { return {{m.top, m.bottom}, {m.left, m.right}}; }
 json to_json(Interpolation value) { return interpolation_name(value); }
+json to_json(PadMode value) { return pad_mode_name(value); }
 json to_json(Activation value) { return activation_name(value); }
 json to_json(Initializer value) { return initializer_name(value); }
 json to_json(const Padding& p) {
@@ -124,6 +125,9 @@ void from_json(const json& value, std::string_view where, Activation& out) {
 }
 void from_json(const json& value, std::string_view where, Interpolation& out) {
   from_name(value, where, out, [](const std::string& name) { return interpolation_from_name(name); });
+}
+void from_json(const json& value, std::string_view where, PadMode& out) {
+  from_name(value, where, out, [](const std::string& name) { return pad_mode_from_name(name); });
 }
 void from_json(const json& value, std::string_view where, Initializer& out) {
   from_name(value, where, out, [](const std::string& name) { return initializer_from_name(name); });

@@ -215,7 +215,8 @@ void ExecutionPlan<T>::choose_kind(std::size_t i) {
     if (node.pair) absorb(i);
   }
   if (mode == Mode::frozen && !node.pair) freeze(i);
-  if (const auto* dense = std::get_if<Dense>(node.layer); dense && writes_late) {
+  const auto* dense = std::get_if<Dense>(node.layer);
+  if (dense && writes_late && node.input_shapes[0].rank() == 1) {
     const SmallDense small{node.input_shapes[0][0], dense->units};
     if (small.pays()) node.dense = small;
   }

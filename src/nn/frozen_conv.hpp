@@ -13,6 +13,7 @@
 #include "hubel/network.hpp"
 #include "nn/layer_batch_norm.hpp"
 #include "nn/layer_conv2d.hpp"
+#include "nn/layer_dense.hpp"
 #include "nn/layer_depthwise_conv2d.hpp"
 
 namespace hubel::detail {
@@ -22,6 +23,7 @@ inline std::optional<Conv2D> conv_of(const Layer& layer, const Shape& x) {
   if (const auto* conv = std::get_if<Conv2D>(&layer)) return *conv;
   if (const auto* depthwise = std::get_if<DepthwiseConv2D>(&layer))
     return LayerKind<DepthwiseConv2D>::as_conv(*depthwise, x.back());
+  if (const auto* dense = std::get_if<Dense>(&layer); dense && x.rank() == 3) return LayerKind<Dense>::as_conv(*dense);
   return std::nullopt;
 }
 
@@ -34,12 +36,12 @@ class FrozenConv {
   // does not depend on how many a batch may have.
   FrozenConv(const Conv2D& conv, Parameters parameters, const BatchNorm* norm, Parameters norm_parameters,
              const Shape& x)
-      : plan_(batch_shape_of(x), parameters[0].value.shape(), LayerKind<Conv2D>::options(conv)) {
+      : plan_(batch_shape_of(x), as_kernel(parameters[0].value).shape(), LayerKind<Conv2D>::options(conv)) {
     Tensor<T> kernel = parameters[0].value;
     if (conv.use_bias || norm) bias_ = Tensor<T>(Shape{1, 1, 1, conv.filters});
     if (conv.use_bias) std::copy(parameters[1].value.begin(), parameters[1].value.end(), bias_.begin());
     if (norm) fold(*norm, norm_parameters, kernel);
-    plan_.set_weights(kernel, false);
+    plan_.set_weights(as_kernel(kernel), false);
   }
 
   // With `add`, if it can, the result before the activation is added to y.
@@ -50,6 +52,10 @@ class FrozenConv {
   bool can_add() const { return plan_.can_add(); }
 
  private:
+  // Also of a dense layer.
+  static TensorView<const T> as_kernel(const Tensor<T>& weights) {
+    return weights.shape().rank() == 2 ? LayerKind<Dense>::as_kernel(weights.view()) : weights.view();
+  }
   static Shape batch_shape_of(const Shape& x) { return {1, x[0], x[1], x[2]}; }
 
   void fold(const BatchNorm& norm, Parameters parameters, Tensor<T>& kernel) {

@@ -1,13 +1,14 @@
-// The layers Dropout, SpatialDropout2D and StochasticDepth, at work in training alone.
+// The layers Dropout, SpatialDropout2D, StochasticDepth, AlphaDropout and GaussianDropout, at work in training alone.
 #pragma once
 
 #include "hubel/dropout.hpp"
+#include "hubel/noise.hpp"
 #include "nn/layer_kind.hpp"
 #include "text/formatted.hpp"
 
 namespace hubel::detail {
 
-// What the three have in common.
+// What they have in common.
 template <class L>
 struct DropoutTraits : LayerTraits {
   static constexpr bool kInPlace = true;
@@ -75,6 +76,37 @@ struct LayerKind<StochasticDepth> : DropoutTraits<StochasticDepth> {
   template <class T>
   static void backward(const StochasticDepth& layer, const BackwardPass<T>& pass) {
     if (is_given(pass.dx[0])) stochastic_depth_backward(pass.d, layer.rate, pass.key, pass.first_sample, pass.dx[0]);
+  }
+};
+
+template <>
+struct LayerKind<AlphaDropout> : DropoutTraits<AlphaDropout> {
+  static constexpr std::array<std::string_view, 1> kNames = {"alpha_dropout"};
+
+  static std::string_view name(const AlphaDropout&) { return kNames[0]; }
+  template <class T>
+  static void forward(const AlphaDropout& layer, const ForwardPass<T>& pass, TensorView<T> y) {
+    alpha_dropout_forward(pass.x(), layer.rate, pass.key, pass.first_sample, y);
+  }
+  template <class T>
+  static void backward(const AlphaDropout& layer, const BackwardPass<T>& pass) {
+    if (is_given(pass.dx[0])) alpha_dropout_backward(pass.d, layer.rate, pass.key, pass.first_sample, pass.dx[0]);
+  }
+};
+
+template <>
+struct LayerKind<GaussianDropout> : DropoutTraits<GaussianDropout> {
+  static constexpr std::array<std::string_view, 1> kNames = {"gaussian_dropout"};
+
+  static std::string_view name(const GaussianDropout&) { return kNames[0]; }
+  template <class T>
+  static void forward(const GaussianDropout& layer, const ForwardPass<T>& pass, TensorView<T> y) {
+    gaussian_dropout(pass.x(), layer.rate, pass.key, pass.first_sample, y);
+  }
+  template <class T>
+  static void backward(const GaussianDropout& layer, const BackwardPass<T>& pass) {
+    if (!is_given(pass.dx[0])) return;
+    gaussian_dropout(TensorView<const T>(pass.d), layer.rate, pass.key, pass.first_sample, pass.dx[0]);
   }
 };
 

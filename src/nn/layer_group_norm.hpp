@@ -69,7 +69,7 @@ struct LayerKind<GroupNorm> : LayerTraits {
   }
   template <class T>
   static std::array<TensorView<T>, 2> statistics(const GroupNorm& layer, const ForwardPass<T>& pass) {
-    return kept_pair(pass, Shape{pass.x().shape()[0], groups(layer, pass.x().shape())});
+    return kept_tensors<2>(pass, Shape{pass.x().shape()[0], groups(layer, pass.x().shape())});
   }
 };
 

@@ -64,7 +64,7 @@ struct LayerKind<LayerNorm> : LayerTraits {
   template <class T>
   static std::array<TensorView<T>, 2> statistics(const LayerNorm& layer, const ForwardPass<T>& pass) {
     const Shape x = pass.x().shape();
-    return kept_pair(pass, Shape(std::span(x.begin(), x.end() - layer.axes)));
+    return kept_tensors<2>(pass, Shape(std::span(x.begin(), x.end() - layer.axes)));
   }
 };
 

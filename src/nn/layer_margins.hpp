@@ -1,4 +1,4 @@
-// The layers ZeroPadding2D and Cropping2D.
+// The layers ZeroPadding2D, Padding2D and Cropping2D.
 #pragma once
 
 #include "hubel/pad.hpp"
@@ -40,6 +40,41 @@ struct LayerKind<ZeroPadding2D> : LayerTraits {
   template <class T>
   static void backward(const ZeroPadding2D& layer, const BackwardPass<T>& pass) {
     if (is_given(pass.dx[0])) pad_backward(pass.d, layer.padding, pass.dx[0]);
+  }
+};
+
+template <>
+struct LayerKind<Padding2D> : LayerTraits {
+  static constexpr std::array<std::string_view, 1> kNames = {"padding2d"};
+
+  static bool averages(const Padding2D&) { return true; }
+  static std::string_view name(const Padding2D&) { return kNames[0]; }
+  static bool reads_inputs(const Padding2D&) { return false; }
+  static Padding2D of_name(std::string_view) { return {}; }
+  template <class Self, class F>
+  static void fields(Self& layer, F&& f) {
+    f.optional("padding", layer.padding);
+    f.optional("mode", layer.mode);
+  }
+  static std::string detail(const Padding2D& layer) {
+    return detail::formatted("{}, {}", margins_text(layer.padding), pad_mode_name(layer.mode));
+  }
+
+  static LayerPlan plan(const Padding2D& layer, const Shape& x, std::string_view who) {
+    check_images(who, x, "padding takes");
+    LayerPlan plan;
+    plan.output = border_pad_output_shape(x, layer.padding, layer.mode, who);
+    return plan;
+  }
+
+  template <class T>
+  static void forward(const Padding2D& layer, const ForwardPass<T>& pass, TensorView<T> y) {
+    border_pad_forward(pass.x(), layer.padding, layer.mode, y);
+  }
+
+  template <class T>
+  static void backward(const Padding2D& layer, const BackwardPass<T>& pass) {
+    if (is_given(pass.dx[0])) border_pad_backward(pass.d, layer.padding, layer.mode, pass.dx[0]);
   }
 };
 

@@ -59,12 +59,15 @@ NormParameters<T> norm_gradients(const L& layer, std::span<const TensorView<T>> 
   return norm_views<T>(layer, gradients.size(), [&](std::size_t i) { return gradients[i]; });
 }
 
-// Two tensors of that shape in what is kept, or for this call only where nothing is.
-template <class T>
-std::array<TensorView<T>, 2> kept_pair(const ForwardPass<T>& pass, const Shape& shape) {
+// Tensors of that shape, one behind another, in what is kept, or for this call only where nothing is.
+template <std::size_t N, class T>
+std::array<TensorView<T>, N> kept_tensors(const ForwardPass<T>& pass, const Shape& shape) {
   const std::int64_t n = shape.elements();
-  T* memory = pass.kept ? pass.kept : scratch<T>(Scratch::statistics, static_cast<std::size_t>(2 * n));
-  return {TensorView<T>(memory, shape), TensorView<T>(memory + n, shape)};
+  T* memory = pass.kept;
+  if (!memory) memory = scratch<T>(Scratch::statistics, N * static_cast<std::size_t>(n));
+  std::array<TensorView<T>, N> tensors;
+  for (std::size_t i = 0; i < N; ++i) tensors[i] = {memory + static_cast<std::int64_t>(i) * n, shape};
+  return tensors;
 }
 
 }  // namespace hubel::detail

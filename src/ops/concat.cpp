@@ -1,4 +1,4 @@
-// Concatenation along the channels, and its gradients: copies of rows.
+// Concatenation along the channels, and slices of them, with their gradients: copies of rows.
 
 #include <algorithm>
 #include <array>
@@ -104,6 +104,39 @@ void backward(TensorView<const T> dout, std::span<const std::int64_t> channels, 
   }
 }
 
+// `part` has some channels of `whole`.
+void check_slice(std::string_view who, std::string_view part_name, const Shape& part, const Shape& whole,
+                 std::int64_t begin) {
+  // A begin beyond all channels is told as it is, without a sum that might overflow.
+  const std::int64_t channels = part.rank() == 0 || whole.rank() == 0 || begin > whole.back() ? 0 : part.back();
+  detail::check_shape(who, part_name, part, slice_output_shape(whole, begin, begin + channels, who),
+                      "of those channels");
+}
+
+std::int64_t rows_of(const Shape& shape) { return shape.back() == 0 ? 0 : shape.elements() / shape.back(); }
+
+template <class T>
+void take_slice(TensorView<const T> x, std::int64_t begin, TensorView<T> y) {
+  check_slice("slice_forward", "y", y.shape(), x.shape(), begin);
+  const std::int64_t n = y.shape().back();
+  copy_rows(rows_of(x.shape()), n, x.data() + begin, x.shape().back(), y.data(), n);
+}
+
+template <class T>
+void slice_gradient(TensorView<const T> dy, std::int64_t begin, TensorView<T> dx) {
+  check_slice("slice_backward", "dy", dy.shape(), dx.shape(), begin);
+  const std::int64_t n = dy.shape().back(), c = dx.shape().back();
+  if (dx.size() == 0) return;
+  const std::int64_t step = std::max<std::int64_t>(1, kPiece / c), rows = dx.size() / c;
+  detail::parallel_for((rows + step - 1) / step, 4.0 * static_cast<double>(dx.size()), [&](std::int64_t item) {
+    for (std::int64_t row = item * step; row < std::min(rows, (item + 1) * step); ++row) {
+      T* to = std::fill_n(dx.data() + row * c, begin, T(0));
+      to = std::copy_n(dy.data() + row * n, n, to);
+      std::fill_n(to, c - begin - n, T(0));
+    }
+  });
+}
+
 template <class T>
 Tensor<T> forward_new(std::span<const TensorView<const T>> xs) {
   auto out = Tensor<T>::uninitialized(output_shape(xs));
@@ -124,6 +157,21 @@ void concat_backward(TensorView<const float> dout, std::span<const std::int64_t>
 void concat_backward(TensorView<const double> dout, std::span<const std::int64_t> channels,
                      std::span<const TensorView<double>> dxs) {
   backward(dout, channels, dxs);
+}
+
+Shape slice_output_shape(const Shape& x, std::int64_t begin, std::int64_t end, std::string_view who) {
+  const std::int64_t c = x.rank() == 0 ? 0 : x.back();
+  if (x.rank() > 0 && begin >= 0 && begin <= end && end <= c) return with_last(x, end - begin);
+  throw std::invalid_argument(detail::formatted("{}: channels {} to {} of a shape {}, they must be of [0, {}]", who,
+                                                begin, end, x.to_string(), c));
+}
+void slice_forward(TensorView<const float> x, std::int64_t begin, TensorView<float> y) { take_slice(x, begin, y); }
+void slice_forward(TensorView<const double> x, std::int64_t begin, TensorView<double> y) { take_slice(x, begin, y); }
+void slice_backward(TensorView<const float> dy, std::int64_t begin, TensorView<float> dx) {
+  slice_gradient(dy, begin, dx);
+}
+void slice_backward(TensorView<const double> dy, std::int64_t begin, TensorView<double> dx) {
+  slice_gradient(dy, begin, dx);
 }
 
 }  // namespace hubel

@@ -6,6 +6,7 @@
 
 #include "ops/checks.hpp"
 #include "ops/columns.hpp"
+#include "ops/sample_numbers.hpp"
 #include "simd/philox.hpp"
 #include "text/formatted.hpp"
 
@@ -18,64 +19,57 @@ constexpr std::int64_t kRow = static_cast<std::int64_t>(simd::kPhiloxRow);
 constexpr std::int64_t kRowsAtOnce = 16;
 constexpr std::int64_t kPiece = kRow * kRowsAtOnce;
 
-void check_number(std::string_view who, std::string_view name, std::uint64_t value, int bits) {
-  if (value >> bits == 0) return;
-  throw std::invalid_argument(detail::formatted("{}: {} = {}, it must be below 2^{}", who, name, value, bits));
-}
+constexpr std::uint32_t kMark = 0x64726F70;  // "drop"
+constexpr int kSizeBits = 35;                // 2^32 counters, of which 16 are a row of 128 elements
 
 template <class T>
 void check(std::string_view who, std::string_view in, std::string_view out, TensorView<const T> x, double rate,
            const DropoutKey& key, std::int64_t first_sample, TensorView<T> y) {
-  if (!(rate >= 0 && rate < 1)) {
-    throw std::invalid_argument(detail::formatted("{}: rate = {}, it must be at least 0 and below 1", who, rate));
-  }
-  check_number(who, "key.layer", key.layer, 16);
-  check_number(who, "key.step", key.step, 48);
-  if (x.shape().rank() == 0) {
-    throw std::invalid_argument(detail::formatted("{}: {} has shape () but must have samples, (m, ...)", who, in));
-  }
-  const std::int64_t m = x.shape()[0];
-  if (first_sample < 0 || first_sample > (std::int64_t{1} << 32) - m) {
-    throw std::invalid_argument(detail::formatted(
-        "{}: first_sample = {}, it and the {} samples of {} must be in [0, 2^32)", who, first_sample, m, in));
-  }
-  check_number(who, "a sample's size", static_cast<std::uint64_t>(x.shape().without_first().elements()), 35);
-  detail::check_shape(who, out, y.shape(), x.shape(), detail::formatted("the shape of {}", in));
+  detail::check_rate(who, rate);
+  detail::check_sample_numbers(who, in, out, x, key, first_sample, kSizeBits, y);
+}
+
+// What becomes of an element that is kept, and of one that is not. Dropout's adds -0, which leaves every number as it
+// is, 0 with its sign among them.
+template <class T>
+simd::Keeping<T> dropping(double rate) {
+  return {static_cast<T>(1 / (1 - rate)), T(-0.0), T(0)};
+}
+template <class T>
+simd::Keeping<T> alpha_dropping(double rate, bool backward) {
+  // SELU's limit to the left, - lambda alpha (Klambauer et al. 2017, section 2 and "New dropout technique").
+  constexpr double kLimit = -1.0507009873554804934193349852946 * 1.6732632423543772848170429916717;
+  const double scale = 1 / std::sqrt((1 - rate) * (1 + rate * kLimit * kLimit)), offset = -scale * kLimit * rate;
+  if (backward) return {static_cast<T>(scale), T(-0.0), T(0)};
+  return {static_cast<T>(scale), static_cast<T>(offset), static_cast<T>(scale * kLimit + offset)};
 }
 
 // The numbers of one sample, and what they decide.
 template <class T>
 class Mask {
  public:
-  Mask(double rate, const DropoutKey& key)
-      : key_(key),
+  Mask(double rate, const DropoutKey& key, const simd::Keeping<T>& keeping)
+      : numbers_(key, kMark),
         threshold_(static_cast<std::uint32_t>(std::min(std::round(rate * 0x1p16), 0x1p16 - 1))),
-        scale_(static_cast<T>(1 / (1 - rate))) {}
+        keeping_(keeping) {}
 
-  // Numbers of the sample from row `first` on. The seed is marked, lest the bits be those that Random takes from it.
+  // Numbers of the sample from row `first` on.
   void numbers(std::int64_t sample, std::int64_t first, std::int64_t rows, std::uint32_t* to) const {
-    constexpr std::uint32_t kMark = 0x64726F70;  // "drop"
-    const auto low = [](std::uint64_t x) { return static_cast<std::uint32_t>(x); };
-    const simd::PhiloxRun run{
-        {low(key_.seed), low(key_.seed >> 32) ^ kMark},
-        {static_cast<std::uint32_t>(sample), low(key_.step), low(key_.step >> 32 << 16 | key_.layer)}};
-    simd::philox_rows(run, static_cast<std::uint32_t>(first), static_cast<std::size_t>(rows), to);
+    numbers_.rows(sample, first, rows, to);
   }
   void keep(std::size_t n, const std::uint32_t* numbers, const T* x, T* y) const {
-    simd::keep_elements(n, numbers, threshold_, scale_, x, y);
+    simd::keep_elements(n, numbers, threshold_, keeping_, x, y);
   }
 
  private:
-  DropoutKey key_;
+  detail::SampleNumbers numbers_;
   std::uint32_t threshold_;
-  T scale_;
+  simd::Keeping<T> keeping_;
 };
 
 // y = x with elements dropped.
 template <class T>
-void drop_elements(TensorView<const T> x, double rate, const DropoutKey& key, std::int64_t first_sample,
-                   TensorView<T> y) {
-  const Mask<T> mask(rate, key);
+void drop_elements(TensorView<const T> x, const Mask<T>& mask, std::int64_t first_sample, TensorView<T> y) {
   const std::int64_t m = x.shape()[0], size = x.shape().without_first().elements();
   if (x.size() == 0) return;
   const std::int64_t pieces = (size + kPiece - 1) / kPiece;                // of a sample
@@ -95,10 +89,8 @@ void drop_elements(TensorView<const T> x, double rate, const DropoutKey& key, st
 
 // y = x with channels dropped: a sample's numbers, one a channel, meet each of its pixels.
 template <class T>
-void drop_channels(TensorView<const T> x, double rate, const DropoutKey& key, std::int64_t first_sample,
-                   TensorView<T> y) {
+void drop_channels(TensorView<const T> x, const Mask<T>& mask, std::int64_t first_sample, TensorView<T> y) {
   if (x.size() == 0) return;
-  const Mask<T> mask(rate, key);
   const std::int64_t m = x.shape()[0], c = x.shape().back(), rows = (c + kRow - 1) / kRow;
   const detail::Columns k(x.size() / (m * c), c);
   detail::for_each_sample(m, k.size(), 4, [&](std::int64_t sample) {
@@ -118,10 +110,8 @@ void drop_channels(TensorView<const T> x, double rate, const DropoutKey& key, st
 
 // y = x with samples dropped, each by its first number.
 template <class T>
-void drop_samples(TensorView<const T> x, double rate, const DropoutKey& key, std::int64_t first_sample,
-                  TensorView<T> y) {
+void drop_samples(TensorView<const T> x, const Mask<T>& mask, std::int64_t first_sample, TensorView<T> y) {
   if (x.size() == 0) return;
-  const Mask<T> mask(rate, key);
   const std::int64_t m = x.shape()[0], size = x.size() / m, pieces = (size + kPiece - 1) / kPiece;
   detail::parallel_for(m * pieces, 2.0 * static_cast<double>(x.size()), [&](std::int64_t item) {
     const std::int64_t sample = item / pieces, begin = item % pieces * kPiece, at = sample * size + begin;
@@ -142,13 +132,22 @@ template <class T>
 void drop(Unit unit, std::string_view who, std::string_view in, std::string_view out, TensorView<const T> x,
           double rate, const DropoutKey& key, std::int64_t first_sample, TensorView<T> y) {
   check(who, in, out, x, rate, key, first_sample, y);
-  if (unit == Unit::element) return drop_elements(x, rate, key, first_sample, y);
-  if (unit == Unit::sample) return drop_samples(x, rate, key, first_sample, y);
+  const Mask<T> mask(rate, key, dropping<T>(rate));
+  if (unit == Unit::element) return drop_elements(x, mask, first_sample, y);
+  if (unit == Unit::sample) return drop_samples(x, mask, first_sample, y);
   if (x.shape().rank() < 2) {
     throw std::invalid_argument(detail::formatted("{}: {} has shape {} but must have 2 or more dimensions: (m, ..., c)",
                                                   who, in, x.shape().to_string()));
   }
-  drop_channels(x, rate, key, first_sample, y);
+  drop_channels(x, mask, first_sample, y);
+}
+
+template <class T>
+void alpha_drop(bool backward, TensorView<const T> x, double rate, const DropoutKey& key, std::int64_t first_sample,
+                TensorView<T> y) {
+  check(backward ? "alpha_dropout_backward" : "alpha_dropout_forward", backward ? "dy" : "x", backward ? "dx" : "y", x,
+        rate, key, first_sample, y);
+  drop_elements(x, Mask<T>(rate, key, alpha_dropping<T>(rate, backward)), first_sample, y);
 }
 
 }  // namespace
@@ -200,6 +199,22 @@ void stochastic_depth_backward(TensorView<const float> dy, double rate, const Dr
 void stochastic_depth_backward(TensorView<const double> dy, double rate, const DropoutKey& key,
                                std::int64_t first_sample, TensorView<double> dx) {
   drop(Unit::sample, "stochastic_depth_backward", "dy", "dx", dy, rate, key, first_sample, dx);
+}
+void alpha_dropout_forward(TensorView<const float> x, double rate, const DropoutKey& key, std::int64_t first_sample,
+                           TensorView<float> y) {
+  alpha_drop(false, x, rate, key, first_sample, y);
+}
+void alpha_dropout_forward(TensorView<const double> x, double rate, const DropoutKey& key, std::int64_t first_sample,
+                           TensorView<double> y) {
+  alpha_drop(false, x, rate, key, first_sample, y);
+}
+void alpha_dropout_backward(TensorView<const float> dy, double rate, const DropoutKey& key, std::int64_t first_sample,
+                            TensorView<float> dx) {
+  alpha_drop(true, dy, rate, key, first_sample, dx);
+}
+void alpha_dropout_backward(TensorView<const double> dy, double rate, const DropoutKey& key, std::int64_t first_sample,
+                            TensorView<double> dx) {
+  alpha_drop(true, dy, rate, key, first_sample, dx);
 }
 
 }  // namespace hubel

@@ -38,6 +38,26 @@ double value_or(TensorView<const T> view, std::int64_t i, double otherwise) {
 
 inline double inverse_deviation(double variance, double epsilon) { return 1 / std::sqrt(variance + epsilon); }
 
+// dgamma = the sum over the rows of dy x^, dbeta = that of dy, with x^ = (x - mean) inv of each row; mean may be null,
+// for 0. An empty view leaves a gradient out.
+template <class T>
+void row_parameter_gradients(std::int64_t rows, std::int64_t length, const T* dy, const T* x, const T* mean,
+                             const T* inv, TensorView<T> dgamma, TensorView<T> dbeta) {
+  if (!is_given(dgamma) && !is_given(dbeta)) return;
+  const Columns k(rows, length, Columns::Fold::never);
+  double* sums = scratch<double>(Scratch::moments, static_cast<std::size_t>(2 * length));
+  double* products = sums + length;
+  sum_rows(k, 6, sums, products,
+           [&](std::int64_t at, const simd::ColumnRange& range, std::int64_t column, double* s, double* p) {
+             const std::int64_t row = (at - column) / length;
+             simd::column_row_products(range, dy + at, x + at, mean ? mean + row : nullptr, inv + row, s, p);
+           });
+  for (std::int64_t i = 0; i < length; ++i) {
+    if (is_given(dgamma)) dgamma[i] = static_cast<T>(products[i]);
+    if (is_given(dbeta)) dbeta[i] = static_cast<T>(sums[i]);
+  }
+}
+
 // The numbers of each channel that a pass over the matrix needs: set by channel, read as the wide rows have them. They
 // last until the calling thread's next use.
 template <class T>

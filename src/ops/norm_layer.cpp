@@ -118,7 +118,7 @@ template <class T>
 struct Backward {
   Rows r;
   TensorView<const T> dy, x, gamma, mean, inv_std;
-  TensorView<T> dx, dgamma, dbeta;
+  TensorView<T> dx;
 };
 
 // A long row's gradient.
@@ -154,25 +154,6 @@ void input_gradient(const Backward<T>& b) {
   for_each_row(b.r, short_rows, [&](std::int64_t row) { row_backward(b, row); });
 }
 
-// dgamma = the sum over the rows of dy x^, dbeta = that of dy. Read before dx is written, which may be dy.
-template <class T>
-void parameter_gradients(const Backward<T>& b) {
-  const detail::Columns k(b.r.rows, b.r.length, detail::Columns::Fold::never);
-  double* sums = detail::scratch<double>(detail::Scratch::moments, static_cast<std::size_t>(2 * b.r.length));
-  double* products = sums + b.r.length;
-  const T *dy = b.dy.data(), *x = b.x.data();
-  detail::sum_rows(k, 6, sums, products,
-                   [&](std::int64_t at, const simd::ColumnRange& range, std::int64_t column, double* s, double* p) {
-                     const std::int64_t row = (at - column) / b.r.length;
-                     simd::column_row_products(range, dy + at, x + at, b.mean.data() + row, b.inv_std.data() + row, s,
-                                               p);
-                   });
-  for (std::int64_t i = 0; i < b.r.length; ++i) {
-    if (detail::is_given(b.dgamma)) b.dgamma[i] = static_cast<T>(products[i]);
-    if (detail::is_given(b.dbeta)) b.dbeta[i] = static_cast<T>(sums[i]);
-  }
-}
-
 template <class T>
 void backward(TensorView<const T> dy, TensorView<const T> x, std::int64_t axes, TensorView<const T> gamma,
               TensorView<const T> mean, TensorView<const T> inv_std, TensorView<T> dx, TensorView<T> dgamma,
@@ -185,8 +166,9 @@ void backward(TensorView<const T> dy, TensorView<const T> x, std::int64_t axes, 
   detail::check_optional(who, "dx", dx, x.shape(), "the shape of x");
   check_parameter(who, "dgamma", dgamma, r);
   check_parameter(who, "dbeta", dbeta, r);
-  const Backward<T> b{r, dy, x, gamma, mean, inv_std, dx, dgamma, dbeta};
-  if (detail::is_given(dgamma) || detail::is_given(dbeta)) parameter_gradients(b);
+  const Backward<T> b{r, dy, x, gamma, mean, inv_std, dx};
+  // Before dx, which may be dy.
+  detail::row_parameter_gradients(r.rows, r.length, dy.data(), x.data(), mean.data(), inv_std.data(), dgamma, dbeta);
   if (detail::is_given(dx)) input_gradient(b);
 }
 

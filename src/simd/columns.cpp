@@ -159,7 +159,7 @@ HWY_INLINE void row_products_of(const ColumnRange& range, const T* dy, const T* 
   sum_terms<T, true>(range, sums, products,
                      [&](auto d, std::size_t at, std::size_t row, std::size_t, auto& s, auto& p) HWY_ATTR {
                        const auto gradient = hn::LoadU(d, dy + at);
-                       const auto centred = hn::Sub(hn::LoadU(d, x + at), hn::Set(d, centre[row]));
+                       const auto centred = hn::Sub(hn::LoadU(d, x + at), hn::Set(d, centre ? centre[row] : T(0)));
                        s = hn::Add(s, gradient);
                        p = hn::MulAdd(gradient, hn::Mul(centred, hn::Set(d, factor[row])), p);
                      });

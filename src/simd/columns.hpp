@@ -27,7 +27,8 @@ template <class T>
 void column_products(const ColumnRange& range, Activation activation, const T* dy, const T* x, const T* y,
                      const T* centre, double* sums, double* products);
 
-// The same with a centre and a factor for each row: products[c] += the sum of dy (x - centre[row]) factor[row].
+// The same with a centre and a factor for each row: products[c] += the sum of dy (x - centre[row]) factor[row]. centre
+// may be null, for 0.
 template <class T>
 void column_row_products(const ColumnRange& range, const T* dy, const T* x, const T* centre, const T* factor,
                          double* sums, double* products);

@@ -85,26 +85,27 @@ void PhiloxRows(const PhiloxRun& run, std::uint32_t first, std::size_t rows, std
   }
 }
 
-void KeepF32(std::size_t n, const std::uint32_t* bits, std::uint32_t threshold, float scale, const float* x, float* y) {
+void KeepF32(std::size_t n, const std::uint32_t* bits, std::uint32_t threshold, const Keeping<float>& keeping,
+             const float* x, float* y) {
   for_each_vector<float>(n, [&](auto d, std::size_t i) HWY_ATTR {
     const hn::RebindToSigned<decltype(d)> di;
     const auto number = hn::BitCast(di, hn::LoadU(hn::RebindToUnsigned<decltype(d)>(), bits + i));
     const auto dropped = hn::Lt(number, hn::Set(di, static_cast<std::int32_t>(threshold)));
-    const auto kept = hn::Mul(hn::LoadU(d, x + i), hn::Set(d, scale));
-    hn::StoreU(hn::IfThenElse(hn::RebindMask(d, dropped), hn::Zero(d), kept), d, y + i);
+    const auto kept = hn::MulAdd(hn::LoadU(d, x + i), hn::Set(d, keeping.scale), hn::Set(d, keeping.offset));
+    hn::StoreU(hn::IfThenElse(hn::RebindMask(d, dropped), hn::Set(d, keeping.otherwise), kept), d, y + i);
   });
 }
 
 // The numbers are converted to doubles, of which there are as many in a vector.
-void KeepF64(std::size_t n, const std::uint32_t* bits, std::uint32_t threshold, double scale, const double* x,
-             double* y) {
+void KeepF64(std::size_t n, const std::uint32_t* bits, std::uint32_t threshold, const Keeping<double>& keeping,
+             const double* x, double* y) {
   for_each_vector<double>(n, [&](auto d, std::size_t i) HWY_ATTR {
     const hn::Rebind<std::uint32_t, decltype(d)> du;
     const hn::Rebind<std::int32_t, decltype(d)> di;
     const auto number = hn::PromoteTo(d, hn::BitCast(di, hn::LoadU(du, bits + i)));
     const auto dropped = hn::Lt(number, hn::Set(d, static_cast<double>(threshold)));
-    const auto kept = hn::Mul(hn::LoadU(d, x + i), hn::Set(d, scale));
-    hn::StoreU(hn::IfThenElse(dropped, hn::Zero(d), kept), d, y + i);
+    const auto kept = hn::MulAdd(hn::LoadU(d, x + i), hn::Set(d, keeping.scale), hn::Set(d, keeping.offset));
+    hn::StoreU(hn::IfThenElse(dropped, hn::Set(d, keeping.otherwise), kept), d, y + i);
   });
 }
 
@@ -122,14 +123,14 @@ void philox_rows(const PhiloxRun& run, std::uint32_t first, std::size_t rows, st
   HWY_DYNAMIC_DISPATCH(PhiloxRows)(run, first, rows, to);
 }
 template <>
-void keep_elements(std::size_t n, const std::uint32_t* bits, std::uint32_t threshold, float scale, const float* x,
-                   float* y) {
-  HWY_DYNAMIC_DISPATCH(KeepF32)(n, bits, threshold, scale, x, y);
+void keep_elements(std::size_t n, const std::uint32_t* bits, std::uint32_t threshold, const Keeping<float>& keeping,
+                   const float* x, float* y) {
+  HWY_DYNAMIC_DISPATCH(KeepF32)(n, bits, threshold, keeping, x, y);
 }
 template <>
-void keep_elements(std::size_t n, const std::uint32_t* bits, std::uint32_t threshold, double scale, const double* x,
-                   double* y) {
-  HWY_DYNAMIC_DISPATCH(KeepF64)(n, bits, threshold, scale, x, y);
+void keep_elements(std::size_t n, const std::uint32_t* bits, std::uint32_t threshold, const Keeping<double>& keeping,
+                   const double* x, double* y) {
+  HWY_DYNAMIC_DISPATCH(KeepF64)(n, bits, threshold, keeping, x, y);
 }
 
 }  // namespace hubel::simd

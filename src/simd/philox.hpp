@@ -19,8 +19,15 @@ struct PhiloxRun {
 // the high half for h = 1; r from `first` to first + rows - 1. The bits are the same with every instruction set.
 void philox_rows(const PhiloxRun& run, std::uint32_t first, std::size_t rows, std::uint32_t* to);
 
-// y[i] = x[i] scale where bits[i] >= threshold, else 0. y may be x. bits are below 2^31.
+// What is made of an element that is kept, x scale + offset, and what of one that is not.
 template <class T>
-void keep_elements(std::size_t n, const std::uint32_t* bits, std::uint32_t threshold, T scale, const T* x, T* y);
+struct Keeping {
+  T scale, offset, otherwise;
+};
+
+// y[i] = x[i] scale + offset where bits[i] >= threshold, else `otherwise`. y may be x. bits are below 2^31.
+template <class T>
+void keep_elements(std::size_t n, const std::uint32_t* bits, std::uint32_t threshold, const Keeping<T>& keeping,
+                   const T* x, T* y);
 
 }  // namespace hubel::simd

@@ -106,12 +106,15 @@ struct Box {
 bool merges(const Layer& layer) {
   return std::visit(
       []<class L>(const L&) {
-        constexpr bool kNorms =
-            std::is_same_v<L, BatchNorm> || std::is_same_v<L, GroupNorm> || std::is_same_v<L, LayerNorm>;
+        constexpr bool kNorms = std::is_same_v<L, BatchNorm> || std::is_same_v<L, GroupNorm> ||
+                                std::is_same_v<L, LayerNorm> || std::is_same_v<L, RMSNorm> ||
+                                std::is_same_v<L, UnitNorm>;
         constexpr bool kActivations = std::is_same_v<L, ActivationLayer> || std::is_same_v<L, LeakyReLU> ||
                                       std::is_same_v<L, ELU> || std::is_same_v<L, PReLU>;
-        return kNorms || kActivations || std::is_same_v<L, Dropout> || std::is_same_v<L, SpatialDropout2D> ||
-               std::is_same_v<L, Flatten>;
+        constexpr bool kNoise = std::is_same_v<L, Dropout> || std::is_same_v<L, SpatialDropout2D> ||
+                                std::is_same_v<L, AlphaDropout> || std::is_same_v<L, GaussianNoise> ||
+                                std::is_same_v<L, GaussianDropout>;
+        return kNorms || kActivations || kNoise || std::is_same_v<L, Flatten>;
       },
       layer);
 }

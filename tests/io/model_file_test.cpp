@@ -115,6 +115,29 @@ TEST(Architecture, RoundTrip) {
   EXPECT_EQ(architecture_from_json(architecture_to_json(network.graph())), network.graph());
 }
 
+TEST(Architecture, BordersOrdersAndSlices) {
+  const std::vector<Layer> layers = {Padding2D{{1, 2, 0, 3}, PadMode::circular},
+                                     SpaceToDepth{2},
+                                     Dense{.units = 8},
+                                     RMSNorm{.epsilon = 0.5, .scale = false},
+                                     GaussianNoise{0.2},
+                                     AlphaDropout{0.3},
+                                     GaussianDropout{0.4},
+                                     DepthToSpace{2},
+                                     ChannelSlice{1, 2},
+                                     UnitNorm{},
+                                     LayerScale{0.5},
+                                     Permute{{3, 1, 2}}};
+  const Graph graph({5, 5, 3}, layers);
+  const std::string text = architecture_to_json(graph);
+  EXPECT_EQ(architecture_from_json(text), graph);
+  EXPECT_NE(text.find(R"({"kind":"padding2d","mode":"circular","padding":[[1,2],[0,3]]})"), std::string::npos) << text;
+  EXPECT_NE(text.find(R"({"dims":[3,1,2],"kind":"permute"})"), std::string::npos) << text;
+  EXPECT_TRUE(fails<FormatError>(
+      [] { architecture_from_json(R"({"input_shape":[5,5,3],"layers":[{"kind":"padding2d","mode":"edge"}]})"); },
+      {"layer 1: 'mode' is \"edge\"", "a name that this Hubel knows"}));
+}
+
 // What came later is not written where it is as it was before, so that an earlier Hubel reads it.
 TEST(Architecture, InitializersOfBiasesAndNorms) {
   const auto json_of = [](const std::vector<Layer>& layers) { return architecture_to_json(Graph({4}, layers)); };

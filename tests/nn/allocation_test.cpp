@@ -184,6 +184,30 @@ TEST(Allocation, NoneInOperationsOnImagesThatAreRepeated) {
     repeats([&](TensorView<float> y) { pad_forward(x, margins, 1, y); },
             [&](TensorView<const float> y, TensorView<float> dx) { pad_backward(y, margins, dx); },
             pad_output_shape(x.shape(), margins));
+    repeats(
+        [&](TensorView<float> y) { border_pad_forward(x, margins, PadMode::reflect, y); },
+        [&](TensorView<const float> y, TensorView<float> dx) { border_pad_backward(y, margins, PadMode::reflect, dx); },
+        pad_output_shape(x.shape(), margins));
+  });
+}
+
+TEST(Allocation, NoneInNoiseOrdersSlicesAndNormsOfPixels) {
+  with_threads(1, [] {
+    const std::vector<Layer> layers = {
+        GaussianNoise{0.1},   Padding2D{},         SpaceToDepth{2},       Dense{.units = 12},    RMSNorm{},
+        LayerScale{0.5},      ChannelSlice{2, 10}, Reshape{{5, 5, 2, 4}}, Permute{{1, 2, 4, 3}}, Reshape{{5, 5, 8}},
+        GaussianDropout{0.2}, UnitNorm{},          AlphaDropout{0.1},     DepthToSpace{2}};
+    const Network<float> network({8, 8, 3}, layers, 1);
+    const Tensor<float> x = random_tensor<float>({3, 8, 8, 3}, 1), dout = random_tensor<float>({3, 10, 10, 2}, 2);
+    Execution<float> training(network, 3, Execution<float>::Mode::training);
+    Execution<float> frozen(network, 3, Execution<float>::Mode::frozen);
+    const auto run = [&] {
+      training.forward(x);
+      training.backward(dout);
+      frozen.forward(x);
+    };
+    run();
+    EXPECT_EQ(allocations_of(run), 0);
   });
 }
 

@@ -52,6 +52,23 @@ TEST(Frozen, IsInferenceUpToRounding) {
   EXPECT_TRUE(std::equal(first.begin(), first.end(), before.begin()));
 }
 
+// A dense layer of images is a convolution: packed once, and what follows folded into it.
+TEST(Frozen, DenseOfImages) {
+  Graph graph({9, 10, 16});
+  const auto x = graph(Dense{.units = 24}, graph.input());
+  const auto y = graph(Dense{.units = 24, .use_bias = false}, graph(BatchNorm{.activation = Activation::relu}, x));
+  graph(Add{.activation = Activation::relu}, {x, graph(BatchNorm{}, y)});
+  Network<float> network(graph, 1);
+  for (Parameter<float>& p : network.parameters())
+    p.value = random_tensor<float>(p.value.shape(), 3, p.name.ends_with("variance") ? 0.5 : -1, 1.5);
+  const Tensor<float> t = random_tensor<float>({3, 9, 10, 16}, 2);
+  Execution<float> inference(network, 3, Execution<float>::Mode::inference);
+  Execution<float> frozen(network, 3, Execution<float>::Mode::frozen);
+  EXPECT_TRUE(close(frozen.forward(t), reference::Array::of(inference.forward(t)), 1e-5));
+  const detail::ExecutionPlan<float> plan(network, 3, Execution<float>::Mode::frozen);
+  EXPECT_TRUE(plan.nodes[0].frozen && plan.nodes[2].frozen && plan.nodes[2].adds_to);
+}
+
 // Additions that a frozen convolution does where the other summand lies: only where nobody reads that any more.
 class FrozenAdditions : public ::testing::Test {
  protected:

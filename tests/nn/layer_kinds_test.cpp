@@ -3,6 +3,7 @@
 
 #include "hubel/network.hpp"
 #include "nn/check_gradients.hpp"
+#include "nn/network_plan.hpp"
 #include "testing.hpp"
 
 namespace hubel::test {
@@ -59,10 +60,23 @@ std::vector<Case> cases() {
       {image, Resizing{.size = {5, 9}}, {5, 9, 4}},
       {image, ZeroPadding2D{{1, 2, 0, 3}}, {10, 9, 4}},
       {image, Cropping2D{{1, 2, 0, 3}}, {4, 3, 4}},
+      {image, Padding2D{{1, 2, 0, 3}}, {10, 9, 4}},
+      {image, Padding2D{{1, 2, 0, 3}, PadMode::symmetric}, {10, 9, 4}},
+      {image, Padding2D{{9, 0, 1, 8}, PadMode::replicate}, {16, 15, 4}},
+      {image, Padding2D{{7, 0, 1, 6}, PadMode::circular}, {14, 13, 4}},
+      {image, DepthToSpace{}, {14, 12, 1}},
+      {{6, 9, 4}, SpaceToDepth{3}, {2, 3, 36}},
+      {image, Permute{{3, 1, 2}}, {4, 7, 6}},
+      {{7, 3, 2, 4}, Permute{{1, 2, 4, 3}}, {7, 3, 4, 2}},
+      {image, ChannelSlice{1, 3}, {7, 6, 2}},
+      {{9}, ChannelSlice{0, 4}, {4}},
       {image, Reshape{{3, -1, 2}}, {3, 28, 2}},
       {image, Flatten{}, {168}},
       {{9}, Dense{.units = 5, .activation = tanh}, {5}},
       {{900}, Dense{.units = 500}, {500}},
+      {image, Dense{.units = 5, .activation = gelu}, {7, 6, 5}},
+      {{9, 4}, Dense{.units = 3, .activation = Activation::softmax, .use_bias = false}, {9, 3}},
+      {{3, 2, 5, 4}, Dense{.units = 33}, {3, 2, 5, 33}},
       {image, ActivationLayer{Activation::hard_swish}, image},
       {image, LeakyReLU{}, image},
       {image, ELU{1.5}, image},
@@ -71,6 +85,9 @@ std::vector<Case> cases() {
       {image, Dropout{0.3}, image},
       {image, SpatialDropout2D{0.4}, image},
       {image, StochasticDepth{0.4}, image},
+      {image, AlphaDropout{0.3}, image},
+      {image, GaussianNoise{0.4}, image},
+      {image, GaussianDropout{0.4}, image},
       {image, Rescaling{.scale = -0.4, .offset = 3}, image},
       {image, LocalResponseNorm{.size = 3, .alpha = 0.9, .k = 2}, image},
       {{9}, LocalResponseNorm{.size = 4, .alpha = 2, .beta = 1.3}, {9}},
@@ -82,6 +99,13 @@ std::vector<Case> cases() {
       {image, GroupNorm{.groups = -1}, image},
       {image, LayerNorm{}, image},
       {image, LayerNorm{.axes = 3, .scale = false}, image},
+      {image, RMSNorm{}, image},
+      {image, RMSNorm{.epsilon = 0.1, .scale = false}, image},
+      {{9}, RMSNorm{}, {9}},
+      {image, UnitNorm{}, image},
+      {image, LayerScale{}, image},
+      {{9}, LayerScale{0.5}, {9}},
+      {{9}, UnitNorm{}, {9}},
   };
 }
 
@@ -123,6 +147,24 @@ TEST(LayerKinds, ShapesAndAnyNumberOfSamples) {
         if (mode == Execution<float>::Mode::training) {
           EXPECT_EQ(execution.backward(Tensor<float>(y.shape())).shape(), x.shape());
         }
+      }
+    }
+  }
+}
+
+// A sample's output does not depend on what else is in the batch.
+TEST(LayerKinds, SamplesKeepToThemselves) {
+  for (const Case& c : cases()) {
+    const Network<float> network(graph_of(c), 1);
+    SCOPED_TRACE(network.summary());
+    const Tensor<float> x = random_batches<float>(network.input_shapes(), 5, 3)[0];
+    for (const auto mode : {Execution<float>::Mode::inference, Execution<float>::Mode::frozen}) {
+      Execution<float> together(network, 5, mode), alone(network, 1, mode);
+      const auto all = together.forward(x);
+      const std::int64_t size = x.size() / 5, out = all.size() / 5;
+      for (std::int64_t i = 0; i < 5; ++i) {
+        const auto one = alone.forward({x.data() + i * size, detail::batch_shape(1, c.input)});
+        EXPECT_TRUE(same_bits<float>(one, {all.data() + i * out, one.shape()}));
       }
     }
   }
@@ -189,6 +231,23 @@ TEST(LayerKinds, OptionsOutOfRange) {
     EXPECT_TRUE(says(SpatialDropout2D{rate}, {"rate = "}));
     EXPECT_TRUE(says(StochasticDepth{rate}, {"rate = "}));
   }
+  for (const double stddev : {-0.1, std::nan(""), double{INFINITY}})
+    EXPECT_TRUE(says(GaussianNoise{stddev}, {"stddev = "}));
+  EXPECT_TRUE(says(GaussianDropout{1}, {"rate = 1"}));
+  EXPECT_TRUE(says(AlphaDropout{-0.5}, {"rate = -0.5"}));
+  EXPECT_TRUE(says(DepthToSpace{3}, {"4 channels", "block_size^2 = 9"}));
+  EXPECT_TRUE(says(DepthToSpace{0}, {"block_size = 0"}));
+  EXPECT_TRUE(says(SpaceToDepth{4}, {"(1, 6, 6, 4)", "block_size = 4"}));
+  EXPECT_TRUE(says(Padding2D{{6, 0, 0, 0}}, {"(6, 0)", "height of 6", "reflect", "at most 5"}));
+  EXPECT_TRUE(says(Padding2D{{0, 0, 7, 0}, PadMode::circular}, {"(7, 0)", "width of 6", "at most 6"}));
+  EXPECT_TRUE(says(Padding2D{{-1, 0, 0, 0}}, {"-1"}));
+  for (const std::vector<std::int64_t>& dims :
+       {std::vector<std::int64_t>{}, {1, 2}, {0, 1, 2}, {1, 2, 2}, {1, 2, 4}, {1, 2, 3, 4}})
+    EXPECT_TRUE(says(Permute{dims}, {"dims is (", "1 to 3 in some order", "(6, 6, 4)"}));
+  for (const ChannelSlice& slice : {ChannelSlice{-1, 2}, ChannelSlice{2, 2}, ChannelSlice{0, 5}})
+    EXPECT_TRUE(says(slice, {"begin = ", "end = ", "<= 4, the channels of (6, 6, 4)"}));
+  EXPECT_TRUE(says(RMSNorm{.epsilon = 0}, {"epsilon = 0"}));
+  EXPECT_TRUE(says(LayerScale{INFINITY}, {"initial = inf"}));
   EXPECT_TRUE(says(BatchNorm{.momentum = 1.5}, {"momentum = 1.5"}));
   EXPECT_TRUE(says(BatchNorm{.epsilon = 0}, {"epsilon = 0"}));
   EXPECT_TRUE(says(GroupNorm{.groups = 3}, {"groups = 3"}));
@@ -219,6 +278,28 @@ TEST(LayerKinds, OptionsOutOfRange) {
   EXPECT_TRUE(says(LocalResponseNorm{.size = 0}, {"size = 0"}));
   EXPECT_TRUE(says(LocalResponseNorm{.k = 0}, {"k = 0"}));
   EXPECT_TRUE(says(LayerNorm{.axes = 4}, {"axes = 4", "1 to 3"}));
+}
+
+TEST(LayerKinds, NoiseIsOfItsKeyAndNothingInInference) {
+  const Network<float> network({8, 8, 4}, {GaussianNoise{0.5}, AlphaDropout{0.2}, GaussianDropout{0.3}}, 1);
+  const Tensor<float> x = random_tensor<float>({5, 8, 8, 4}, 1);
+  const auto run = [&](int threads, std::uint64_t seed, std::uint64_t step) {
+    return with_threads(threads, [&] {
+      Execution<float> training(network, 5, Execution<float>::Mode::training);
+      training.set_dropout(seed, step);
+      const auto y = training.forward(x);
+      const auto dx = training.backward(x);
+      std::vector<float> both(y.begin(), y.end());
+      both.insert(both.end(), dx.begin(), dx.end());
+      return both;
+    });
+  };
+  const std::vector<float> first = run(1, 1, 1);
+  for (const int threads : {2, 4}) EXPECT_EQ(run(threads, 1, 1), first);
+  EXPECT_NE(run(1, 1, 2), first);
+  EXPECT_NE(run(1, 2, 1), first);
+  Execution<float> inference(network, 5, Execution<float>::Mode::inference);
+  EXPECT_TRUE(same_bits(inference.forward(x), x.view()));
 }
 
 TEST(LayerKinds, DropoutIsOfItsKeyAndNothingInInference) {

@@ -32,6 +32,7 @@ TEST(Layers, OutputShapes) {
   EXPECT_EQ(output(Flatten{}, {5, 2, 3, 4}), Shape({5, 24}));
   EXPECT_EQ(output(Flatten{}, {5, 24}), Shape({5, 24}));
   EXPECT_EQ(output(Dense{.units = 10}, {0, 24}), Shape({0, 10}));
+  EXPECT_EQ(output(Dense{.units = 10}, {5, 2, 3, 24}), Shape({5, 2, 3, 10}));
   EXPECT_EQ(output(ActivationLayer{}, {5, 2, 3}), Shape({5, 2, 3}));
 }
 
@@ -41,7 +42,7 @@ TEST(Layers, RefuseInputsThatDoNotFit) {
   };
   EXPECT_TRUE(says(Conv2D{}, {5, 24}, {"(5, 24)", "(m, h, w, c)"}));
   EXPECT_TRUE(says(Pool2D{}, {5, 24}, {"(5, 24)", "(m, h, w, c)"}));
-  EXPECT_TRUE(says(Dense{}, {5, 2, 3, 4}, {"(5, 2, 3, 4)", "Flatten"}));
+  EXPECT_TRUE(says(Dense{}, {5}, {"(5,)", "batch axis"}));
   EXPECT_TRUE(says(Flatten{}, {5}, {"(5,)", "batch axis"}));
   EXPECT_TRUE(says(Conv2D{.kernel_size = {5, 5}}, {1, 4, 9, 1}, {"5", "4"}));
   EXPECT_TRUE(says(Pool2D{.pool_size = {2, 3}}, {1, 4, 2, 1}, {"3", "2"}));
@@ -73,7 +74,7 @@ TEST(Layers, NetworkNamesTheLayerThatDoesNotFit) {
         make({28, 28, 1}, {Conv2D{}, Pool2D{}, Conv2D{.kernel_size = {15, 15}}});
       },
       "conv2d_2", {"15", "13"}));
-  EXPECT_TRUE(refuses([&] { make({28, 28, 1}, {Dense{}}); }, "dense_1", {"Flatten"}));
+  EXPECT_TRUE(refuses([&] { make({28, 28, 1}, {Flatten{}, Conv2D{}}); }, "conv2d_1", {"(1, 784)"}));
   EXPECT_TRUE(refuses([&] { lenet5<float>(0, 10, {8, 8, 1}); }, "conv2d_2", {"5", "4"}));
   EXPECT_TRUE(refuses([&] { lenet5<float>(0, 0); }, "dense_3", {"units = 0"}));
   EXPECT_TRUE(refuses([&] { make({28, 28, 1}, {}); }, "Network", {"no layers"}));

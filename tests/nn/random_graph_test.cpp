@@ -32,89 +32,66 @@ Activation random_activation(Noise& noise) {
 
 Padding random_padding(Noise& noise) { return noise.chance(0.5) ? Padding::same() : Padding::valid(); }
 
-// Of one input; its options may not fit that.
-Layer random_layer(Noise& noise, const Shape& x) {
-  const auto small = [&](std::int64_t most) { return noise.integer(1, most); };
-  const Activation activation = random_activation(noise);
-  if (x.rank() == 1) {
-    switch (noise.integer(0, 4)) {
-      case 0:
-        return Reshape{{1, 1, x[0]}};
-      case 1:
-        return BatchNorm{.activation = activation};
-      case 2:
-        return ActivationLayer{activation};
-      default:
-        return Dense{.units = small(9), .activation = activation, .use_bias = noise.chance(0.7)};
-    }
-  }
-  if (noise.chance(0.3)) {
-    switch (noise.integer(0, 8)) {
-      case 0:
-        return BatchNorm{.activation = activation};
-      case 1:
-        return GroupNorm{.groups = small(3)};
-      case 2:
-        return LayerNorm{};
-      case 3:
-        return PReLU{.shared = noise.chance(0.3)};
-      case 4:
-        return Rescaling{.scale = 0.5, .offset = 0.1};
-      case 5:
-        return LocalResponseNorm{.size = 3};
-      case 6:
-        return Dropout{.rate = 0};
-      case 7:
-        return Flatten{};
-      default:
-        return ActivationLayer{activation};
-    }
-  }
+// What layers of one input may be, for a sample of shape x; their options may not fit that.
+std::vector<Layer> layers_for_any(Noise& noise, const Shape& x, Activation activation) {
+  return {BatchNorm{.activation = activation},
+          ActivationLayer{activation},
+          LayerNorm{},
+          RMSNorm{},
+          UnitNorm{},
+          LayerScale{.initial = 0.7},
+          PReLU{.shared = noise.chance(0.3)},
+          Rescaling{.scale = 0.5, .offset = 0.1},
+          LocalResponseNorm{.size = 3},
+          ChannelSlice{.begin = 0, .end = noise.integer(1, x.back())},
+          Dropout{.rate = 0},
+          GaussianNoise{.stddev = 0},
+          Flatten{},
+          Dense{.units = noise.integer(1, 9), .activation = activation, .use_bias = noise.chance(0.7)}};
+}
+
+std::vector<Layer> layers_for_rows(Noise& noise, const Shape& x, Activation activation) {
   const auto mode = noise.chance(0.5) ? PoolMode::max : PoolMode::avg;
-  if (x.rank() == 2) {
-    switch (noise.integer(0, 3)) {
-      case 0:
-        return Pool1D{.mode = mode, .padding = random_padding(noise)};
-      case 1:
-        return GlobalPool1D{.mode = mode, .keepdims = noise.chance(0.3)};
-      case 2:
-        return Reshape{{1, x[0], x[1]}};
-      default:
-        return Conv1D{.filters = small(6), .padding = random_padding(noise), .activation = activation};
-    }
-  }
-  switch (noise.integer(0, 13)) {
-    case 0:
-      return DepthwiseConv2D{.padding = random_padding(noise), .depth_multiplier = small(2), .activation = activation};
-    case 1:
-      return Conv2DTranspose{
-          .filters = small(4), .kernel_size = {2, 2}, .strides = {small(2), 2}, .activation = activation};
-    case 2:
-      return GlobalPool2D{.mode = mode, .keepdims = noise.chance(0.5)};
-    case 3:
-      return AdaptivePool2D{.mode = mode, .output_size = {small(3), small(3)}};
-    case 4:
-      return UpSampling2D{.interpolation = noise.chance(0.5) ? Interpolation::nearest : Interpolation::bilinear};
-    case 5:
-      return ZeroPadding2D{{small(2), 0, 1, 0}};
-    case 6:
-      return Cropping2D{{0, 1, small(2), 0}};
-    case 7:
-      return Reshape{{x[0] * x[1], x[2]}};
-    case 8:
-    case 9:
-      return Pool2D{.mode = mode, .strides = {small(2), 2}, .padding = random_padding(noise)};
-    case 10:
-      return Conv2D{
-          .filters = small(9), .kernel_size = {1, 1}, .activation = activation, .use_bias = noise.chance(0.5)};
-    default:
-      return Conv2D{.filters = small(9),
-                    .kernel_size = {small(3), 3},
-                    .strides = {small(2), 1},
-                    .padding = random_padding(noise),
-                    .groups = x[2] % 2 == 0 ? small(2) : 1,
-                    .activation = activation};
-  }
+  return {Pool1D{.mode = mode, .padding = random_padding(noise)},
+          GlobalPool1D{.mode = mode, .keepdims = noise.chance(0.3)}, Reshape{{1, x[0], x[1]}}, Permute{{2, 1}},
+          Conv1D{.filters = noise.integer(1, 6), .padding = random_padding(noise), .activation = activation}};
+}
+
+std::vector<Layer> layers_for_images(Noise& noise, const Shape& x, Activation activation) {
+  const auto some = [&](std::int64_t most) { return noise.integer(1, most); };
+  const auto mode = noise.chance(0.5) ? PoolMode::max : PoolMode::avg;
+  const auto interpolation = noise.chance(0.5) ? Interpolation::nearest : Interpolation::bilinear;
+  return {Conv2D{.filters = some(9),
+                 .kernel_size = {some(3), 3},
+                 .strides = {some(2), 1},
+                 .padding = random_padding(noise),
+                 .groups = x[2] % 2 == 0 ? some(2) : 1,
+                 .activation = activation},
+          Conv2D{.filters = some(9), .kernel_size = {1, 1}, .activation = activation, .use_bias = noise.chance(0.5)},
+          DepthwiseConv2D{.padding = random_padding(noise), .depth_multiplier = some(2), .activation = activation},
+          Conv2DTranspose{.filters = some(4), .kernel_size = {2, 2}, .strides = {some(2), 2}, .activation = activation},
+          Pool2D{.mode = mode, .strides = {some(2), 2}, .padding = random_padding(noise)},
+          GlobalPool2D{.mode = mode, .keepdims = noise.chance(0.5)},
+          AdaptivePool2D{.mode = mode, .output_size = {some(3), some(3)}},
+          UpSampling2D{.interpolation = interpolation},
+          GroupNorm{.groups = some(3)},
+          ZeroPadding2D{{some(2), 0, 1, 0}},
+          Padding2D{{1, some(2), 0, 1}, static_cast<PadMode>(noise.integer(0, 3))},
+          Cropping2D{{0, 1, some(2), 0}},
+          DepthToSpace{},
+          SpaceToDepth{},
+          Permute{{2, 3, 1}},
+          Reshape{{x[0] * x[1], x[2]}}};
+}
+
+Layer random_layer(Noise& noise, const Shape& x) {
+  const Activation activation = random_activation(noise);
+  const std::vector<Layer> layers = x.rank() == 1 || noise.chance(0.3) ? layers_for_any(noise, x, activation)
+                                    : x.rank() == 2                    ? layers_for_rows(noise, x, activation)
+                                                                       : layers_for_images(noise, x, activation);
+  const std::int64_t last = std::ssize(layers) - 1;
+  return layers[static_cast<std::size_t>(noise.chance(0.3) ? noise.integer(0, std::min<std::int64_t>(last, 1))
+                                                           : noise.integer(0, last))];
 }
 
 Layer random_join(Noise& noise) {

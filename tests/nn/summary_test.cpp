@@ -82,6 +82,11 @@ TEST(ReceptiveField, EachKindOfLayer) {
   EXPECT_EQ(field({Conv2DTranspose{.kernel_size = {2, 3}, .strides = {2, 2}}, Conv2D{}}), (Field{{2, 3}}));
   EXPECT_EQ(field({AdaptivePool2D{.output_size = {6, 5}}}), (Field{{4, 6}}));
   EXPECT_EQ(field({AdaptivePool2D{.output_size = {9, 24}}}), (Field{{4, 1}}));
+  EXPECT_EQ(field({SpaceToDepth{4}, Conv2D{}}), (Field{{12, 12}}));
+  EXPECT_EQ(field({SpaceToDepth{4}, DepthToSpace{4}, Conv2D{}}), (Field{{6, 6}}));
+  EXPECT_EQ(field({Padding2D{}, Dense{}, RMSNorm{}, Conv2D{}}), (Field{{3, 3}}));
+  EXPECT_EQ(field({Conv2D{.filters = 2}, Reshape{{22, 22, 2, 1}}, Permute{{1, 2, 4, 3}}}), (Field{{3, 3}}));
+  EXPECT_EQ(field({Conv2D{}, Permute{{2, 1, 3}}}), Field());
   EXPECT_EQ(field({ZeroPadding2D{}, ActivationLayer{}, Flatten{}}), (Field{{1, 1}}));
   EXPECT_EQ(field({AdaptivePool2D{}}), Field());
   EXPECT_EQ(field({GlobalPool2D{.keepdims = true}, Conv2D{.kernel_size = {1, 1}}}), Field());
@@ -120,6 +125,13 @@ TEST(LayerInfos, MultiplyAddsAsPublished) {
                                                         {"mobilenet_v2", 0.301},
                                                         {"mobilenet_v3_large", 0.217},
                                                         {"mobilenet_v3_small", 0.057},
+                                                        {"shufflenet_v2_x0_5", 0.04},
+                                                        {"shufflenet_v2_x1_0", 0.145},
+                                                        {"shufflenet_v2_x1_5", 0.296},
+                                                        {"shufflenet_v2_x2_0", 0.583},
+                                                        {"convnext_tiny", 4.456},
+                                                        {"convnext_small", 8.684},
+                                                        {"convnext_base", 15.355},
                                                         {"efficientnet_b0", 0.386}};
   for (const auto& [name, billions] : published) {
     std::int64_t macs = 0;

@@ -63,6 +63,10 @@ const std::map<std::string_view, std::int64_t> kPublished = {
     {"mobilenet_v2", 3'504'872},
     {"mobilenet_v3_small", 2'542'856},
     {"mobilenet_v3_large", 5'483'032},
+    {"shufflenet_v2_x0_5", 1'366'792},
+    {"shufflenet_v2_x1_0", 2'278'604},
+    {"shufflenet_v2_x1_5", 3'503'624},
+    {"shufflenet_v2_x2_0", 7'393'996},
     {"xception", 22'855'952},
     {"efficientnet_b0", 5'288'548},
     {"efficientnet_b1", 7'794'184},
@@ -72,6 +76,9 @@ const std::map<std::string_view, std::int64_t> kPublished = {
     {"efficientnet_b5", 30'389'784},
     {"efficientnet_b6", 43'040'704},
     {"efficientnet_b7", 66'347'960},
+    {"convnext_tiny", 28'589'128},
+    {"convnext_small", 50'223'688},
+    {"convnext_base", 88'591'464},
     {"unet", 31'030'658},
     {"unet_same", 31'030'658},
 };
@@ -88,8 +95,9 @@ TEST_P(Zoo, HasAsManyParametersAsPublished) {
 // Images that leave something at each layer, in the variant for small ones where there is one.
 Graph small_network(std::string_view name) {
   static const std::map<std::string_view, Shape> kShapes = {
-      {"lenet5", {28, 28, 1}},        {"lenet5_1998", {32, 32, 1}},   {"alexnet", {64, 64, 3}},
-      {"squeezenet1_0", {64, 64, 3}}, {"squeezenet1_1", {64, 64, 3}}, {"xception", {71, 71, 3}},
+      {"lenet5", {28, 28, 1}},        {"lenet5_1998", {32, 32, 1}},    {"alexnet", {64, 64, 3}},
+      {"squeezenet1_0", {64, 64, 3}}, {"squeezenet1_1", {64, 64, 3}},  {"xception", {71, 71, 3}},
+      {"convnext_tiny", {32, 32, 3}}, {"convnext_small", {32, 32, 3}}, {"convnext_base", {32, 32, 3}},
       {"unet", {188, 204, 1}},        {"unet_same", {32, 48, 1}}};
   ZooOptions options{.classes = 5, .input_shape = Shape{32, 32, 3}};
   if (const auto shape = kShapes.find(name); shape != kShapes.end()) {
@@ -160,6 +168,7 @@ TEST(Zoo, VariantsForSmallImages) {
   EXPECT_EQ(last_size(zoo::densenet121(10, {32, 32, 3}, true)), 4);
   EXPECT_EQ(last_size(zoo::mobilenet_v2(10, {32, 32, 3}, true)), 4);
   EXPECT_EQ(last_size(zoo::efficientnet_b0(10, {32, 32, 3}, true)), 4);
+  EXPECT_EQ(last_size(zoo::shufflenet_v2_x1_0(10, {32, 32, 3}, true)), 4);
   EXPECT_EQ(last_size(zoo::mobilenet_v1()), 7);
 }
 
@@ -180,6 +189,10 @@ TEST(Zoo, SizesOnTheWay) {
     EXPECT_TRUE(has_shape(zoo::xception(), shape)) << shape.to_string();
   for (const Shape& shape : {Shape{28, 28, 1024}, Shape{392, 392, 128}, Shape{388, 388, 2}})
     EXPECT_TRUE(has_shape(zoo::unet(), shape)) << shape.to_string();
+  for (const Shape& shape : {Shape{112, 112, 24}, Shape{56, 56, 24}, Shape{28, 28, 116}, Shape{7, 7, 1024}})
+    EXPECT_TRUE(has_shape(zoo::shufflenet_v2_x1_0(), shape)) << shape.to_string();
+  for (const Shape& shape : {Shape{56, 56, 96}, Shape{28, 28, 192}, Shape{14, 14, 1536}, Shape{7, 7, 768}})
+    EXPECT_TRUE(has_shape(zoo::convnext_tiny(), shape)) << shape.to_string();
   EXPECT_TRUE(has_shape(zoo::squeezenet1_0(), {13, 13, 512}));
   EXPECT_TRUE(has_shape(zoo::densenet121(), {14, 14, 1024}));
 }
@@ -251,6 +264,25 @@ TEST(ZooGradients, InvertedResidualWithSqueezeAndExcitation) {
                                   x);
   }
   expect_gradients(graph, x);
+}
+
+TEST(ZooGradients, ShuffledHalves) {
+  using namespace hubel::detail;
+  Graph graph({5, 6, 3});
+  auto x = conv_norm(graph, square_conv(8, 3), torch_norm(Activation::silu), graph.input());
+  auto y = graph(ChannelSlice{4, 8}, x);
+  y = conv_norm(graph, square_depthwise(3, 1), torch_norm(Activation::silu), y);
+  x = graph(Concatenate{}, {graph(ChannelSlice{0, 4}, x), y});
+  x = graph(Permute{{1, 2, 4, 3}}, graph(Reshape{{5, 6, 2, 4}}, x));
+  expect_gradients(graph, graph(square_conv(4, 3), graph(Reshape{{5, 6, 8}}, x)));
+}
+
+TEST(ZooGradients, DenseLayersOfPixels) {
+  Graph graph({5, 6, 4});
+  auto x = graph(DepthwiseConv2D{.padding = Padding::same()}, graph.input());
+  x = graph(Dense{.units = 9, .activation = Activation::gelu}, graph(LayerNorm{}, x));
+  x = graph(LayerScale{0.5}, graph(Dense{.units = 4}, x));
+  expect_gradients(graph, graph(Add{}, {x, graph.input()}));
 }
 
 TEST(ZooGradients, DenseBlock) {

@@ -1,5 +1,5 @@
-// Sums, products and concatenations of branches: against plain loops over random shapes and ways of spreading, in
-// place, empty, threads, memory, instruction sets, errors.
+// Sums, products and concatenations of branches, and slices: against plain loops over random shapes and ways of
+// spreading, in place, empty, threads, memory, instruction sets, errors.
 #include "hubel/combine.hpp"
 
 #include <gtest/gtest.h>
@@ -213,6 +213,45 @@ TYPED_TEST(CombineTest, Concat) {
   check_concat<TypeParam>({2, 3, 0}, {0, 0});
 }
 
+// ---- Slices ----------------------------------------------------------------------------------------------------
+
+TYPED_TEST(CombineTest, Slices) {
+  using T = TypeParam;
+  for (const Shape& shape : {Shape{7}, Shape{2, 9}, Shape{0, 9}, Shape{3, 5, 7, 12}, Shape{2, 90, 70, 13}}) {
+    const std::int64_t c = shape.back();
+    const Tensor<T> x = random_tensor<T>(shape, 5);
+    for (const auto& [begin, end] : {std::pair<std::int64_t, std::int64_t>{0, c}, {0, 3}, {2, c}, {3, 4}, {1, 1}}) {
+      SCOPED_TRACE(detail::formatted("{} from {} to {}", shape.to_string(), begin, end));
+      const Shape part = slice_output_shape(shape, begin, end);
+      const auto run = [&, first = begin] {
+        Tensor<T> y = constant_tensor<T>(part, 77);
+        slice_forward(x, first, y);
+        return y;
+      };
+      const auto back = [&, first = begin](const Tensor<T>& dy) {
+        Tensor<T> dx = constant_tensor<T>(shape, 77);
+        slice_backward(dy, first, dx);
+        return dx;
+      };
+      const Tensor<T> y = with_threads(1, run), dx = with_threads(1, [&] { return back(y); });
+      const std::int64_t n = end - begin;
+      for (std::int64_t i = 0; i < y.size(); ++i) ASSERT_EQ(y[i], x[i / n * c + begin + i % n]);
+      for (std::int64_t i = 0; i < x.size(); ++i) ASSERT_EQ(dx[i], i % c >= begin && i % c < end ? x[i] : T(0)) << i;
+      for (const int threads : {2, 4}) {
+        EXPECT_TRUE(same_bits(with_threads(threads, run), y));
+        EXPECT_TRUE(same_bits(with_threads(threads, [&] { return back(y); }), dx));
+      }
+      for (const Fence fence : {Fence::before, Fence::after}) {
+        const FencedTensor<T> whole(x, fence), dy(y, fence);
+        FencedTensor<T> out(part, fence), dwhole(shape, fence);
+        slice_forward(whole.view(), begin, out);
+        slice_backward(dy.view(), begin, dwhole);
+        EXPECT_TRUE(out.untouched() && dwhole.untouched());
+      }
+    }
+  }
+}
+
 // ---- Memory ----------------------------------------------------------------------------------------------------
 
 TYPED_TEST(CombineTest, NothingOutsideItsArrays) {
@@ -297,6 +336,24 @@ TEST(CombineErrorTest, Concat) {
         concat_backward(x, Counts{3, 1}, Outs{dx, {}});
       },
       back, {"dxs[0]", "(2, 3, 4)", "(2, 3, 3)"}));
+}
+
+TEST(CombineErrorTest, Slices) {
+  const Tensor<float> x({2, 3, 4}), scalar(Shape{});
+  Tensor<float> two({2, 3, 2}), wrong({2, 4, 2});
+  constexpr std::string_view who = "slice_forward", back = "slice_backward";
+  constexpr std::int64_t kFar = std::numeric_limits<std::int64_t>::max();
+  for (const auto& [begin, end] : {std::pair<std::int64_t, std::int64_t>{-1, 2}, {3, 2}, {0, 5}, {kFar, kFar}})
+    EXPECT_TRUE(refuses(
+        [&, b = begin, e = end] {
+          slice_output_shape({2, 4}, b, e, "f");
+        },
+        "f", {detail::formatted("{} to {}", begin, end), "(2, 4)", "[0, 4]"}));
+  EXPECT_TRUE(refuses([&] { slice_forward(x, 3, two); }, who, {"3 to 5", "(2, 3, 4)"}));
+  EXPECT_TRUE(refuses([&] { slice_forward(x, kFar, two); }, who, {detail::formatted("{}", kFar)}));
+  EXPECT_TRUE(refuses([&] { slice_forward(scalar, 0, two); }, who, {"()"}));
+  EXPECT_TRUE(refuses([&] { slice_forward(x, 1, wrong); }, who, {"y", "(2, 4, 2)", "(2, 3, 2)"}));
+  EXPECT_TRUE(refuses([&] { slice_backward(x, 0, two); }, back, {"0 to 4", "(2, 3, 2)"}));
 }
 
 }  // namespace

@@ -92,6 +92,51 @@ TYPED_TEST(DropoutTest, OfSamplesAsDefined) {
   EXPECT_THROW(stochastic_depth_forward(x, 0.5, kKey, 0, other), std::invalid_argument);
 }
 
+TYPED_TEST(DropoutTest, AlphaAsDefined) {
+  using T = TypeParam;
+  constexpr double kLimit = -1.7580993408473766, kTolerance = std::is_same_v<T, float> ? 4e-7 : 1e-15;
+  with_every_target([] {
+    for (const double rate : {0.0, 0.2, 0.7}) {
+      const double s = 1 / std::sqrt((1 - rate) * (1 + rate * kLimit * kLimit)), t = -s * rate * kLimit;
+      for (const Shape& shape : {Shape{300}, Shape{3, 1}, Shape{2, 17, 19, 3}, Shape{0, 5}, Shape{5, 0, 4}}) {
+        Tensor<T> x = random_tensor<T>(shape, 1), y(shape), dx(shape);
+        const Tensor<T> plain = run<T>(false, x, rate, kKey, 5), dy = random_tensor<T>(shape, 2);
+        alpha_dropout_forward(x, rate, kKey, 5, y);
+        alpha_dropout_backward(dy, rate, kKey, 5, dx);
+        for (std::int64_t i = 0; i < x.size(); ++i) {
+          const bool kept = plain[i] != 0;  // the same elements as dropout
+          const double value = kept ? static_cast<double>(x[i]) : kLimit;
+          ASSERT_NEAR(static_cast<double>(y[i]), s * value + t, 4 * kTolerance) << i;
+          ASSERT_NEAR(static_cast<double>(dx[i]), kept ? s * static_cast<double>(dy[i]) : 0, 2 * kTolerance) << i;
+        }
+        alpha_dropout_forward(x, rate, kKey, 5, x);  // in place
+        EXPECT_TRUE(same_bits(x, y));
+      }
+    }
+  });
+}
+
+TYPED_TEST(DropoutTest, AlphaKeepsMeanAndVariance) {
+  using T = TypeParam;
+  // Uniform of mean 0 and variance 1.
+  const double bound = std::sqrt(3);
+  const Tensor<T> x = random_tensor<T>({40, 50, 100}, 3, -bound, bound);
+  for (const double rate : {0.1, 0.5}) {
+    Tensor<T> y(x.shape());
+    alpha_dropout_forward(x, rate, kKey, 0, y);
+    double sum = 0, squares = 0;
+    for (const T v : y) sum += static_cast<double>(v), squares += static_cast<double>(v) * static_cast<double>(v);
+    const double n = static_cast<double>(y.size());
+    EXPECT_NEAR(sum / n, 0, 4 / std::sqrt(n));
+    EXPECT_NEAR(squares / n, 1, 8 / std::sqrt(n));
+    for (const int threads : {2, 4}) {
+      Tensor<T> other(x.shape());
+      with_threads(threads, [&] { alpha_dropout_forward(x, rate, kKey, 0, other); });
+      EXPECT_TRUE(same_bits(other, y));
+    }
+  }
+}
+
 // The share dropped is the rate within four standard deviations, in each of several parts of the batch.
 TYPED_TEST(DropoutTest, AsManyAsTheRateSays) {
   using T = TypeParam;
@@ -213,6 +258,8 @@ TEST(DropoutErrorTest, RateKeyAndShapes) {
     const std::vector<std::string> parts = {"rate", detail::formatted("{}", rate), "at least 0 and below 1"};
     EXPECT_TRUE(refuses([&] { dropout_forward(x, rate, {}, 0, y); }, who, parts));
     EXPECT_TRUE(refuses([&] { dropout_backward(x, rate, {}, 0, y); }, "dropout_backward", parts));
+    EXPECT_TRUE(refuses([&] { alpha_dropout_forward(x, rate, {}, 0, y); }, "alpha_dropout_forward", parts));
+    EXPECT_TRUE(refuses([&] { alpha_dropout_backward(x, rate, {}, 0, y); }, "alpha_dropout_backward", parts));
     EXPECT_TRUE(refuses([&] { spatial_dropout_forward(x, rate, {}, 0, y); }, spatial, parts));
     EXPECT_TRUE(refuses([&] { spatial_dropout_backward(x, rate, {}, 0, y); }, "spatial_dropout_backward", parts));
   }

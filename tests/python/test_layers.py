@@ -18,6 +18,20 @@ def every_layer():
         hubel.GroupNormalization(2),
         hubel.GroupNormalization(-1),
         hubel.StochasticDepth(0.1),
+        hubel.GaussianNoise(0.1),
+        hubel.GaussianDropout(0.1),
+        hubel.AlphaDropout(0.1),
+        hubel.DepthToSpace(),
+        hubel.SpaceToDepth(2),
+        hubel.Padding2D(((1, 0), (0, 2)), "replicate"),
+        hubel.Cropping2D(((1, 0), (0, 2))),
+        hubel.Permute((2, 1, 3)),
+        hubel.Dense(6),
+        hubel.RMSNormalization(1e-5, gamma_initializer="random_uniform"),
+        hubel.Permute((2, 1, 3)),
+        hubel.ChannelSlice(1, 5),
+        hubel.UnitNormalization(),
+        hubel.LayerScale(0.5),
         hubel.Activation("mish"),
         hubel.LeakyReLU(),
         hubel.Conv2DTranspose(4, 2, strides=2),
@@ -142,7 +156,15 @@ def test_values_know_their_shapes():
         (lambda: hubel.Input("abc"), TypeError, "Input: shape"),
         (lambda: hubel.Input((0, 3)), ValueError, "Input"),
         (lambda: hubel.Dense(3)(np.zeros((2, 3))), TypeError, "Dense: a layer is called on"),
-        (lambda: hubel.Dense(3)(hubel.Input((4, 4, 1))), ValueError, "Dense: .*Flatten"),
+        (lambda: hubel.Permute((1, 1, 2))(hubel.Input((4, 4, 1))), ValueError, r"Permute: dims is \(1, 1, 2\)"),
+        (lambda: hubel.Permute("hwc"), TypeError, "Permute: dims must be a tuple"),
+        (lambda: hubel.ChannelSlice(0, 3)(hubel.Input((4, 4, 2))), ValueError, "ChannelSlice: begin = 0 and end = 3"),
+        (lambda: hubel.Padding2D(4)(hubel.Input((4, 4, 2))), ValueError, "Padding2D: .*at most 3"),
+        (lambda: hubel.Padding2D(1, "edge"), ValueError, 'Padding2D: mode is "edge" but must be one of reflect'),
+        (lambda: hubel.Padding2D("same"), ValueError, "Padding2D: padding must be numbers"),
+        (lambda: hubel.GaussianNoise(-1)(hubel.Input(3)), ValueError, "GaussianNoise: stddev = -1"),
+        (lambda: hubel.AlphaDropout(1)(hubel.Input(3)), ValueError, "AlphaDropout: rate = 1"),
+        (lambda: hubel.DepthToSpace()(hubel.Input((4, 4, 2))), ValueError, "DepthToSpace: the 2 channels"),
         (lambda: hubel.Add()(hubel.Input(3)), ValueError, "Add: .*two or more"),
         (lambda: hubel.Add()([hubel.Input(3), hubel.Input(4)]), ValueError, "one shape"),
         (lambda: hubel.Conv2D(2, 3, name=7), TypeError, "name must be"),
@@ -154,6 +176,41 @@ def test_values_know_their_shapes():
 def test_what_does_not_fit_is_told(make, error, said):
     with pytest.raises(error, match=said):
         make()
+
+
+def test_dense_along_the_last_axis():
+    image = hubel.Input((4, 3, 5))
+    model = hubel.Model(image, hubel.Dense(2, "softmax")(image))
+    assert model.output_shape == (4, 3, 2)
+    x = np.random.default_rng(1).normal(size=(6, 4, 3, 5)).astype("f")
+    weights = model.parameters()
+    z = np.exp(x @ weights["dense_1.kernel"] + weights["dense_1.bias"])
+    assert np.allclose(model.predict(x), z / z.sum(axis=-1, keepdims=True), atol=1e-6)
+    labels = np.random.default_rng(2).integers(0, 2, size=(6, 4, 3))
+    assert np.isfinite(model.fit(x, labels, verbose=0).history["loss"]).all()  # a label for each pixel
+    with pytest.raises(ValueError, match="labels|Flatten"):
+        model.fit(x, np.zeros(6, dtype=int), verbose=0)
+    assert hubel.Dense(7)(hubel.Input((9, 5))).shape == (9, 7)
+
+
+def test_noise_is_of_the_seed_and_only_in_training():
+    x, y = np.random.default_rng(1).normal(size=(20, 6, 5, 4)).astype("f"), np.arange(20) % 3
+    noise = [hubel.GaussianNoise(0.3), hubel.GaussianDropout(0.2), hubel.AlphaDropout(0.1)]
+    losses = []
+    for seed in (1, 1, 2):
+        model = hubel.Sequential([*noise, hubel.Flatten(), hubel.Dense(3)], (6, 5, 4), seed=4)
+        losses.append(model.fit(x, y, epochs=2, seed=seed, shuffle=False, verbose=0).history["loss"])
+    assert losses[0] == losses[1] != losses[2]
+    assert np.array_equal(hubel.Sequential(noise, (6, 5, 4)).predict(x), x)
+
+
+def test_shuffled_channels():
+    """ShuffleNet's: the channels of the groups one after another."""
+    h, w, c, groups = 3, 2, 12, 4
+    layers = [hubel.Reshape((h, w, groups, -1)), hubel.Permute((1, 2, 4, 3)), hubel.Reshape((h, w, -1))]
+    x = np.random.default_rng(1).normal(size=(2, h, w, c)).astype("f")
+    wanted = x.reshape(2, h, w, groups, c // groups).transpose(0, 1, 2, 4, 3).reshape(x.shape)
+    assert np.array_equal(hubel.Sequential(layers, (h, w, c)).predict(x), wanted)
 
 
 def test_a_layer_called_twice_has_the_same_weights(tmp_path):

@@ -447,7 +447,7 @@ def test_layers_are_descriptions():
         (lambda: hubel.Sequential([hubel.Dense(0)], (3,)), ValueError, "units = 0"),
         (lambda: hubel.Sequential([hubel.Conv2D(0, 3)], (8, 8, 1)), ValueError, "filters = 0"),
         (lambda: hubel.Sequential([hubel.Conv2D(1, 9)], (8, 8, 1)), ValueError, "conv2d_1: .*larger"),
-        (lambda: hubel.Sequential([hubel.Dense(3)], (8, 8, 1)), ValueError, "dense_1: "),
+        (lambda: hubel.Sequential([hubel.Conv1D(3, 3)], (8, 8, 1)), ValueError, r"conv1d_1: .*\(m, w, c\)"),
         (lambda: hubel.Sequential([hubel.Conv2D(4, 3, groups=2)], (8, 8, 3)), ValueError, "conv2d_1: groups"),
         (lambda: hubel.Sequential([hubel.GroupNorm(-1)], (4,)), ValueError, "group_norm_1: .* which makes it 0"),
         (lambda: hubel.Sequential([hubel.GroupNorm(-2)], (4,)), ValueError, "groups = -2, .* at least 1, or -1"),

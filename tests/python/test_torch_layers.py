@@ -261,6 +261,49 @@ def test_padding_cropping_and_reshape():
     compare(hubel.Flatten(), x, lambda tx, _: tx.reshape(2, -1))
 
 
+@pytest.mark.parametrize("mode", ["reflect", "replicate", "circular"])
+@pytest.mark.parametrize("sides", [((1, 2), (0, 3)), ((5, 5), (6, 6)), ((0, 0), (4, 1))])
+def test_padding_with_pixels_of_the_image(sides, mode):
+    (top, bottom), (left, right) = sides
+
+    def forward(tx, _):
+        return channels_last(F.pad(channels_first(tx), (left, right, top, bottom), mode=mode))
+
+    compare(hubel.Padding2D(sides, mode), images(2, 6, 7, 3), forward)
+
+
+@pytest.mark.parametrize("r", [2, 3])
+def test_depth_to_space(r):
+    """Channels lie in another order than PixelShuffle's."""
+    c = 2
+    order = [a * c + k for k in range(c) for a in range(r * r)]  # of each of PixelShuffle's channels ours
+    deep, wide = images(2, 3, 4, c * r * r), images(2, 3 * r, 4 * r, c)
+    compare(
+        hubel.DepthToSpace(r), deep, lambda tx, _: channels_last(F.pixel_shuffle(channels_first(tx[..., order]), r))
+    )
+    back = np.argsort(order)
+    compare(
+        hubel.SpaceToDepth(r), wide, lambda tx, _: channels_last(F.pixel_unshuffle(channels_first(tx), r))[..., back]
+    )
+
+
+def test_orders_of_axes_and_slices():
+    x = images(2, 6, 7, 5)
+    compare(hubel.Permute((3, 1, 2)), x, lambda tx, _: tx.permute(0, 3, 1, 2))
+    compare(hubel.Permute((2, 1, 3)), x, lambda tx, _: tx.transpose(1, 2))
+    compare(hubel.ChannelSlice(1, 4), x, lambda tx, _: tx[..., 1:4])
+
+
+@pytest.mark.parametrize("use_bias", [False, True])
+@pytest.mark.parametrize("shape", [(5, 4, 6), (9, 6), (3, 2, 4, 6)])
+def test_dense_along_the_last_axis(shape, use_bias):
+    weights = {"kernel": images(6, 7, seed=1)}
+    if use_bias:
+        weights["bias"] = images(7, seed=2)
+    layer = hubel.Dense(7, "silu", use_bias=use_bias)
+    compare(layer, images(3, *shape), lambda tx, w: F.silu(F.linear(tx, w["kernel"].T, w.get("bias"))), weights)
+
+
 def test_activations_with_numbers():
     x = images(2, 6, 7, 3)
     compare(hubel.LeakyReLU(0.2), x, lambda tx, _: F.leaky_relu(tx, 0.2))
@@ -442,6 +485,34 @@ def test_group_and_layer_normalization():
         )
 
 
+def test_root_mean_square_and_unit_normalization():
+    x = images(3, 5, 4, 6) * 2 + 1
+    compare(
+        hubel.RMSNormalization(1e-3), x, lambda tx, w: F.rms_norm(tx, (6,), w["gamma"], 1e-3), {"gamma": images(6, seed=1)}
+    )
+    compare(hubel.RMSNormalization(scale=False), x, lambda tx, _: F.rms_norm(tx, (6,), None, 1e-6))
+    compare(hubel.UnitNormalization(), x, lambda tx, _: F.normalize(tx, dim=-1))
+    compare(hubel.LayerScale(), x, lambda tx, w: tx * w["gamma"], {"gamma": images(6, seed=1)})
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.5])
+def test_alpha_dropout(rate):
+    """PyTorch's values, of what is kept and of what is not; which those are is random."""
+    x = np.linspace(-1, 1, 4000, dtype="f")[None]
+    ours, dx, _, dout = run(hubel.AlphaDropout(rate), x, {})
+    tx = torch.from_numpy(x).requires_grad_()
+    theirs = F.alpha_dropout(tx, rate, training=True)
+    theirs.backward(dout)
+    theirs, grad = theirs.detach().numpy(), tx.grad.numpy()
+    dropped = theirs.min()
+    kept = (ours > dropped + 1e-4) & (theirs > dropped + 1e-4)
+    assert 0.8 * (1 - rate) ** 2 < kept.mean() < 1.2 * (1 - rate) ** 2
+    assert ours.min() == pytest.approx(dropped, rel=1e-5)
+    assert np.allclose(ours[kept], theirs[kept], atol=1e-5)
+    assert np.allclose(dx[kept], grad[kept], atol=1e-5)
+    assert np.all(dx[ours < dropped + 1e-4] == 0)
+
+
 def compare_graph(inputs, outputs, torch_forward, x):
     """A branching model against torch_forward(x, {name: weight}), channels last."""
     model = hubel.Model(inputs, outputs, seed=3)
@@ -514,6 +585,40 @@ def test_concatenation_and_squeeze_and_excitation():
         return conv(channels_last(t), w, "out")
 
     compare_graph(image, x, forward, images(3, 8, 6, 4))
+
+
+def test_a_unit_of_shufflenet():
+    image = hubel.Input((7, 6, 8))
+    half = hubel.ChannelSlice(4, 8)(image)
+    half = hubel.Conv2D(4, 1, activation="relu")(half, "point")
+    half = hubel.DepthwiseConv2D(3, padding="same")(half, "depth")
+    x = hubel.Concatenate()([hubel.ChannelSlice(0, 4)(image), half])
+    x = hubel.Permute((1, 2, 4, 3))(hubel.Reshape((7, 6, 2, 4))(x))
+    x = hubel.Conv2D(3, 3)(hubel.Reshape((7, 6, 8))(x), "out")
+
+    def forward(tx, w):
+        t = F.relu(conv(tx[..., 4:], w, "point"))
+        t = torch.cat([tx[..., :4], conv(t, w, "depth", padding=1, groups=4)], -1)
+        return conv(channels_last(nn.ChannelShuffle(2)(channels_first(t))), w, "out")
+
+    compare_graph(image, x, forward, images(3, 7, 6, 8))
+
+
+def test_a_block_of_convnext():
+    image = hubel.Input((9, 8, 5))
+    x = hubel.DepthwiseConv2D(7, padding="same")(image, "depth")
+    x = hubel.LayerNormalization(epsilon=1e-6)(x, "norm")
+    x = hubel.Dense(20, "gelu")(x, "wide")
+    x = hubel.LayerScale(0.3)(hubel.Dense(5)(x, "narrow"), "scale")
+    x = hubel.Add()([x, image])
+
+    def forward(tx, w):
+        t = conv(tx, w, "depth", padding=3, groups=5)
+        t = F.layer_norm(t, (5,), w["norm.gamma"], w["norm.beta"], 1e-6)
+        t = F.gelu(F.linear(t, w["wide.kernel"].T, w["wide.bias"]))
+        return w["scale.gamma"] * F.linear(t, w["narrow.kernel"].T, w["narrow.bias"]) + tx
+
+    compare_graph(image, x, forward, images(3, 9, 8, 5))
 
 
 def test_several_inputs_and_outputs():
