@@ -6,6 +6,9 @@
 //             centres, as TensorFlow and PyTorch have them); with align_corners at s = y (h - 1) / (h_out - 1), 0 if
 //             h_out is 1. It is row floor(s) times 1 - f plus the next times f, f = s - floor(s); past the last row f
 //             is 0. A pixel of weight 0 takes no part, be it NaN or infinite.
+//   bicubic   of the two rows at each side of s, which is not held at 0 here, with the weights of Keys (1981) for a =
+//             -0.75, as PyTorch and OpenCV have it (TensorFlow, and so Keras, has -0.5); beyond the image lie its
+//             outermost rows. What comes out may be beyond the range of what went in.
 // A smaller size skips pixels: there is no smoothing beforehand (no antialias).
 #pragma once
 
@@ -17,16 +20,16 @@
 
 namespace hubel {
 
-enum class Interpolation { nearest, bilinear };
+enum class Interpolation { nearest, bilinear, bicubic };
 
 std::string_view interpolation_name(Interpolation interpolation);
-// "nearest" or "bilinear"; any other name throws std::invalid_argument that begins with `who`.
+// "nearest", "bilinear" or "bicubic"; any other name throws std::invalid_argument that begins with `who`.
 Interpolation interpolation_from_name(std::string_view name, std::string_view who = "resize");
 
 struct ResizeOptions {
   std::array<std::int64_t, 2> size = {1, 1};  // (h_out, w_out), each >= 1
   Interpolation interpolation = Interpolation::nearest;
-  bool align_corners = false;  // for bilinear only
+  bool align_corners = false;  // not for nearest
 
   friend bool operator==(const ResizeOptions&, const ResizeOptions&) = default;
 };

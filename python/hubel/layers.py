@@ -368,8 +368,8 @@ class AdaptiveAvgPool2D(_AdaptivePool2D):
 
 @dataclass(frozen=True)
 class UpSampling2D(Layer):
-    """Images (h, w, c) to (h size[0], w size[1], c), by "nearest" or "bilinear" interpolation (pixels' centres at half
-    coordinates unless align_corners)."""
+    """Images (h, w, c) to (h size[0], w size[1], c), by "nearest", "bilinear" or "bicubic" interpolation (pixels' centres at
+    half coordinates unless align_corners; "bicubic" with PyTorch's number, -0.75, where Keras has -0.5)."""
 
     kind: ClassVar[str] = "upsampling2d"
 
@@ -381,7 +381,7 @@ class UpSampling2D(Layer):
 
 @dataclass(frozen=True)
 class Resizing(Layer):
-    """Images (h, w, c) to (*size, c), by "bilinear" or "nearest" interpolation. See `UpSampling2D`."""
+    """Images (h, w, c) to (*size, c), by "bilinear", "bicubic" or "nearest" interpolation. See `UpSampling2D`."""
 
     kind: ClassVar[str] = "resizing"
 

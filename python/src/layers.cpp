@@ -72,7 +72,7 @@ class Reader {
     field = {p.top, p.bottom, p.left, p.right};
   }
   void read(const char* name, nb::handle value, Interpolation& field) const {
-    field = interpolation_from_name(text({who_, name, "\"nearest\" or \"bilinear\""}, value), who_);
+    field = interpolation_from_name(text({who_, name, "a name such as 'bilinear'"}, value), who_);
   }
   void read(const char* name, nb::handle value, PadMode& field) const {
     field = pad_mode_from_name(text({who_, name, "a name such as 'reflect'"}, value), who_);

@@ -7,12 +7,18 @@
 
 namespace hubel::detail {
 
+// How many along an axis a pixel is made of.
+inline std::int64_t pixels_around(Interpolation interpolation) {
+  if (interpolation == Interpolation::nearest) return 1;
+  return interpolation == Interpolation::bilinear ? 2 : 4;
+}
+
 // What the two have in common: an options() from their description and the input's shape.
 template <class L>
 struct ResizingKind : LayerTraits {
   static L of_name(std::string_view) { return {}; }
   static bool reads_inputs(const L&) { return false; }
-  static bool averages(const L&) { return true; }
+  static bool averages(const L& layer) { return layer.interpolation != Interpolation::bicubic; }  // which overshoots
   template <class Self, class F>
   static void fields(Self& layer, F&& f) {
     f.optional("size", layer.size);
@@ -37,7 +43,7 @@ struct ResizingKind : LayerTraits {
     const auto size = LayerKind<L>::options(layer, batch).size;
     Reach reach;
     for (const std::size_t axis : {0, 1}) {
-      reach.window[axis] = layer.interpolation == Interpolation::bilinear && size[axis] != x[axis] ? 2 : 1;
+      if (size[axis] != x[axis]) reach.window[axis] = pixels_around(layer.interpolation);
       reach.step[axis] = static_cast<double>(x[axis]) / static_cast<double>(size[axis]);
     }
     return reach;

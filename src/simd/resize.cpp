@@ -91,12 +91,30 @@ HWY_INLINE void row_backward(const ResizeTap<T>* taps, std::size_t pixels, std::
   }
 }
 
-void BlendF32(float a_weight, const float* a, float b_weight, const float* b, std::size_t n, float* out) {
-  blend(a_weight, a, b_weight, b, n, out);
+template <class T>
+HWY_INLINE void cubic_row(const CubicTap<T>* taps, std::size_t pixels, std::size_t channels, const T* in, T* out) {
+  for (std::size_t p = 0; p < pixels; ++p, out += channels) {
+    const CubicTap<T>& tap = taps[p];
+    const T* first = in + static_cast<std::size_t>(tap.first) * channels;
+    for_each_vector<T>(channels, [&](auto d, std::size_t c) HWY_ATTR {
+      auto sum = hn::Mul(hn::Set(d, tap.weights[0]), hn::LoadU(d, first + c));
+      for (std::size_t k = 1; k < static_cast<std::size_t>(tap.count); ++k)
+        sum = hn::MulAdd(hn::Set(d, tap.weights[k]), hn::LoadU(d, first + k * channels + c), sum);
+      hn::StoreU(sum, d, out + c);
+    });
+  }
 }
-void BlendF64(double a_weight, const double* a, double b_weight, const double* b, std::size_t n, double* out) {
-  blend(a_weight, a, b_weight, b, n, out);
+
+template <class T>
+HWY_INLINE void cubic_row_backward(const CubicTap<T>* taps, std::size_t pixels, std::size_t channels, const T* dout,
+                                   T* din) {
+  for (std::size_t p = 0; p < pixels; ++p, dout += channels) {
+    const CubicTap<T>& tap = taps[p];
+    for (std::size_t k = 0; k < static_cast<std::size_t>(tap.count); ++k)
+      add_scaled(tap.weights[k], dout, channels, din + (static_cast<std::size_t>(tap.first) + k) * channels);
+  }
 }
+
 void AddScaledF32(float weight, const float* in, std::size_t n, float* out) { add_scaled(weight, in, n, out); }
 void AddScaledF64(double weight, const double* in, std::size_t n, double* out) { add_scaled(weight, in, n, out); }
 void RowF32(const ResizeTap<float>* taps, std::size_t pixels, std::size_t channels, const float* in, float* out) {
@@ -113,6 +131,21 @@ void RowBackwardF64(const ResizeTap<double>* taps, std::size_t pixels, std::size
                     double* din) {
   row_backward(taps, pixels, channels, dout, din);
 }
+void CubicRowF32(const CubicTap<float>* taps, std::size_t pixels, std::size_t channels, const float* in, float* out) {
+  cubic_row(taps, pixels, channels, in, out);
+}
+void CubicRowF64(const CubicTap<double>* taps, std::size_t pixels, std::size_t channels, const double* in,
+                 double* out) {
+  cubic_row(taps, pixels, channels, in, out);
+}
+void CubicRowBackwardF32(const CubicTap<float>* taps, std::size_t pixels, std::size_t channels, const float* dout,
+                         float* din) {
+  cubic_row_backward(taps, pixels, channels, dout, din);
+}
+void CubicRowBackwardF64(const CubicTap<double>* taps, std::size_t pixels, std::size_t channels, const double* dout,
+                         double* din) {
+  cubic_row_backward(taps, pixels, channels, dout, din);
+}
 
 }  // namespace hubel::simd::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -120,23 +153,17 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace hubel::simd {
 
-HWY_EXPORT(BlendF32);
-HWY_EXPORT(BlendF64);
 HWY_EXPORT(AddScaledF32);
 HWY_EXPORT(AddScaledF64);
 HWY_EXPORT(RowF32);
 HWY_EXPORT(RowF64);
 HWY_EXPORT(RowBackwardF32);
 HWY_EXPORT(RowBackwardF64);
+HWY_EXPORT(CubicRowF32);
+HWY_EXPORT(CubicRowF64);
+HWY_EXPORT(CubicRowBackwardF32);
+HWY_EXPORT(CubicRowBackwardF64);
 
-template <>
-void blend(float a_weight, const float* a, float b_weight, const float* b, std::size_t n, float* out) {
-  HWY_DYNAMIC_DISPATCH(BlendF32)(a_weight, a, b_weight, b, n, out);
-}
-template <>
-void blend(double a_weight, const double* a, double b_weight, const double* b, std::size_t n, double* out) {
-  HWY_DYNAMIC_DISPATCH(BlendF64)(a_weight, a, b_weight, b, n, out);
-}
 template <>
 void add_scaled(float weight, const float* in, std::size_t n, float* out) {
   HWY_DYNAMIC_DISPATCH(AddScaledF32)(weight, in, n, out);
@@ -163,6 +190,24 @@ template <>
 void resize_row_backward(const ResizeTap<double>* taps, std::size_t pixels, std::size_t channels, const double* dout,
                          double* din) {
   HWY_DYNAMIC_DISPATCH(RowBackwardF64)(taps, pixels, channels, dout, din);
+}
+template <>
+void resize_row(const CubicTap<float>* taps, std::size_t pixels, std::size_t channels, const float* in, float* out) {
+  HWY_DYNAMIC_DISPATCH(CubicRowF32)(taps, pixels, channels, in, out);
+}
+template <>
+void resize_row(const CubicTap<double>* taps, std::size_t pixels, std::size_t channels, const double* in, double* out) {
+  HWY_DYNAMIC_DISPATCH(CubicRowF64)(taps, pixels, channels, in, out);
+}
+template <>
+void resize_row_backward(const CubicTap<float>* taps, std::size_t pixels, std::size_t channels, const float* dout,
+                         float* din) {
+  HWY_DYNAMIC_DISPATCH(CubicRowBackwardF32)(taps, pixels, channels, dout, din);
+}
+template <>
+void resize_row_backward(const CubicTap<double>* taps, std::size_t pixels, std::size_t channels, const double* dout,
+                         double* din) {
+  HWY_DYNAMIC_DISPATCH(CubicRowBackwardF64)(taps, pixels, channels, dout, din);
 }
 
 }  // namespace hubel::simd

@@ -1,4 +1,4 @@
-// The inner loops of resizing: rows of whole images, and rows of pixels that come from one or two others.
+// The inner loops of resizing: rows of whole images, and rows of pixels that come from one to four others.
 #pragma once
 
 #include <cstddef>
@@ -13,9 +13,13 @@ struct ResizeTap {
   T first_weight, second_weight;
 };
 
-// out[i] = a_weight * a[i] + b_weight * b[i], i < n.
+// weights[0] times the pixel `first`, weights[1] times the one after it, and so on, `count` in all.
 template <class T>
-void blend(T a_weight, const T* a, T b_weight, const T* b, std::size_t n, T* out);
+struct CubicTap {
+  std::int64_t first, count;
+  T weights[4];
+};
+
 // out[i] += weight * in[i], i < n.
 template <class T>
 void add_scaled(T weight, const T* in, std::size_t n, T* out);
@@ -26,5 +30,11 @@ void resize_row(const ResizeTap<T>* taps, std::size_t pixels, std::size_t channe
 // Its gradient: din[q][c] += dout[p][c] times the weight of pixel q in taps[p], in the order of p.
 template <class T>
 void resize_row_backward(const ResizeTap<T>* taps, std::size_t pixels, std::size_t channels, const T* dout, T* din);
+
+// The same of four.
+template <class T>
+void resize_row(const CubicTap<T>* taps, std::size_t pixels, std::size_t channels, const T* in, T* out);
+template <class T>
+void resize_row_backward(const CubicTap<T>* taps, std::size_t pixels, std::size_t channels, const T* dout, T* din);
 
 }  // namespace hubel::simd

@@ -175,7 +175,8 @@ TEST(Allocation, NoneInOperationsOnImagesThatAreRepeated) {
             [&](TensorView<const float> y, TensorView<float> dx) { adaptive_pool_backward(y, x, mode, dx); },
             {2, size, size, 5});
     }
-    for (const Interpolation interpolation : {Interpolation::nearest, Interpolation::bilinear}) {
+    for (const Interpolation interpolation :
+         {Interpolation::nearest, Interpolation::bilinear, Interpolation::bicubic}) {
       const ResizeOptions resize{{20, 21}, interpolation};
       repeats([&](TensorView<float> y) { resize_forward(x, resize, y); },
               [&](TensorView<const float> y, TensorView<float> dx) { resize_backward(y, resize, dx); },

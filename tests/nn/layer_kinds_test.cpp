@@ -58,6 +58,7 @@ std::vector<Case> cases() {
       {image, UpSampling2D{.size = {2, 3}}, {14, 18, 4}},
       {image, UpSampling2D{.interpolation = Interpolation::bilinear, .align_corners = true}, {14, 12, 4}},
       {image, Resizing{.size = {5, 9}}, {5, 9, 4}},
+      {image, UpSampling2D{.interpolation = Interpolation::bicubic}, {14, 12, 4}},
       {image, ZeroPadding2D{{1, 2, 0, 3}}, {10, 9, 4}},
       {image, Cropping2D{{1, 2, 0, 3}}, {4, 3, 4}},
       {image, Padding2D{{1, 2, 0, 3}}, {10, 9, 4}},

@@ -60,7 +60,7 @@ std::vector<Layer> layers_for_rows(Noise& noise, const Shape& x, Activation acti
 std::vector<Layer> layers_for_images(Noise& noise, const Shape& x, Activation activation) {
   const auto some = [&](std::int64_t most) { return noise.integer(1, most); };
   const auto mode = noise.chance(0.5) ? PoolMode::max : PoolMode::avg;
-  const auto interpolation = noise.chance(0.5) ? Interpolation::nearest : Interpolation::bilinear;
+  const auto interpolation = static_cast<Interpolation>(noise.integer(0, 2));
   return {Conv2D{.filters = some(9),
                  .kernel_size = {some(3), 3},
                  .strides = {some(2), 1},

@@ -78,6 +78,7 @@ TEST(ReceptiveField, EachKindOfLayer) {
   EXPECT_EQ(field({DepthwiseConv2D{.strides = {2, 3}}, DepthwiseConv2D{}}), (Field{{7, 9}}));
   EXPECT_EQ(field({Pool2D{}, UpSampling2D{}, Conv2D{}}), (Field{{4, 4}}));
   EXPECT_EQ(field({UpSampling2D{.interpolation = Interpolation::bilinear}}), (Field{{2, 2}}));
+  EXPECT_EQ(field({UpSampling2D{.interpolation = Interpolation::bicubic}, Conv2D{}}), (Field{{5, 5}}));
   EXPECT_EQ(field({Resizing{.size = {6, 24}, .interpolation = Interpolation::nearest}, Conv2D{}}), (Field{{9, 3}}));
   EXPECT_EQ(field({Conv2DTranspose{.kernel_size = {2, 3}, .strides = {2, 2}}, Conv2D{}}), (Field{{2, 3}}));
   EXPECT_EQ(field({AdaptivePool2D{.output_size = {6, 5}}}), (Field{{4, 6}}));

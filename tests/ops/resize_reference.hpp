@@ -1,6 +1,7 @@
 // Resizing from its definition: each output's weights over all pixels of an axis, in long double.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -8,6 +9,13 @@
 #include "reference.hpp"
 
 namespace hubel::reference {
+
+// Keys's piecewise cubic of the distance, with a = -3/4.
+inline Real keys_weight(Real distance) {
+  const Real d = std::abs(distance), a = -0.75L;
+  if (d <= 1) return (a + 2) * d * d * d - (a + 3) * d * d + 1;
+  return d < 2 ? a * d * d * d - 5 * a * d * d + 8 * a * d - 4 * a : 0;
+}
 
 // The weight of each of `extent` pixels in place i of `out`.
 inline std::vector<Real> resize_weights(Index i, Index extent, Index out, const ResizeOptions& o) {
@@ -19,6 +27,13 @@ inline std::vector<Real> resize_weights(Index i, Index extent, Index out, const 
   }
   Real at = std::max((place + Real(0.5)) * h / H - Real(0.5), Real(0));
   if (o.align_corners) at = out > 1 ? place * (h - 1) / (H - 1) : Real(0);
+  if (o.interpolation == Interpolation::bicubic) {
+    if (!o.align_corners) at = (place + Real(0.5)) * h / H - Real(0.5);
+    if (std::abs(at - std::round(at)) < 1e-15L) at = std::round(at);
+    for (Index p = static_cast<Index>(std::floor(at)) - 1; p <= std::floor(at) + 2; ++p)
+      weights[static_cast<std::size_t>(std::clamp<Index>(p, 0, extent - 1))] += keys_weight(at - static_cast<Real>(p));
+    return weights;
+  }
   at = std::min(at, h - 1);
   // A hat of width 1 around each pixel. Places that should be whole are off by a rounding.
   if (std::abs(at - std::round(at)) < 1e-15L) at = std::round(at);

@@ -40,8 +40,10 @@ ResizeCase random_resize(std::uint64_t seed) {
   ResizeCase c{{noise.integer(0, 2), noise.integer(1, 9), noise.integer(1, 9), noise.integer(1, 40)}, {}};
   c.options.size = {noise.integer(1, 20), noise.integer(1, 20)};
   if (noise.chance(0.3)) c.options.size = {2 * c.x[1], 3 * c.x[2]};
-  c.options.interpolation = seed % 3 == 0 ? Interpolation::nearest : Interpolation::bilinear;
-  c.options.align_corners = seed % 3 == 2;
+  constexpr Interpolation kAll[] = {Interpolation::nearest, Interpolation::bilinear, Interpolation::bilinear,
+                                    Interpolation::bicubic, Interpolation::bicubic};
+  c.options.interpolation = kAll[seed % 5];
+  c.options.align_corners = seed % 5 == 2 || seed % 5 == 4;
   return c;
 }
 
@@ -85,14 +87,28 @@ TYPED_TEST(ResizeTest, BilinearByHand) {
                 Tensor<T>({1, 1, 2, 1}, {6, 9})));
 }
 
+TYPED_TEST(ResizeTest, BicubicByHand) {
+  using T = TypeParam;
+  // In the middle of two pixels -3/32, 19/32, 19/32, -3/32; beyond the sides lie 0 and 8.
+  const Tensor<T> x({1, 1, 2, 1}, {0, 8});
+  const ResizeOptions corners{{1, 3}, Interpolation::bicubic, true};
+  EXPECT_TRUE(same_bits(resize_forward(x, corners), Tensor<T>({1, 1, 3, 1}, {0, 4, 8})));
+  EXPECT_TRUE(same_bits(resize_backward(Tensor<T>({1, 1, 3, 1}, {1, 4, 2}), x.shape(), corners),
+                        Tensor<T>({1, 1, 2, 1}, {3, 4})));
+  const Tensor<T> step({1, 1, 4, 1}, {0, 0, 32, 32});
+  EXPECT_TRUE(same_bits(resize_forward(step, {{1, 7}, Interpolation::bicubic, true}),
+                        Tensor<T>({1, 1, 7, 1}, {0, -3, 0, 16, 32, 35, 32})));
+}
+
 // At its own size an image stays as it is, NaN and infinity too: neighbours of weight 0 take no part.
 TYPED_TEST(ResizeTest, SameSizeCopies) {
   using T = TypeParam;
   Tensor<T> x = random_tensor<T>({2, 5, 7, 3}, 1);
   x[17] = std::numeric_limits<T>::infinity();
   x[50] = std::numeric_limits<T>::quiet_NaN();
-  for (const ResizeOptions& o : {ResizeOptions{{5, 7}}, ResizeOptions{{5, 7}, Interpolation::bilinear},
-                                 ResizeOptions{{5, 7}, Interpolation::bilinear, true}}) {
+  for (const ResizeOptions& o :
+       {ResizeOptions{{5, 7}}, ResizeOptions{{5, 7}, Interpolation::bilinear},
+        ResizeOptions{{5, 7}, Interpolation::bilinear, true}, ResizeOptions{{5, 7}, Interpolation::bicubic}}) {
     EXPECT_TRUE(same_bits(resize_forward(x, o), x));
     EXPECT_TRUE(close(resize_backward(x, x.shape(), o), reference::Array::of(x.view()), 0));
   }
@@ -163,21 +179,24 @@ TEST(ResizeErrorTest, ShapesAndOptions) {
   Tensor<float> dx({8, 9, 4});
   EXPECT_TRUE(refuses([&] { resize_backward(dy, o, dx); }, "resize_backward", {"dx", "(8, 9, 4)"}));
   EXPECT_TRUE(refuses([&] { resize_output_shape({8, 9}, o, "layer 3"); }, "layer 3", {"x", "(8, 9)"}));
-  EXPECT_TRUE(refuses([&] { interpolation_from_name("cubic", "resize"); }, "resize", {"cubic", "nearest", "bilinear"}));
+  EXPECT_TRUE(refuses([&] { interpolation_from_name("cubic", "resize"); }, "resize",
+                      {"cubic", "nearest", "bilinear", "bicubic"}));
 }
 
 TEST(InterpolationTest, NamesGoBothWays) {
-  for (Interpolation i : {Interpolation::nearest, Interpolation::bilinear})
+  for (Interpolation i : {Interpolation::nearest, Interpolation::bilinear, Interpolation::bicubic})
     EXPECT_EQ(interpolation_from_name(interpolation_name(i)), i);
   EXPECT_EQ(interpolation_name(Interpolation::nearest), "nearest");
   EXPECT_EQ(interpolation_name(Interpolation::bilinear), "bilinear");
+  EXPECT_EQ(interpolation_name(Interpolation::bicubic), "bicubic");
 }
 
 TYPED_TEST(ResizeTest, SameBitsForAnyNumberOfThreads) {
   using T = TypeParam;
   for (const ResizeCase& c :
        {ResizeCase{{4, 28, 30, 16}, {{56, 60}}}, ResizeCase{{2, 40, 41, 33}, {{71, 59}, Interpolation::bilinear}},
-        ResizeCase{{2, 90, 70, 3}, {{31, 80}, Interpolation::bilinear, true}}}) {
+        ResizeCase{{2, 90, 70, 3}, {{31, 80}, Interpolation::bilinear, true}},
+        ResizeCase{{2, 90, 70, 5}, {{131, 80}, Interpolation::bicubic}}}) {
     const Tensor<T> x = random_tensor<T>(c.x, 1), dy = random_tensor<T>(c.output(), 2);
     const auto forward = [&] { return resize_forward(x, c.options); };
     const auto backward = [&] { return resize_backward(dy, c.x, c.options); };

@@ -42,7 +42,7 @@ def every_layer():
         hubel.Cropping2D(1),
         hubel.UpSampling2D(2, "bilinear"),
         hubel.AvgPool2D(2, padding="same", count_include_pad=True),
-        hubel.Resizing((6, 5)),
+        hubel.Resizing((6, 5), "bicubic"),
         hubel.AdaptiveMaxPool2D(4),
         hubel.SeparableConv2D(6, 3, name="apart"),
         hubel.LayerNormalization(gamma_initializer="truncated_normal"),

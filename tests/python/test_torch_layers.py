@@ -228,14 +228,15 @@ def test_global_pool2d(keepdims):
 
 
 @pytest.mark.parametrize("align_corners", [False, True])
+@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
 @pytest.mark.parametrize("size", [2, (3, 1), (1, 4)])
-def test_upsampling2d(size, align_corners):
+def test_upsampling2d(size, interpolation, align_corners):
     x = images(2, 5, 4, 3)
-    layer = hubel.UpSampling2D(size, "bilinear", align_corners)
+    layer = hubel.UpSampling2D(size, interpolation, align_corners)
     factors = tuple(float(s) for s in layer.size)
 
     def forward(tx, _):
-        y = F.interpolate(channels_first(tx), scale_factor=factors, mode="bilinear", align_corners=align_corners)
+        y = F.interpolate(channels_first(tx), scale_factor=factors, mode=interpolation, align_corners=align_corners)
         return channels_last(y)
 
     compare(layer, x, forward)
@@ -244,12 +245,13 @@ def test_upsampling2d(size, align_corners):
     )
 
 
+@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
 @pytest.mark.parametrize("size", [(7, 9), (3, 2), (10, 4)])
-def test_resizing(size):
+def test_resizing(size, interpolation):
     compare(
-        hubel.Resizing(size),
-        images(2, 5, 4, 3),
-        lambda tx, _: channels_last(F.interpolate(channels_first(tx), size, mode="bilinear", align_corners=False)),
+        hubel.Resizing(size, interpolation),
+        images(2, 5, 4, 6),
+        lambda tx, _: channels_last(F.interpolate(channels_first(tx), size, mode=interpolation, align_corners=False)),
     )
 
 
