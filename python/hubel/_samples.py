@@ -93,7 +93,9 @@ def as_row_labels(who: str, y: Any, rows: Tuple[int, ...], classes: int, ignored
         labels = labels[..., 0]
     if labels.ndim == 0 or labels.shape[1:] != rows:
         wanted = ", ".join(["m", *map(str, rows)]) if rows else "m,"
-        raise ValueError(f"{who}: labels have shape {labels.shape}, they must be ({wanted})")
+        one_each = rows and labels.ndim >= 1 and labels.size == len(labels)
+        hint = "; for one label a sample put Flatten or GlobalAvgPool2D before the last layer" if one_each else ""
+        raise ValueError(f"{who}: labels have shape {labels.shape}, they must be ({wanted}){hint}")
     if labels.dtype.kind == "f" and not np.all(labels == np.floor(labels)):
         raise ValueError(f"{who}: labels must be whole numbers")
     wrong = (labels < 0) | (labels >= classes)

@@ -188,7 +188,7 @@ def test_dense_along_the_last_axis():
     assert np.allclose(model.predict(x), z / z.sum(axis=-1, keepdims=True), atol=1e-6)
     labels = np.random.default_rng(2).integers(0, 2, size=(6, 4, 3))
     assert np.isfinite(model.fit(x, labels, verbose=0).history["loss"]).all()  # a label for each pixel
-    with pytest.raises(ValueError, match="labels|Flatten"):
+    with pytest.raises(ValueError, match=r"labels have shape \(6,\), they must be \(m, 4, 3\); for one .* put Flatten"):
         model.fit(x, np.zeros(6, dtype=int), verbose=0)
     assert hubel.Dense(7)(hubel.Input((9, 5))).shape == (9, 7)
 
