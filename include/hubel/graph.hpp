@@ -92,7 +92,7 @@ class Graph {
   // Adds the layer that makes `made` once more, taking x, or several, with the same weights: there is one set of them,
   // and its gradient is the sum of what each place asks for (LeCun et al., "Backpropagation applied to handwritten zip
   // code recognition", 1989; Bromley et al., "Signature verification using a Siamese time delay neural network", 1993).
-  // What a batch normalisation measures moves by the sum of its places' steps. Without a name it is called by the
+  // A batch normalisation's running statistics are moved by one place after the other. Without a name it is called by the
   // layer's and a number, the next that is free: "conv2d_1_2". Throws std::invalid_argument when no layer makes `made`,
   // when x is such that the weights would have other shapes, and as above.
   Value again(Value made, Value x, std::string_view name = {});

@@ -17,8 +17,7 @@ __all__ = ["Measured", "Measures", "Metric", "is_accuracy", "is_better_when_larg
 Metric = Union[str, Callable[..., Any]]
 
 # The loss's own accuracy, and the names it is reported by.
-_BY_LOSS = {name: name for name in ("accuracy", "sparse_categorical_accuracy", "categorical_accuracy")}
-_BY_LOSS["acc"] = "accuracy"
+_BY_LOSS = ("accuracy", "acc", "sparse_categorical_accuracy", "categorical_accuracy")
 _BY_NAME: Dict[str, Callable[[AnyArray, AnyArray], float]] = {
     "binary_accuracy": scores.binary_accuracy,
     "mse": scores._mean_squared_error,
@@ -76,8 +75,8 @@ class Measures:
 
     def _add_named(self, name: str) -> None:
         if name in _BY_LOSS:
-            if _BY_LOSS[name] not in self._accuracies:
-                self._accuracies.append(_BY_LOSS[name])
+            if name not in self._accuracies:
+                self._accuracies.append(name)
             return
         if name not in _BY_NAME:
             known = ", ".join(map(repr, (*_BY_LOSS, "top_5_accuracy", *_BY_NAME)))

@@ -227,7 +227,7 @@ class ReduceLROnPlateau:
 
     def __post_init__(self) -> None:
         if not isinstance(self.monitor, str) or not re.fullmatch(
-            r"(val_)?(loss|((sparse_)?categorical_)?accuracy)", self.monitor
+            r"(val_)?(loss|acc|((sparse_)?categorical_)?accuracy)", self.monitor
         ):
             raise ValueError(
                 "ReduceLROnPlateau: monitor must be the whole model's loss, or with one output its accuracy: "

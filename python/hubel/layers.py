@@ -368,8 +368,12 @@ class AdaptiveAvgPool2D(_AdaptivePool2D):
 
 @dataclass(frozen=True)
 class UpSampling2D(Layer):
-    """Images (h, w, c) to (h size[0], w size[1], c), by "nearest", "bilinear" or "bicubic" interpolation (pixels' centres at
-    half coordinates unless align_corners; "bicubic" with PyTorch's number, -0.75, where Keras has -0.5)."""
+    """Images (h, w, c) to (h size[0], w size[1], c), by "nearest", "bilinear" or "bicubic" interpolation.
+
+    "bilinear" and "bicubic" have pixels' centres at half coordinates unless align_corners, "bicubic" with PyTorch's number,
+    -0.75, where Keras has -0.5. "nearest" is PyTorch's too: row y is row floor(y h / h_new) of the image, which in
+    `Resizing` to a size that is no multiple is not always the row whose centre is nearest.
+    """
 
     kind: ClassVar[str] = "upsampling2d"
 

@@ -1,9 +1,11 @@
 """The losses: what an output's distance from its label or target is. Descriptions, by Keras's names.
 
 A classifier's cross-entropy takes the softmax and the logarithm together, of a model that ends in softmax and of one that
-ends in logits alike. An output that is probabilities by another way, a mean of softmaxes (of two heads, of pixels behind an
-average pooling) or a softmax that feeds other layers too, has the logarithm taken of it. ``from_logits``, by which Keras
-tells them apart, is therefore accepted and changes nothing: the loss is Keras's where the argument fits the model. Where it does not, Keras takes the softmax twice or logits for
+ends in logits alike. Of an output that layers make of softmaxes and that is probabilities still the logarithm is taken: of a
+softmax that feeds other layers too, of means (`Average`, average pooling without padding that counts, nearest and bilinear
+resizing), and behind cropping, `Padding2D`, `Reshape`, `Flatten` and `Permute` that leave the classes last. Behind anything
+else, dropout too, it counts as logits. ``from_logits``, by which Keras tells them apart, is therefore accepted and changes
+nothing: the loss is Keras's where the argument fits the model. Where it does not, Keras takes the softmax twice or logits for
 probabilities. Binary and focal losses have it with Keras's meaning: without it the output is a probability, with it a
 sigmoid or softmax makes it one. Training and evaluation raise ValueError for outputs that a loss of probabilities or
 counts is not of.

@@ -950,7 +950,8 @@ class Model:
         Its layers become layers of the other model, called ``name/conv2d_1``, ...; without a name that is the model's,
         with a number behind it where it is there twice. The other model has copies of the weights, as they are when it is
         made, and holds fixed what is frozen here; what either learns the other does not. (In Keras the two share them.)
-        Called several times within one model, it has the same weights each time.
+        Called several times within one model, it has the same weights each time; its layers called by themselves, or a
+        part of it that `up_to` made, have weights of their own.
         Raises ValueError for a value of another shape than the model's input.
         """
         if not are_values(x):
@@ -971,8 +972,8 @@ class Model:
     def up_to(self, layer: Union[int, str, Sequence[Union[int, str]]], name: Optional[str] = None) -> Model:
         """The model that ends in this layer, given by index (negative: from the end) or name; or in several of them.
 
-        It has the layers that lead there, by their names, with copies of their weights, and holds fixed what is frozen
-        here; what either learns the other does not. So a network goes on with other last layers, or tells what inner ones
+        It has the layers that lead there, by their names, with copies of their weights (those that several layers share
+        by the name of the first that is left), and holds fixed what is frozen here; what either learns the other does not. So a network goes on with other last layers, or tells what inner ones
         make. As any model it is called on a value to become part of another. Raises ValueError for a name and IndexError
         for an index that is not there.
 
@@ -1060,9 +1061,9 @@ class Model:
     def load_weights(self, path: Path) -> None:
         """Takes its weights from a file that `save_weights` or `save` wrote, or another safetensors file.
 
-        Its tensors must be exactly this model's weights by name and shape; `copy_weights` takes those that fit. As with
-        `load` values are taken as they are. Raises
-        OSError when it cannot be read and ValueError when it does not fit; the weights are then as they were.
+        Its tensors must be exactly this model's weights by name and shape; of another model's file, as `save` writes it,
+        `copy_weights` takes those that fit. As with `load` values are taken as they are. Raises OSError when it cannot be
+        read and ValueError when it does not fit; the weights are then as they were.
         """
         with self._lock:
             self._network.load_weights(path_bytes("load_weights", "path", path))
@@ -1307,7 +1308,7 @@ def _plateau(callbacks: Sequence[Callback], validates: bool) -> Dict[str, Any]:
         )
     if not validates and monitor.startswith("val_"):
         raise ValueError(f"fit: ReduceLROnPlateau(monitor={monitor!r}) needs validation samples")
-    return {"plateau": {**values, "maximum": monitor.endswith("accuracy")}}
+    return {"plateau": {**values, "maximum": not monitor.endswith("loss")}}
 
 
 def _check_resumable(callbacks: Sequence[Callback]) -> None:

@@ -500,8 +500,15 @@ void Execution<T>::Impl::backward(const Segment& segment) {
   const std::span<const TensorView<T>> all = gradients_of(node);
   const std::span<const TensorView<T>> own = node.aside.empty() ? all : node.aside;
   node.backward(parameters_of(node), own, 0, m, key, d, is_past(node), node.dxs, nullptr);
-  for (std::size_t p = 0; p < node.aside.size(); ++p)
-    if (detail::is_given(node.aside[p])) add_to<T>(node.aside[p], all[p]);
+  for (std::size_t p = 0; p < node.aside.size(); ++p) {
+    const TensorView<T>& aside = node.aside[p];
+    if (!detail::is_given(aside)) continue;
+    // A statistic makes one place's step after the other's, s <- left s + (1 - left) measured: what the later leave of
+    // it.
+    if (parameters_of(node)[p].role == ParameterRole::statistic)
+      for (std::int64_t i = 0; i < aside.size(); ++i) aside[i] *= static_cast<T>(node.left_of_step);
+    add_to<T>(aside, all[p]);
+  }
   for (std::size_t k = 0; k < node.inputs.size(); ++k) {
     if (!wants(node.inputs[k])) continue;
     const bool done = !node.reshapes && !segment.aside[k];

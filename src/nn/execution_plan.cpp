@@ -98,17 +98,18 @@ void ExecutionPlan<T>::find_outputs() {
 
 template <class T>
 void ExecutionPlan<T>::find_sharing() {
-  std::vector<std::optional<std::size_t>> later(network->parameters().size());  // which has it, by its first
+  std::vector<std::optional<std::size_t>> later(network->parameters().size());  // which has them, by the first of them
   for (std::size_t i = nodes.size(); i-- > 0;) {
     Node<T>& node = nodes[i];
     if (node.parameter_count == 0) continue;
     std::optional<std::size_t>& last = later[node.first_parameter];
     if (last) {
+      const double left = with_kind(*node.layer, [](auto kind, const auto& l) { return kind.left_of_statistics(l); });
       node.shares = nodes[*last].shares = true;
       node.aside_places.resize(training() ? node.parameter_count : 0);
-    } else {
-      last = i;
+      node.left_of_step = nodes[*last].left_of_step * left;
     }
+    last = i;
   }
 }
 

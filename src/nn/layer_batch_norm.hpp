@@ -17,6 +17,7 @@ struct LayerKind<BatchNorm> : LayerTraits {
   static constexpr bool kInPlace = true;
 
   static std::string_view name(const BatchNorm&) { return kNames[0]; }
+  static double left_of_statistics(const BatchNorm& layer) { return layer.momentum; }
   static BatchNorm of_name(std::string_view) { return {}; }
   template <class Self, class F>
   static void fields(Self& layer, F&& f) {

@@ -130,6 +130,11 @@ struct LayerTraits {
   static bool averages(const L&) {
     return false;
   }
+  // How much of a statistic is left when a batch has moved it.
+  template <class L>
+  static double left_of_statistics(const L&) {
+    return 1;
+  }
   // Only in training; else its output is its input.
   static constexpr bool kTrainingOnly = false;
   template <class L>

@@ -13,6 +13,7 @@ struct LayerKind<Permute> : LayerTraits {
 
   static std::string_view name(const Permute&) { return kNames[0]; }
   static bool reads_inputs(const Permute&) { return false; }
+  static bool averages(const Permute& layer) { return layer.dims.back() == std::ssize(layer.dims); }
   static Permute of_name(std::string_view) { return {}; }
   template <class Self, class F>
   static void fields(Self& layer, F&& f) {

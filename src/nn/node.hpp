@@ -48,6 +48,7 @@ struct Node {
   // later ones left, one for each parameter that is not frozen.
   std::vector<T*> aside_places;
   std::vector<TensorView<T>> aside;
+  double left_of_step = 1;                 // of its step of a statistic, when the later ones have moved it too
   std::vector<std::size_t> inputs;         // values: see execution_plan.hpp
   std::vector<Shape> input_shapes;         // a sample's
   Shape output;                            // one sample's; of what it absorbs, the last's

@@ -34,7 +34,7 @@ void check_share(const char* optimizer, const char* option, double value) {
 }
 
 void check_size(const char* optimizer, const char* option, double value) {
-  check(std::isfinite(value) && value >= 0, optimizer, option, value, "finite and at least 0");
+  check(std::isfinite(static_cast<float>(value)) && value >= 0, optimizer, option, value, "finite and at least 0");
 }
 
 // What of these an optimiser has.

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <optional>
 
 #include "hubel/network.hpp"
@@ -179,11 +180,43 @@ TEST(Again, GradientIsTheSumOfTheCopies) {
         if (network.parameters()[p].frozen) continue;
         for (std::int64_t i = 0; i < got.size(); ++i) {
           double sum = 0;
-          for (std::size_t q = 0; q < from.size(); ++q) sum += from[q] == p ? b.gradients()[q][i] : 0;
+          for (std::size_t q = 0; q < from.size(); ++q) {
+            if (from[q] != p) continue;
+            if (network.parameters()[p].role == ParameterRole::statistic) sum *= BatchNorm{}.momentum;
+            sum += b.gradients()[q][i];
+          }
           ASSERT_NEAR(got[i], sum, 1e-11) << network.parameters()[p].name << " at " << i << ", round " << round;
         }
       }
     }
+  }
+}
+
+// As if each place were a step of its own: s <- momentum s + (1 - momentum) measured.
+TEST(Again, StatisticsMoveByOnePlaceAfterTheOther) {
+  Graph graph({3});
+  const BatchNorm norm{.momentum = 0.4, .center = false, .scale = false};
+  const auto x = graph(norm, graph(Rescaling{.scale = 2, .offset = 1}, graph.input()), "norm");
+  graph.again(x, graph.again(x, x));
+  Network<double> network(graph, 1);
+  const Tensor<double> batch = random_tensor<double>(Shape{4, 3}, 1);
+  Execution<double> training(network, 4, Execution<double>::Mode::training);
+  training.forward(batch);
+  training.backward(random_tensor<double>(Shape{4, 3}, 2));
+  const double epsilon = norm.epsilon;
+  for (std::int64_t c = 0; c < 3; ++c) {
+    double mean = 0, variance = 0;
+    for (std::int64_t i = 0; i < 4; ++i) mean += (2 * batch[i * 3 + c] + 1) / 4;
+    for (std::int64_t i = 0; i < 4; ++i) variance += std::pow(2 * batch[i * 3 + c] + 1 - mean, 2) / 4;
+    double running_mean = 0, running_variance = 1;
+    for (int place = 0; place < 3; ++place) {
+      running_mean = 0.4 * running_mean + 0.6 * mean;
+      running_variance = 0.4 * running_variance + 0.6 * variance * 4 / 3;
+      mean = 0, variance /= variance + epsilon;  // what the place makes
+    }
+    const auto moved = [&](std::size_t p) { return network.parameters()[p].value[c] - training.gradients()[p][c]; };
+    EXPECT_NEAR(moved(0), running_mean, 1e-12);
+    EXPECT_NEAR(moved(1), running_variance, 1e-12);
   }
 }
 

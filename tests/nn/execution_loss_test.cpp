@@ -178,8 +178,8 @@ std::vector<Graph> of_probabilities() {
     graph(Cropping2D{{1, 0, 0, 1}}, graph(UpSampling2D{.interpolation = Interpolation::bilinear}, small));
   }
   {
-    Graph& graph = begin();  // rows
-    graph(Reshape{{24, 4}}, graph(pixels, graph.input()));
+    Graph& graph = begin();  // rows, of the image turned
+    graph(Reshape{{24, 4}}, graph(Permute{{2, 1, 3}}, graph(pixels, graph.input())));
   }
   return graphs;
 }

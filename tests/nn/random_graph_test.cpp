@@ -240,6 +240,7 @@ class Chain {
     for (const Tensor<double>& value : values_) gradients.emplace_back(value.shape());
     parameter_gradients.clear();
     for (const Parameter<double>& p : network_.parameters()) parameter_gradients.emplace_back(p.value.shape());
+    std::vector<double> left_of_step(parameter_gradients.size(), 1);
     for (std::size_t i = 0; i < douts.size(); ++i)
       add(douts[i], gradients[position(network_.graph().outputs()[i].layer())]);
     for (std::size_t i = layers_.size(); i-- > 0;) {
@@ -247,8 +248,11 @@ class Chain {
       const std::vector<std::int64_t>& inputs = network_.layers()[i].inputs;
       for (std::size_t k = 0; k < dxs.size(); ++k) add(dxs[k], gradients[position(inputs[k])]);
       for (std::size_t p = 0; p < layers_[i]->names().size(); ++p) {
-        const auto number = &network_.parameter(layers_[i]->names()[p]) - network_.parameters().data();
-        add(layers_[i]->gradients()[p], parameter_gradients[static_cast<std::size_t>(number)]);
+        const Parameter<double>& parameter = network_.parameter(layers_[i]->names()[p]);
+        const auto number = static_cast<std::size_t>(&parameter - network_.parameters().data());
+        const bool is_step = parameter.role == ParameterRole::statistic;  // one layer's after the other's
+        add(layers_[i]->gradients()[p], parameter_gradients[number], is_step ? left_of_step[number] : 1);
+        left_of_step[number] *= BatchNorm{}.momentum;
       }
     }
   }
@@ -262,8 +266,8 @@ class Chain {
 
  private:
   std::size_t position(std::int64_t layer) const { return network_.graph().position(layer); }
-  static void add(TensorView<const double> d, Tensor<double>& sum) {
-    for (std::int64_t i = 0; i < d.size(); ++i) sum[i] += d[i];
+  static void add(TensorView<const double> d, Tensor<double>& sum, double factor = 1) {
+    for (std::int64_t i = 0; i < d.size(); ++i) sum[i] += factor * d[i];
   }
 
   const Network<double>& network_;

@@ -124,7 +124,7 @@ def test_what_is_ignored_is_left_out(loss):
 def test_accuracies_go_by_the_names_they_are_asked_for(capsys):
     for asked, names in (
         (["sparse_categorical_accuracy"], ["sparse_categorical_accuracy"]),
-        (["acc"], ["accuracy"]),
+        (["acc"], ["acc"]),
         ([], ["accuracy"]),
         (["categorical_accuracy", "accuracy"], ["categorical_accuracy", "accuracy"]),
     ):
