@@ -6,6 +6,9 @@ from typing import Any, Optional
 
 import numpy as np
 
+_LONGEST = 200  # characters, as the core's Graph has it
+_LONGEST_SHOWN = 60  # characters of a wrong name in a message
+
 
 def integer(who: str, value: Any, name: str = "batch_size", least: int = 1) -> int:
     """An integer of at least that, as one of 32 bits."""
@@ -61,6 +64,23 @@ def share(who: str, name: str, value: Any) -> float:
 
 def name_or(who: str, value: Any, default: str) -> str:
     """A name that was given, or else the default."""
-    if value is not None and not isinstance(value, str):
-        raise TypeError(f"{who}: name must be None or a str, got {value!r}")
-    return default if value is None else value
+    _check_text(who, "name", value)
+    return default if value is None else str(value)
+
+
+def check_name(who: str, name: Any, what: str = "name") -> None:
+    """Raises TypeError for what is neither None nor a str, and ValueError for what no layer or input can be called."""
+    _check_text(who, what, name)
+    if name is None:
+        return
+    if not 1 <= len(name) <= _LONGEST or not (name.isascii() and name.isprintable()) or "*" in name:
+        shown = ascii(name[:_LONGEST_SHOWN]) + ("..." if len(name) > _LONGEST_SHOWN else "")
+        raise ValueError(
+            f"{who}: {what} must be 1 to {_LONGEST} printable ASCII characters other than *, got {shown}"
+            + (f" of {len(name)} characters" if len(name) > _LONGEST else "")
+        )
+
+
+def _check_text(who: str, what: str, name: Any) -> None:
+    if name is not None and not isinstance(name, str):
+        raise TypeError(f"{who}: {what} must be None or a str, got {name!r}")

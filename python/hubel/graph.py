@@ -51,7 +51,7 @@ from typing import TYPE_CHECKING, Any, Container, Dict, List, NamedTuple, Option
 import numpy as np
 
 from . import _core
-from ._names import check_name
+from ._checks import check_name
 
 if TYPE_CHECKING:
     from ._types import AnyArray

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, ClassVar, Dict, Optional, Sequence, Tuple, Type, Union
 
 from . import _core
-from ._names import check_name
+from ._checks import check_name
 
 if TYPE_CHECKING:
     from ._types import IntPair, Padding
