@@ -783,6 +783,8 @@ class Model:
     def _scale(self, learning_rate: float) -> float:
         """That of a step, by which the optimizer's learning rate is multiplied."""
         wanted = bound("train_on_batch", "learning_rate", learning_rate)
+        if wanted > float(np.finfo(np.float32).max):
+            raise ValueError(f"train_on_batch: learning_rate must be finite as a float32, got {learning_rate}")
         own = float(self.optimizer.as_tuple()[1]["learning_rate"])
         if own == 0:
             raise ValueError("train_on_batch: with learning_rate the optimizer's own must be above 0")

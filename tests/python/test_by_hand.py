@@ -169,6 +169,7 @@ def test_what_does_not_fit_changes_nothing():
         (ValueError, "train_on_batch: sample_weight", lambda: model.train_on_batch(x, y, -np.ones(4))),
         (TypeError, "train_on_batch: return_dict", lambda: model.train_on_batch(x, y, return_dict=1)),
         (ValueError, "train_on_batch: learning_rate must be fin", lambda: model.train_on_batch(x, y, learning_rate=-1)),
+        (ValueError, "train_on_batch: learning_rate must be fin", lambda: model.train_on_batch(x, y, learning_rate=1e40)),
         (TypeError, "train_on_batch: learning_rate must be a n", lambda: model.train_on_batch(x, y, learning_rate="a")),
         (TypeError, "predict_on_batch: x", lambda: model.predict_on_batch(None)),
         (RuntimeError, "the loss is nan at step 1; there are samples", lambda: model.train_on_batch(wrong, y)),
